@@ -43,6 +43,13 @@ export const SSE_KEEP_ALIVE_MS = 15_000;
 /** Largest request body that a daemon reads, in bytes, unless configured. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
+/** Most bytes of the images of a request that any configuration allows. */
+export const MAX_IMAGES_BYTES = 48 * 1024 * 1024;
+
+/** Largest body with that many bytes of images, in base64. */
+export const imageBodyBytes = (imageBytes: number, maxBodyBytes: number) =>
+  maxBodyBytes + Math.ceil(imageBytes / 3) * 4;
+
 /**
  * Largest URL and headers of a request together, in bytes, unless configured. Above 64 KiB Node's
  * server itself replies with an empty 431 and closes the connection.

@@ -18,7 +18,7 @@ import {
   type NameParameter,
   nameParameters,
 } from "#shared/contracts/mod.ts";
-import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
+import { MAX_IMAGES_BYTES, PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
 import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
 import { circles, type Names } from "./scheduler/names.ts";
@@ -40,6 +40,11 @@ const originEntry = z.string().refine(
   isOriginEntry,
   "must be an origin as browsers send it, such as https://chat.example or http://localhost:3000, a scheme " +
     'such as app:// (but not http:// or https://), "null", or "*" for every page',
+);
+
+const imageHost = z.string().max(253).regex(
+  /^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^\[[0-9A-Fa-f:.]+\]$/,
+  "must be a host name, *.suffix, or an address ([…] around IPv6), without a port",
 );
 
 const ownName = z.string().regex(
@@ -261,6 +266,21 @@ export const configSchema = z.strictObject({
       256 * MIB,
       "Bytes of the disk that files leave free: with less, uploads get 503, and batches wait",
       0,
+    ),
+  }).prefault({}),
+  images: z.strictObject({
+    fetch_hosts: z.array(imageHost).default([])
+      .describe("Hosts from which images may be fetched: names, *.suffixes, or addresses"),
+    fetch_timeout_ms: millis(10_000, "An image must have been fetched by then"),
+    max_bytes: count(10 * MIB, "Largest image, in bytes", 1024),
+    max_pixels: count(33_000_000, "Most pixels of an image"),
+    max_count: count(16, "Most images of a request"),
+    max_total_bytes: z.number().int().min(1024).max(MAX_IMAGES_BYTES).default(20 * MIB)
+      .describe("Most bytes of the images of a request"),
+    max_held_bytes: count(
+      256 * MIB,
+      "Most bytes of images, and of bodies with images, in memory; beyond it, 503",
+      1024,
     ),
   }).prefault({}),
   batches: z.strictObject({

@@ -3,8 +3,10 @@ import { appLimits, listenLimits } from "#shared/config/common.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { streamTransport } from "#shared/http/stream_transport.ts";
+import { LargeBodies } from "#shared/http/large_bodies.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { readCa, readServerTls, trusting } from "#shared/http/tls.ts";
+import { imageBodyBytes } from "#shared/defaults.ts";
 import { planReload, type Reload } from "#shared/config/reload.ts";
 import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -38,6 +40,8 @@ import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
 import { Feed } from "./feed/feed.ts";
 import { History } from "./feed/history.ts";
 import { mountConsole } from "./console/serve.ts";
+import { imageFetcher } from "./images/fetch_image.ts";
+import { Images } from "./images/images.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import type { Phase } from "./jobs/submit.ts";
 import { Access } from "./access/access.ts";
@@ -205,6 +209,7 @@ async function openParts(
     () => loop.state,
     () => orchestrator.notReadyReason() === undefined,
     () => store.size(),
+    () => images.heldBytes + largeBodies.openBytes,
   );
   const access = new Access({
     token,
@@ -226,6 +231,11 @@ async function openParts(
     if (activity.kind === "failover") metrics.failovers.inc();
     feed.add(activity, tenant);
   });
+  const images = new Images({ config, store, metrics, fetchImage: imageFetcher(config) });
+  const largeBodies = new LargeBodies(() => ({
+    maxBytes: imageBodyBytes(config.images.max_total_bytes, config.limits.max_body_bytes),
+    maxOpenBytes: config.images.max_held_bytes,
+  }));
   const jobs = new Jobs({
     config,
     loop,
@@ -233,6 +243,7 @@ async function openParts(
     clock,
     log,
     metrics,
+    images,
     http,
     openEvents,
     phase: () => phase,
@@ -252,6 +263,7 @@ async function openParts(
     access,
     openStreams: new OpenStreams(config, () => listening.server?.maxConnections ?? Infinity),
     feed,
+    images,
     metrics,
     markRead(jobId) {
       const contentExpiresAt = clock.now() + config.retention.content_ms;
@@ -273,7 +285,7 @@ async function openParts(
     log,
     authorize: (request, route) => access.authorize(request, route),
     mayRead: (request) => access.mayRead(request),
-    limits: appLimits(config.limits),
+    limits: { ...appLimits(config.limits), large: largeBodies },
     showError: errorFor,
     meantPath,
     onReply: metrics.http.onReply,
@@ -362,8 +374,9 @@ async function sweepOnce(
     metrics.responsesRemoved.inc({ reason: "expired" }, responses);
     const batches = await store.batches.expire(now - stored_ms);
     const files = await store.files.expire(now, now - stored_ms);
-    if (erased + forgotten + responses + batches + files > 0) {
-      log.info("retention_swept", { erased, forgotten, responses, batches, files });
+    const images = await store.images.removeUnused();
+    if (erased + forgotten + responses + batches + files + images > 0) {
+      log.info("retention_swept", { erased, forgotten, responses, batches, files, images });
     }
   } catch (error) {
     log.error("retention_sweep_failed", { error });

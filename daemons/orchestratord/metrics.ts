@@ -16,11 +16,13 @@ const outcomes = (...values: readonly string[]) => values.map((outcome) => ({ ou
  *
  * @param isReady What `/ready` says.
  * @param size What the database takes on disk.
+ * @param imageBytes Bytes of images, and of bodies with images, in memory.
  */
 export function createOrchestratorMetrics(
   state: () => Readonly<State>,
   isReady: () => boolean,
   size: () => StoreSize,
+  imageBytes: () => number = () => 0,
 ) {
   const metrics = createMetrics("orchd");
   const { counter, gauge, histogram } = metrics;
@@ -72,6 +74,11 @@ export function createOrchestratorMetrics(
         for (const worker of pool.workers) self.inc({ state: worker.state });
       }
     },
+  });
+  gauge({
+    name: "image_bytes",
+    help: "Bytes of images, and of request bodies with images, in memory; see images.max_held_bytes",
+    collect: (self) => self.set(imageBytes()),
   });
   gauge({
     name: "database_bytes",
@@ -174,6 +181,14 @@ export function createOrchestratorMetrics(
       zeros: ["missing", "unknown", "revoked", "expired", "role"].map((reason) => ({ reason })),
     }),
     rateLimited: counter({ name: "rate_limited_total", help: "Calls beyond a limit of their key" }),
+    images: counter({
+      name: "images_total",
+      help: "Images of requests, from data: URLs or fetched, that were taken or refused",
+      labels: ["source", "outcome"],
+      zeros: ["data", "url"].flatMap((source) =>
+        ["taken", "refused"].map((outcome) => ({ source, outcome }))
+      ),
+    }),
     responsesRemoved: counter({
       name: "responses_removed_total",
       help:

@@ -2,6 +2,7 @@ import type { Clock } from "#shared/clock.ts";
 import type { OpenStreams } from "./open_streams.ts";
 import type { Config } from "./config.ts";
 import type { Feed } from "./feed/feed.ts";
+import type { Images } from "./images/images.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Access } from "./access/access.ts";
 import type { Loop } from "./scheduler/loop.ts";
@@ -20,6 +21,7 @@ export interface Orchestrator {
   readonly access: Access;
   readonly openStreams: OpenStreams;
   readonly feed: Feed;
+  readonly images: Images;
   readonly metrics: OrchestratorMetrics;
   /** Notes that a client has read a job to its end: its retention begins. */
   markRead(jobId: string): void;

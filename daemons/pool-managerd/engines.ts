@@ -40,6 +40,7 @@ export const engineSection = z.strictObject({
   memory: size.optional(),
   context_length: z.number().int().min(8).max(10_000_000).optional(),
   revision: z.string().max(256).default(""),
+  vision: z.boolean().optional(),
 }).superRefine(({ models, serves, memory }, context) => {
   if (models.length + serves.length === 0) {
     context.addIssue({ code: "custom", path: ["models"], message: "or serves must name a model" });
@@ -52,6 +53,14 @@ export const engineSection = z.strictObject({
 
 /** A configured engine. */
 export type EngineSection = z.output<typeof engineSection>;
+
+/** Arguments of llama-server that load what reads images. */
+const MMPROJ = /^(?:--mmproj(?:-url)?|-mmu?)(?:=|$)/;
+
+/** Whether an engine takes images: as its section says, or because llama-server's command says how. */
+export function takesImages({ vision, command }: EngineSection): boolean {
+  return vision ?? command.some((word) => MMPROJ.test(word));
+}
 
 /** Every engine by its name. */
 export type Engines = Readonly<Record<string, EngineSection>>;
@@ -96,8 +105,14 @@ export function namedTwice(engines: Engines): readonly [string, string, string] 
  */
 export function withEngines({ models, problems }: ScanResult, engines: Engines): ScanResult {
   const onDisk = models.map((model) => {
-    const memory = engineOf(model, engines)?.memory;
-    return memory === undefined ? model : { ...model, ...statedMemory(memory) };
+    const engine = engineOf(model, engines);
+    if (!engine) return model;
+    const { memory } = engine;
+    return {
+      ...model,
+      ...(memory === undefined ? {} : statedMemory(memory)),
+      ...(takesImages(engine) ? { vision: true as const } : {}),
+    };
   });
   const external = Object.entries(engines).flatMap(([name, engine]) =>
     engine.serves.map((model) => externalModel(name, model, engine))
@@ -116,6 +131,7 @@ function externalModel(engineName: string, ref: string, engine: EngineSection): 
     architecture: engineName,
     context_length: engine.context_length ?? 0,
     ...statedMemory(engine.memory ?? 0),
+    ...(takesImages(engine) ? { vision: true as const } : {}),
   };
 }
 

@@ -31,6 +31,8 @@ export const workerConfig = z.strictObject({
       .describe("The server's program and arguments, a JSON list; {port}, {model} … are filled in"),
     health_path: z.string().regex(/^\//, "must begin with /").default("/health")
       .describe("Path that answers 200 once the server has loaded"),
+    vision: z.boolean().default(false)
+      .describe("The server takes images; llama-server says itself whether it does"),
     poll_interval_ms: millis(2_000, "Interval of health checks of the server"),
     unresponsive_ms: millis(
       30_000,

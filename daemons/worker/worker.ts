@@ -2,10 +2,11 @@ import { appLimits, listenLimits } from "#shared/config/common.ts";
 import type { WorkerReady } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
-import { EXIT } from "#shared/defaults.ts";
+import { EXIT, imageBodyBytes, MAX_BODY_BYTES, MAX_IMAGES_BYTES } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { App } from "#shared/http/app.ts";
+import { LargeBodies } from "#shared/http/large_bodies.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { defined } from "#shared/json.ts";
 import type { Daemon } from "#shared/lifecycle.ts";
@@ -32,6 +33,12 @@ export interface WorkerParts {
 
 /** Time for replies in progress to end, after all streams have ended, in milliseconds. */
 const CLOSE_MS = 2_000;
+
+/** Bodies with images: orchestratord has checked the images, and sends a request for each free slot. */
+const IMAGE_BODIES = {
+  maxBytes: imageBodyBytes(MAX_IMAGES_BYTES, MAX_BODY_BYTES),
+  maxOpenBytes: 256 * 1024 * 1024,
+};
 
 /** Serves one model over HTTP: listens at once, loads, reports that it is ready, and serves. */
 export class Worker implements Daemon {
@@ -76,7 +83,7 @@ export class Worker implements Daemon {
       worker: this,
       metrics: this.#instruments.metrics,
       token: parts.token,
-      limits: appLimits(config.limits),
+      limits: { ...appLimits(config.limits), large: new LargeBodies(() => IMAGE_BODIES) },
       log: parts.log,
       onCall: () => this.#orphanWatch.heard(),
     });

@@ -144,6 +144,7 @@ export const modelView = z.object({
   context_length: z.number().int(),
   size_bytes: z.number().int(),
   facts: modelFacts.optional(),
+  vision: z.literal(true).optional().meta({ description: "It takes images, on every pool" }),
   estimated_bytes: z.number().int()
     .meta({ description: "Memory that a load with the pool's default settings would need" }),
   pools: z.array(identifier),

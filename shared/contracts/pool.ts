@@ -84,6 +84,8 @@ export const poolModel = z.object({
   facts: modelFacts.optional().meta({
     description: "Absent from older pools, and for models without a file",
   }),
+  vision: z.literal(true).optional()
+    .meta({ description: "The engine that serves it takes images; absent: only text" }),
   staged: z.boolean(),
 }).meta({ id: "PoolModel" });
 

@@ -128,9 +128,9 @@ export function createApp(options: AppOptions): App {
     let giveBack: (() => void) | undefined;
     try {
       caller = await options.authorize(request, route);
-      const bodyLimits = limitsOf(route, request, options.limits);
-      giveBack = bodyLimits.giveBack;
-      const input = await validate(route, context, bodyLimits.limits);
+      const room = roomOf(route, request, options.limits);
+      giveBack = room?.giveBack;
+      const input = await validate(route, context, options.limits, room?.bytes);
       const call: Call<R> = {
         ...(input as Validated<R>),
         request,
@@ -239,24 +239,26 @@ function correlationIdOf(request: Request): string {
 type Validated<R extends Route> = RouteInput<R> & Pick<Call<R>, "given">;
 
 /**
- * The limits of a request's body: a route with images also takes larger ones that say their length.
+ * Room for a body that is larger than usual, on a route with images; undefined if it needs none, or does
+ * not say its length.
  *
  * @throws {LlorchError} as {@linkcode LargeBodies.take}
  */
-function limitsOf(
+function roomOf(
   { images }: Route,
   { headers }: Request,
-  limits: BodyLimits = {},
-): { readonly limits: BodyLimits; readonly giveBack?: () => void } {
+  { large, maxBytes = MAX_BODY_BYTES }: BodyLimits = {},
+): { readonly bytes: number; readonly giveBack: () => void } | undefined {
   const bytes = Number(headers.get("content-length") ?? 0);
-  if (!images || !limits.large || bytes <= (limits.maxBytes ?? MAX_BODY_BYTES)) return { limits };
-  return { limits: { ...limits, maxBytes: bytes }, giveBack: limits.large.take(bytes) };
+  if (!images || !large || !(bytes > maxBytes)) return undefined;
+  return { bytes, giveBack: large.take(bytes) };
 }
 
 async function validate(
   route: Route,
   context: Context,
-  limits: BodyLimits | undefined,
+  limits: BodyLimits = {},
+  largeBytes?: number,
 ): Promise<Validated<Route>> {
   const request = context.req.raw;
   const errors: FieldError[] = [];
@@ -270,8 +272,15 @@ async function validate(
   const params = check(route.params, context.req.param());
   const query = check(route.query, context.req.query());
   const headers = check(route.headers, context.req.header());
-  const readBody = async () =>
-    isLeftOut(route, request) ? undefined : await readJsonBody(request, limits, route);
+  const readBody = async () => {
+    if (isLeftOut(route, request)) return undefined;
+    if (largeBytes === undefined) return await readJsonBody(request, limits, route);
+    const { maxBytes: maxTextBytes = MAX_BODY_BYTES } = limits;
+    return await readJsonBody(request, { ...limits, maxBytes: largeBytes }, {
+      ...route,
+      maxTextBytes,
+    });
+  };
   const given = route.body ? await readBody() : undefined;
   const body = route.body ? check(route.body, given) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);

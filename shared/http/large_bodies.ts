@@ -16,10 +16,10 @@ export interface LargeBodyBounds {
  * their requests have been answered, so that only some of them are taken at a time.
  */
 export class LargeBodies {
-  readonly #bounds: LargeBodyBounds;
+  readonly #bounds: () => LargeBodyBounds;
   #open = 0;
 
-  constructor(bounds: LargeBodyBounds) {
+  constructor(bounds: () => LargeBodyBounds) {
     this.#bounds = bounds;
   }
 
@@ -35,7 +35,7 @@ export class LargeBodies {
    * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, or `NOT_READY` while there is no room
    */
   take(bytes: number): () => void {
-    const { maxBytes, maxOpenBytes } = this.#bounds;
+    const { maxBytes, maxOpenBytes } = this.#bounds();
     if (bytes > maxBytes) {
       throw new LlorchError(
         "PAYLOAD_TOO_LARGE",

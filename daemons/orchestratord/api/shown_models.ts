@@ -59,6 +59,11 @@ export function shownModel(
   return shown.find(({ view, meaning }) => !meaning && view.fingerprint === fingerprint);
 }
 
+/** What a model can do, in Ollama's words. */
+export function capabilitiesOf({ facts, vision }: ModelView): string[] {
+  return [...facts?.skills ?? ["completion"], ...(vision ? ["vision"] : [])];
+}
+
 /** Every configured name, as `GET /v2/models` shows it to a caller. */
 export function nameViews(loop: Names, caller: Caller | undefined): NameView[] {
   const { names } = loop.state.policy;

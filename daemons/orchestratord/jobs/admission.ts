@@ -2,6 +2,7 @@ import {
   offeredTools,
   type RouteCall,
   type TaskRequest,
+  textOf,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
 import { defined } from "#shared/json.ts";
@@ -102,7 +103,8 @@ function promptOf(task: Prompt): RouteCall<typeof workerRoutes.tokenize>["body"]
   if (!messages) return defined({ prompt, suffix, special });
   const { reasoning_effort, chat_template_kwargs, continue_final_message } = task;
   return {
-    messages,
+    // Only a server knows how many tokens an image has.
+    messages: messages.map((message) => ({ ...message, content: textOf(message.content) })),
     tools: [...offeredTools(task)],
     ...defined({ reasoning_effort, chat_template_kwargs, continue_final_message }),
   };

@@ -2,6 +2,7 @@ import { defined } from "#shared/json.ts";
 import {
   type EndData,
   type ErrorData,
+  imagesOf,
   inferencePart,
   type JobEvent,
   type WorkerEvent,
@@ -13,6 +14,7 @@ import type { ClientOptions } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import { dayOf } from "../access/job_limits.ts";
 import type { Config } from "../config.ts";
+import type { Images } from "../images/images.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
@@ -20,6 +22,7 @@ import type { JobPatch } from "../store/job_store.ts";
 import type { KeyStore } from "../store/key_store.ts";
 import { callOutcomes } from "./call_outcomes.ts";
 import type { LiveJob } from "./live_job.ts";
+import type { RelayOutcome } from "./relay.ts";
 
 /** Dependencies of {@linkcode Attempts}. */
 export interface AttemptsDeps {
@@ -29,6 +32,7 @@ export interface AttemptsDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
+  readonly images: Pick<Images, "filled">;
   /** The transport to workers. */
   readonly http: Deno.HttpClient | undefined;
   /** The transport of workers' streams. */
@@ -70,29 +74,29 @@ export class Attempts {
     });
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
     let isComplete = false;
-    const attempted = job.facts.runAttempt({
-      client: createClient({
-        baseUrl: worker.uri ?? "",
-        token: worker.token,
-        http: this.#deps.http,
-        openEvents: this.#deps.openEvents,
-      }),
-      workerId: worker.worker_id,
-      request: {
-        ...inferencePart(job.facts.request),
-        job_id: job.id,
-        attempt,
-        ...resume,
-      },
-      signal,
-      stallMs: config.failover.stall_ms,
-      clock,
-      correlationId: job.facts.correlationId,
-      onEvent: (event) => {
-        if (event.event === "end") isComplete = true;
-        return this.#onEvent(job, attempt, signal, event);
-      },
-    });
+    const run = (request: ReturnType<typeof inferencePart>) =>
+      job.facts.runAttempt({
+        client: createClient({
+          baseUrl: worker.uri ?? "",
+          token: worker.token,
+          http: this.#deps.http,
+          openEvents: this.#deps.openEvents,
+        }),
+        workerId: worker.worker_id,
+        request: { ...request, job_id: job.id, attempt, ...resume },
+        signal,
+        stallMs: config.failover.stall_ms,
+        clock,
+        correlationId: job.facts.correlationId,
+        onEvent: (event) => {
+          if (event.event === "end") isComplete = true;
+          return this.#onEvent(job, attempt, signal, event);
+        },
+      });
+    const request = inferencePart(job.facts.request);
+    // Without a wait where there is none: it would cost the first token time.
+    const hasImages = !job.facts.isCall && imagesOf(request.messages).length > 0;
+    const attempted = hasImages ? this.#withImages(request, run) : run(request);
     // Logged after the request was sent, to lose no time before it.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
@@ -107,6 +111,20 @@ export class Attempts {
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
       job.loseAttempt(clock.now(), outcome.message);
       loop.send({ ...ended, outcome });
+    }
+  }
+
+  /** Runs an attempt whose request has the bytes of its images. */
+  async #withImages(
+    request: ReturnType<typeof inferencePart>,
+    run: (request: ReturnType<typeof inferencePart>) => Promise<RelayOutcome>,
+  ): Promise<RelayOutcome> {
+    try {
+      const messages = await this.#deps.images.filled(request.messages ?? []);
+      return await run({ ...request, messages });
+    } catch (error) {
+      if (error instanceof LlorchError) return { kind: "failed", error };
+      throw error;
     }
   }
 

@@ -46,6 +46,7 @@ function open({ clock = new FakeClock(), addTokens = () => Promise.resolve() }: 
     ...{ config, clock, log, metrics },
     loop: { state: scheduler.state, send: (input) => void sent.push(input) },
     store: { keys: { addTokens } },
+    images: { filled: (messages) => Promise.resolve([...messages]) },
     http: undefined,
     openEvents: () => Promise.reject(new Error("There is no network")),
     onFailed: (_, error) => void failed.push(error),

@@ -32,7 +32,10 @@ export class Jobs {
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
-    this.#attempts = new Attempts(deps, (job) => this.#live.delete(job.id));
+    this.#attempts = new Attempts(deps, (job) => {
+      this.#live.delete(job.id);
+      job.facts.letGo?.();
+    });
     this.#submissions = new Submissions(deps, {
       live: (jobId) => this.#live.get(jobId),
       open: (facts) => this.#open(facts),

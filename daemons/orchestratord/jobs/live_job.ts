@@ -44,6 +44,8 @@ export interface LiveJobFacts {
   readonly runAttempt: RunAttempt;
   /** Whether its attempts are calls, which are silent until they end. */
   readonly isCall?: boolean;
+  /** Lets go of its images, which are in memory; undefined: it has none, or they are stored. */
+  readonly letGo?: () => void;
   /** Owner of the job; see `JobRow`. */
   readonly tenant: string;
 }

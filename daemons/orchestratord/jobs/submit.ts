@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "#shared/clock.ts";
-import type { TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
+import { imagesOf, type TaskAccepted, type TaskRequest, withImages } from "#shared/contracts/mod.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
+import { type Images, refuseImages, type TakenImages } from "../images/images.ts";
 import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
 import type { Store, StoredCall } from "../store/job_store.ts";
@@ -27,6 +28,7 @@ export interface SubmissionDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
+  readonly images: Images;
   readonly phase: () => Phase;
   /** The transport to workers. */
   readonly http: Deno.HttpClient | undefined;
@@ -66,8 +68,27 @@ export interface SubmitOptions {
   readonly keepMs?: number | undefined;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
+  /** Whether the task may name images by their hash: those of its conversation that are stored. */
+  readonly namesImages?: boolean | undefined;
   /** What a durable job asks of a worker in one call, for which its task stands in the queue. */
   readonly call?: StoredCall | undefined;
+}
+
+/** What was found out of a task. */
+interface Checked {
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly fingerprint: string;
+  /** By which its model is known. */
+  readonly name: string;
+  readonly demand: ReturnType<typeof demandOf>;
+  /** Whether it may have ended the worker that counted its tokens. */
+  readonly isSuspect: boolean;
+}
+
+/** How a task is accepted whose images have been taken. */
+interface Accepting extends SubmitOptions {
+  readonly taken?: TakenImages;
 }
 
 /** An accepted task, or one that was submitted before with the same idempotency key. */
@@ -98,9 +119,9 @@ export class Submissions {
    */
   async submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     try {
-      const submitted = options.idempotencyKey === undefined
-        ? await this.#take(task, options)
-        : await this.#takeOnce(task, options, options.idempotencyKey);
+      const submitted = imagesOf(task.messages).length === 0
+        ? await this.#accept(task, options)
+        : await this.#acceptWithImages(task, options);
       const outcome = submitted.isRepeat ? "repeated" : "accepted";
       this.#deps.metrics.submitted.inc({ outcome });
       return submitted;
@@ -113,12 +134,52 @@ export class Submissions {
     }
   }
 
+  #accept(task: TaskRequest, options: Accepting): Promise<Submitted> {
+    return options.idempotencyKey === undefined
+      ? this.#take(task, options)
+      : this.#takeOnce(task, options, options.idempotencyKey);
+  }
+
+  /** Accepts a task in which each image is replaced by its hash. */
+  async #acceptWithImages(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+    const { images } = this.#deps;
+    this.#requireVision(task, options);
+    const taken = await images.take(task.messages, options.namesImages);
+    const named = (task: TaskRequest): TaskRequest => ({
+      ...task,
+      messages: withImages(task.messages ?? [], taken.urlOf),
+    });
+    const { asWritten = task } = options;
+    // In memory until the job holds them itself.
+    const letGo = images.hold(taken);
+    try {
+      return await this.#accept(named(task), { ...options, asWritten: named(asWritten), taken });
+    } finally {
+      letGo();
+    }
+  }
+
+  /** Refuses images that no model of a name takes, before they are read. */
+  #requireVision({ model, messages }: TaskRequest, { seesTarget = true }: SubmitOptions): void {
+    const meaning = this.#deps.loop.meaning(model);
+    const canSee = [...meaning.choices.keys()].some((at) => {
+      try {
+        return this.#deps.loop.seesImages(this.#resolve(meaning, at, seesTarget).fingerprint);
+      } catch (error) {
+        // A model that is not there is told as such.
+        if (error instanceof LlorchError) return true;
+        throw error;
+      }
+    });
+    if (!canSee) refuseImages(messages, `"${meaning.name}"`);
+  }
+
   /** Path of a job's event stream, as clients see it. */
   #eventsUrl(jobId: string): string {
     return `${this.#deps.config.base_path}/v2/tasks/${jobId}/events`;
   }
 
-  async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
+  async #takeOnce(task: TaskRequest, options: Accepting, key: string): Promise<Submitted> {
     while (this.#byKey.has(key)) await this.#byKey.get(key);
     const work = this.#takeKeyed(task, options, key);
     // Kept without its outcome: a later submission checks the store, however this one ends.
@@ -130,7 +191,7 @@ export class Submissions {
     }
   }
 
-  async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
+  async #takeKeyed(task: TaskRequest, options: Accepting, key: string): Promise<Submitted> {
     const prior = await this.#deps.store.findByKey(key);
     if (!prior) return await this.#take(task, options);
     if (prior.bodySha256 !== bodyHash(options.asWritten ?? task, options.call)) {
@@ -154,7 +215,7 @@ export class Submissions {
   }
 
   /** Takes a task for its model, or for the first of its name's fallbacks that can run it. */
-  async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+  async #take(task: TaskRequest, options: Accepting): Promise<Submitted> {
     const meaning = this.#deps.loop.meaning(task.model);
     let refusal: LlorchError | undefined;
     for (const at of meaning.choices.keys()) {
@@ -170,19 +231,39 @@ export class Submissions {
 
   async #takeAs(
     task: TaskRequest,
-    options: SubmitOptions,
+    options: Accepting,
     meaning: Meaning,
     at: number,
   ): Promise<Submitted> {
-    const { loop, store, clock, metrics } = this.#deps;
+    const { loop, config, http, images } = this.#deps;
     const { fingerprint, name } = this.#resolve(meaning, at, options.seesTarget ?? true);
+    const { taken, durable } = options;
+    if (taken && !loop.seesImages(fingerprint)) refuseImages(task.messages, `"${meaning.name}"`);
     const tenant = options.tenant ?? task.session_id ?? "";
     const demand = demandOf(task, fingerprint, tenant);
     const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
-      timeoutMs: this.#deps.config.pools.call_timeout_ms,
-      http: this.#deps.http,
+      timeoutMs: config.pools.call_timeout_ms,
+      http,
     }, meaning.context);
+    const jobId = `job-${crypto.randomUUID()}`;
+    const settled = taken && durable ? await images.keep(jobId, taken) : undefined;
+    try {
+      const found = { jobId, tenant, fingerprint, name, demand, isSuspect };
+      return await this.#enter(task, options, meaning, at, found);
+    } finally {
+      settled?.();
+    }
+  }
 
+  /** Adds a checked task to the queue, or refuses it. */
+  async #enter(
+    task: TaskRequest,
+    options: Accepting,
+    meaning: Meaning,
+    at: number,
+    { jobId, tenant, fingerprint, name, demand, isSuspect }: Checked,
+  ): Promise<Submitted> {
+    const { loop, store, clock, metrics, images } = this.#deps;
     // No `await` between the check of the bounds and the submission.
     options.admit?.();
     const place = loop.place(
@@ -193,9 +274,8 @@ export class Submissions {
     const now = clock.now();
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
     const request = { ...task, model: name, seed };
-    const jobId = `job-${crypto.randomUUID()}`;
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
-    const { durable, correlationId, idempotencyKey, call } = options;
+    const { durable, correlationId, idempotencyKey, call, taken } = options;
     const runAttempt = call
       ? storedAttempt(call, this.#deps.config.failover.call_ms)
       : options.runAttempt ?? relay;
@@ -213,6 +293,7 @@ export class Submissions {
       isStored: durable,
       runAttempt: bounded(runAttempt, meaning.context),
       isCall: runAttempt !== relay,
+      ...(taken && !durable ? { letGo: images.hold(taken) } : {}),
     });
     const committed = job.accept(
       { event: "queued", data: { job_id: jobId, ...place } },

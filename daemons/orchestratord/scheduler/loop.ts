@@ -10,6 +10,7 @@ import {
   nameWarnings,
   resolveChoice,
   type ResolvedModel,
+  seesImages,
 } from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
@@ -130,6 +131,11 @@ export class Loop {
   /** See {@linkcode isServed}. */
   isServed(fingerprint: string): boolean {
     return isServed(this.#state, fingerprint);
+  }
+
+  /** See {@linkcode seesImages}. */
+  seesImages(fingerprint: string): boolean {
+    return seesImages(this.#state.pools.values(), fingerprint);
   }
 
   /** See {@linkcode nameIndex}. */

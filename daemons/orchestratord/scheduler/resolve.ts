@@ -17,6 +17,14 @@ export interface ResolvedModel {
   readonly model: PoolModel;
 }
 
+/** Whether every pool that has a model serves it with an engine that takes images. */
+export function seesImages(pools: Iterable<Pool>, fingerprint: string): boolean {
+  const models = [...pools].flatMap((pool) =>
+    pool.models.filter((model) => model.fingerprint === fingerprint)
+  );
+  return models.length > 0 && models.every(({ vision }) => vision === true);
+}
+
 /** Every name by which a pool's model can be asked for. */
 export function namesOf(model: PoolModel): string[] {
   return [...new Set([model.model_ref, ...model.aliases])];

@@ -11,7 +11,7 @@ import { defined } from "#shared/json.ts";
 import { defaultLoadBytes } from "./load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
-import { nameIndex, namesOf } from "./resolve.ts";
+import { nameIndex, namesOf, seesImages } from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { anywhere, breakerKey, type Pool, type State, type Worker } from "./state.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading, isPinned } from "./workers.ts";
@@ -43,6 +43,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         context_length: model.context_length,
         size_bytes: model.size_bytes,
         ...defined({ facts: model.facts ?? known?.facts }),
+        ...(seesImages(state.pools.values(), model.fingerprint) ? { vision: true as const } : {}),
         estimated_bytes: known?.estimated_bytes ?? defaultLoadBytes(model, usualKind(pool)),
         pools: [...new Set([...known?.pools ?? [], pool.id])],
         loaded: (known?.loaded ?? false) || workers.length > 0,

@@ -10,6 +10,7 @@ import type {
 import type { Pin, Place } from "../scheduler/state.ts";
 import type { BatchStore } from "./batch_store.ts";
 import type { FileStore } from "./file_store.ts";
+import type { ImageStore } from "./image_store.ts";
 import type { KeyStore } from "./key_store.ts";
 import type { ResponseStore } from "./response_store.ts";
 
@@ -198,10 +199,11 @@ export interface JobStore {
   close(): Promise<void>;
 }
 
-/** Jobs, pools, API keys, responses, files and batches in one place. */
+/** Jobs, pools, API keys, responses, files, images and batches in one place. */
 export interface Store extends JobStore {
   readonly batches: BatchStore;
   readonly files: FileStore;
+  readonly images: ImageStore;
   readonly keys: KeyStore;
   readonly responses: ResponseStore;
 }

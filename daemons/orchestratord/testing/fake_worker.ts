@@ -9,6 +9,7 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
+import { LargeBodies } from "#shared/http/large_bodies.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { encodeSse, SSE } from "#shared/http/sse.ts";
 import { StreamResponse } from "#shared/http/stream_response.ts";
@@ -86,6 +87,7 @@ export class FakeWorker {
       title: "fake",
       log: createLogger("fake"),
       authorize: bearerAuth(this.token),
+      limits: { large: new LargeBodies(() => ({ maxBytes: 1e9, maxOpenBytes: 1e9 })) },
     });
     app.mount(workerRoutes.execute, ({ body, signal }) => {
       this.executions.push(body);

@@ -38,6 +38,8 @@ export class FakePool {
   /** Number of spawn requests. */
   spawns = 0;
   slots = 2;
+  /** Whether its models take images; to be set before {@linkcode register}. */
+  vision = false;
   /** Tokens that each new worker may send at first; see {@linkcode FakeWorker.allow}. */
   tokens = Infinity;
   /** Called with each new worker. */
@@ -180,6 +182,7 @@ export class FakePool {
         weight_bytes: 1,
         kv_bytes_per_token: 1,
         compute_bytes: 1,
+        ...(this.vision ? { vision: true as const } : {}),
         staged: false,
       })),
       workers,

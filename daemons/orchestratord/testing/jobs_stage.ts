@@ -2,6 +2,7 @@ import type { ErrorData, TaskRequestInput } from "#shared/contracts/mod.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { configSchema } from "../config.ts";
 import { applyEffect } from "../effects.ts";
+import { Images } from "../images/images.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Phase, SubmitOptions, Submitted } from "../jobs/submit.ts";
@@ -55,9 +56,11 @@ export function openStage(store: Store, options: StageOptions = {}): Stage {
   const orders: Effect[] = [];
   const loop = new Loop({ ...POLICY, ...policy }, clock);
   const metrics = createOrchestratorMetrics(() => loop.state, () => true, () => store.size());
+  const config = configSchema.parse({ base_path: "/llm" });
+  const fetchImage = () => Promise.reject(new Error("There is no network"));
+  const images = new Images({ config, store, metrics, fetchImage });
   const jobs = new Jobs({
-    ...{ loop, store, clock, log, metrics },
-    config: configSchema.parse({ base_path: "/llm" }),
+    ...{ config, loop, store, clock, log, metrics, images },
     http: undefined,
     openEvents: streams.open,
     phase: () => stage.phase,

@@ -10,6 +10,7 @@ import type { KeyRow } from "../store/key_store.ts";
 import { until } from "../../../tests/support/stack.ts";
 import { BATCH_CASES } from "./batch_cases.ts";
 import { FILE_CASES } from "./file_cases.ts";
+import { IMAGE_CASES } from "./image_cases.ts";
 import { RESPONSE_CASES, storedResponse } from "./response_cases.ts";
 
 /** Location of one store, initially empty. */
@@ -17,8 +18,8 @@ export interface StoreHome {
   /** Opens the store with the content from its last close. */
   open(): Store | Promise<Store>;
   /**
-   * Makes the store's writes fail as on a full disk: each write of events, responses, files, batches
-   * or results fails after it has begun.
+   * Makes the store's writes fail as on a full disk: each write of events, responses, files,
+   * images, batches or results fails after it has begun.
    *
    * @returns a function that makes them work again
    */
@@ -380,7 +381,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-const ALL_CASES = { ...CASES, ...RESPONSE_CASES, ...FILE_CASES, ...BATCH_CASES };
+const ALL_CASES = { ...CASES, ...RESPONSE_CASES, ...FILE_CASES, ...IMAGE_CASES, ...BATCH_CASES };
 
 /** Registers the tests of one kind of store. */
 export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { ENV } from "#shared/defaults.ts";
-import { deviceEnv } from "../engines.ts";
+import { deviceEnv, takesImages } from "../engines.ts";
 import { settingsOf } from "../models/load_memory.ts";
 import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
@@ -80,6 +80,7 @@ function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
     ["--engine", "openai"],
     ["--openai-command", JSON.stringify(engine.command)],
     ["--openai-health-path", engine.health_path],
+    ...(takesImages(engine) ? [["--openai-vision", "true"]] : []),
     // Not for a file: the worker computes that fingerprint, so that its callback proves what it
     // loaded.
     ...(hasFile ? [] : [["--fingerprint", request.fingerprint]]),

@@ -40,12 +40,15 @@ export async function llamaServer(
   signal: AbortSignal,
 ): Promise<ServerKind> {
   const settings = props["default_generation_settings"];
+  const modalities = props["modalities"];
   const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
   return {
     name: "llama-server",
     context,
     vocabularySize,
     tokens: llamaTokens(server),
+    // Versions before vision had no modalities.
+    vision: isRecord(modalities) && modalities["vision"] === true,
     thinks: await findThinking((body) => applyTemplate(server, body, signal)),
     // A grammar that would crash our llama.cpp would also crash this one.
     check: ({ grammar }) =>

@@ -1,7 +1,8 @@
+import { imagesOf, NO_IMAGES } from "#shared/contracts/images.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkLength, checkTokenIds } from "../answers/prompt.ts";
 import { RunTable } from "../answers/run_table.ts";
@@ -104,6 +105,7 @@ export class RemoteModel implements Model {
 
   async tokenize(fields: PromptFields): Promise<number[]> {
     requireCapability(this, "tokenize");
+    refuseImages(fields.messages, "the server tells their tokens only with an answer");
     return await this.#parts.kind.tokens!.tokenize(fields, this.#closed.signal);
   }
 
@@ -155,6 +157,9 @@ export class RemoteModel implements Model {
     const { kind, config } = this.#parts;
     const { resume_tokens, resume_index, max_tokens, stop } = request;
     kind.check?.(request);
+    if (!(kind.vision ?? config.openai.vision)) {
+      refuseImages(request.messages, "the server of this model reads only text");
+    }
     const seed = request.seed ?? randomSeed();
     const common = {
       jobId: request.job_id,
@@ -240,6 +245,7 @@ export class RemoteModel implements Model {
  */
 function needsChatRoute(request: ExecuteRequest, { thinks }: ServerKind): boolean {
   if (request.messages === undefined) return false;
+  if (imagesOf(request.messages).length > 0) return true;
   if (offeredTools(request).length > 0 || request.reasoning_budget_tokens !== undefined) {
     return true;
   }
@@ -258,6 +264,12 @@ const NO_TOKENIZER = {
     throw new TypeError("The tokenizer is the engine's own");
   },
 };
+
+/** @throws {LlorchError} `INVALID_REQUEST` if a message has an image */
+function refuseImages(messages: PromptFields["messages"], why: string): void {
+  if (imagesOf(messages).length === 0) return;
+  throw invalidRequest([{ field: "messages", message: `${NO_IMAGES}: ${why}` }]);
+}
 
 function requireFirstAttempt(
   { job_id, resume_tokens, resume_index }: ExecuteRequest,

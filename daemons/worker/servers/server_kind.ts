@@ -43,6 +43,8 @@ export interface ServerKind {
    * the answer, and that route returns no token ids.
    */
   readonly thinks: boolean;
+  /** Whether it takes images; undefined if it does not say. */
+  readonly vision?: boolean;
   /**
    * Refuses requests that would make the server crash or hang.
    *

@@ -24,7 +24,8 @@ const textPart = z.discriminatedUnion("type", [
 /** An image; `detail` is a hint of OpenAI's prices, and is left out. */
 const inputImage = z.object({
   type: z.literal("input_image"),
-  image_url: z.string({ error: "must be a URL: files cannot be images" }),
+  image_url: z.string({ error: "must be a URL: files cannot be images" })
+    .regex(/^(?:data:|https?:\/\/)/i, "must be a data: or http(s) URL"),
 });
 
 const shownPart = z.discriminatedUnion("type", [...textPart.options, inputImage], {

@@ -48,6 +48,8 @@ export interface LineWork {
    * @throws {LlorchError} the error of the line, or one after which another try may succeed
    */
   tasks(): Promise<readonly TaskRequest[]>;
+  /** See {@linkcode SubmitOptions.namesImages}. */
+  readonly namesImages?: boolean;
   /** What its only job asks of a worker in one call. */
   readonly call?: StoredCall;
   /** Makes its answer from the events of its jobs. */
@@ -146,6 +148,7 @@ function responseWork(
   const isStored = body.store === true;
   return {
     choices: 1,
+    namesImages: true,
     async tasks() {
       const { items } = await earlier();
       const own = itemsOf(body.input, byId(items));

@@ -140,6 +140,7 @@ export class LineJobs {
           idempotencyKey: this.#scoped(key),
           correlationId: requestIdOf(line.name),
           call: work.call,
+          namesImages: work.namesImages,
           seesTarget: seesPaths(caller),
           ...await access.terms(caller, jobs),
         });

@@ -1,3 +1,4 @@
+import { storeResponse } from "../responses/item_images.ts";
 import { onAbort } from "#shared/aborts.ts";
 import type { BatchEndpoint } from "#shared/contracts/mod.ts";
 import { invalidRequest, LlorchError, toLlorchError } from "#shared/errors.ts";
@@ -178,10 +179,11 @@ export class BatchRun {
    * @returns false if the service stops before that
    */
   async #keep(row: ResponseRow): Promise<boolean> {
-    const { orchestrator: { store, clock, config, metrics }, stop } = this.#deps;
+    const { orchestrator, stop } = this.#deps;
+    const { store, clock, config, metrics } = orchestrator;
     while (!stop.aborted) {
       try {
-        if (!await store.responses.get(row.id)) await store.responses.add(row);
+        if (!await store.responses.get(row.id)) await storeResponse(orchestrator, row);
         const { max_count: count, max_bytes: bytes } = config.responses;
         const removed = await store.responses.trim(row.tenant, { count, bytes });
         metrics.responsesRemoved.inc({ reason: "trimmed" }, removed);

@@ -29,6 +29,8 @@ export interface Submitting {
   readonly keepMs?: number | undefined;
   /** Makes the jobs durable: the same request with the same key gets their answer again. */
   readonly idempotencyKey?: string | undefined;
+  /** See {@linkcode SubmitOptions.namesImages}. */
+  readonly namesImages?: boolean | undefined;
 }
 
 /** Items that arrived together, of one of the jobs that answer a request. */
@@ -46,7 +48,7 @@ export interface ChoiceItems {
 export async function submitAll(
   orchestrator: Orchestrator,
   tasks: readonly TaskRequest[],
-  { correlationId, caller, runAttempt, keepMs, idempotencyKey: key }: Submitting,
+  { correlationId, caller, runAttempt, keepMs, idempotencyKey: key, namesImages }: Submitting,
 ): Promise<ChoiceJob[]> {
   const { access, jobs } = orchestrator;
   const terms = await access.terms(caller, jobs);
@@ -58,6 +60,7 @@ export async function submitAll(
         correlationId,
         runAttempt,
         keepMs,
+        namesImages,
         seesTarget: seesPaths(caller),
         ...terms,
       };

@@ -11,6 +11,8 @@ import { startOrTimeout } from "./start.ts";
 /** How one request is answered. */
 export interface Answering<Chunk, Whole> {
   readonly tasks: readonly TaskRequest[];
+  /** See {@linkcode SubmitOptions.namesImages}. */
+  readonly namesImages?: boolean;
   /** Whether the reply is a stream of chunks instead of one body. */
   readonly isStream: boolean;
   translator(first: ChoiceJob): Translator<Chunk, Whole>;
@@ -60,12 +62,13 @@ function keyOf({ headers }: Asking): string | undefined {
 export async function answer<Chunk, Whole>(
   orchestrator: Orchestrator,
   asking: Asking,
-  { tasks, isStream, translator: make, writer }: Answering<Chunk, Whole>,
+  { tasks, namesImages, isStream, translator: make, writer }: Answering<Chunk, Whole>,
 ): Promise<Whole | Response> {
   const { config, openStreams } = orchestrator;
   const { signal } = asking;
   const { correlationId, caller, keepMs } = asking;
-  const submitting = { correlationId, caller, keepMs, idempotencyKey: keyOf(asking) };
+  const idempotencyKey = keyOf(asking);
+  const submitting = { correlationId, caller, keepMs, idempotencyKey, namesImages };
   const begin = async () => {
     const jobs = await submitAll(orchestrator, tasks, submitting);
     const batches = followAll(jobs, signal);

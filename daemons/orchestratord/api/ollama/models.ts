@@ -3,7 +3,7 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { shownModel, shownModels } from "../shown_models.ts";
+import { capabilitiesOf, shownModel, shownModels } from "../shown_models.ts";
 import { lineWriter } from "./answer.ts";
 
 /**
@@ -59,7 +59,7 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
         ...(view.facts ? { "general.parameter_count": view.facts.parameters } : {}),
         [`${view.architecture}.context_length`]: view.context_length,
       },
-      capabilities: view.facts?.skills ?? ["completion"],
+      capabilities: capabilitiesOf(view),
       modified_at: changedAt(view),
     };
   });

@@ -3,7 +3,7 @@ import type { App } from "#shared/http/app.ts";
 import { defined } from "#shared/json.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { type ShownModel, shownModel, shownModels } from "../shown_models.ts";
+import { capabilitiesOf, type ShownModel, shownModel, shownModels } from "../shown_models.ts";
 
 /** `/v1/models`, in OpenAI's shape, or in Anthropic's for its clients. */
 export function mountModelLists(app: App, { loop }: Orchestrator): void {
@@ -48,7 +48,7 @@ function openaiModel(id: string, view: ModelView | undefined, context: number | 
           n_ctx_train: view.context_length,
           size: view.size_bytes,
         },
-        capabilities: facts?.skills ?? ["completion"],
+        capabilities: capabilitiesOf(view),
         loaded: view.loaded,
       }
       : {}),

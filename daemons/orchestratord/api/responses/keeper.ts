@@ -5,6 +5,7 @@ import type { Logger } from "#shared/logging.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { ResponseRow } from "../../store/response_store.ts";
+import { storeResponse } from "./item_images.ts";
 import { requestOf } from "./stored.ts";
 import { ResponseTranslator } from "./translator.ts";
 
@@ -35,7 +36,7 @@ export class ResponseKeeper {
   async add(row: ResponseRow): Promise<void> {
     const { responses } = this.#orchestrator.store;
     try {
-      await responses.add(row);
+      await storeResponse(this.#orchestrator, row);
     } catch (error) {
       // The same request with the same idempotency key may have stored it in the meantime.
       if (row.jobId !== undefined && await responses.get(row.id) !== undefined) return;

@@ -49,6 +49,7 @@ export async function respond(
   }
   return await answer<ResponseEvent, ResponseObject>(orchestrator, call, {
     tasks: [asked.task],
+    namesImages: true,
     isStream: body.stream === true,
     translator: ({ id, createdAt, tenant }) => {
       const row = rowOf(asked, id, tenant, createdAt);
@@ -139,6 +140,7 @@ async function respondDurably(
       correlationId,
       asWritten: { ...asked.asWritten, detached: true },
       seesTarget: seesPaths(caller),
+      namesImages: true,
       ...terms,
     });
     const { job_id: jobId } = accepted;

@@ -7,6 +7,7 @@ import type { Translator } from "../dialect/dialect.ts";
 import { frames } from "../dialect/serve.ts";
 import { eventsOf, oneChoice } from "./job_events.ts";
 import { type ResponseKeeper, translatorOf } from "./keeper.ts";
+import { filledItems } from "./item_images.ts";
 import { ownResponse, requestOf } from "./stored.ts";
 import { responseWriter } from "./writer.ts";
 
@@ -16,7 +17,7 @@ export function mountStoredResponses(
   orchestrator: Orchestrator,
   keeper: ResponseKeeper,
 ): void {
-  const { clock, jobs, metrics, openStreams, store } = orchestrator;
+  const { clock, images, jobs, metrics, openStreams, store } = orchestrator;
 
   const used = async (id: string, caller: Caller | undefined): Promise<ResponseRow> => {
     const row = await ownResponse(orchestrator, id, caller);
@@ -31,7 +32,7 @@ export function mountStoredResponses(
     const start = query.after === undefined
       ? 0
       : ordered.findIndex((item) => item.id === query.after) + 1;
-    const data = ordered.slice(start, start + query.limit);
+    const data = await filledItems(images, ordered.slice(start, start + query.limit));
     return {
       object: "list" as const,
       data: data as unknown as Record<string, unknown>[],

@@ -104,7 +104,7 @@ export function sqliteFiles(
         insert.run(id, tenant, name, purpose, createdAt);
       }),
     async append(id, data) {
-      await room.check(data.byteLength);
+      await room.check(data.byteLength, "file");
       await committer.write(() => {
         insertPart.run(id, data);
         grow.run(id, data.byteLength);

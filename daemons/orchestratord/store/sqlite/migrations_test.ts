@@ -78,6 +78,14 @@ for (const version of MIGRATIONS.keys()) {
         assert.deepEqual(await store.batches.linesDone("batch_1"), [1]);
         assert.deepEqual(unfinished[1]?.call, { kind: "embed", input: ["three"] });
       }
+      const image = await store.images.get("b".repeat(64));
+      assert.deepEqual(
+        image,
+        version < 9
+          ? undefined
+          : { sha256: "b".repeat(64), format: "png", data: new TextEncoder().encode("{}\n") },
+      );
+      assert.equal(await store.images.removeUnused(), 0);
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

@@ -42,7 +42,10 @@ export function sqliteResponses(
   const insert = db.prepare(`
     INSERT INTO responses (response_id, tenant, job_id, previous_id, model, created_at, ended_at,
       used_at, bytes, request, response)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, octet_length(?9) + coalesce(octet_length(?10), 0), ?9, ?10
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+      octet_length(?9) + coalesce(octet_length(?10), 0) + (
+        SELECT coalesce(sum(bytes), 0) FROM images JOIN image_uses USING (sha256) WHERE owner = ?1),
+      ?9, ?10
     WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE key_id = ?2 AND revoked_at IS NOT NULL)`);
   const end = db.prepare(`
     UPDATE responses SET response = ?2, ended_at = ?3, used_at = max(used_at, ?3),

@@ -24,7 +24,7 @@ export class Room {
    *
    * @throws {LlorchError} `NOT_READY`
    */
-  async check(bytes: number): Promise<void> {
+  async check(bytes: number, what: "file" | "image"): Promise<void> {
     const least = this.#least();
     if (least === 0) return;
     const { bavail, bsize } = await statfs(this.#dir);
@@ -32,7 +32,7 @@ export class Room {
     if (free - bytes >= least) return;
     throw new LlorchError(
       "NOT_READY",
-      `Cannot keep the file: ${free} bytes of the disk are free, and ${least} must stay so`,
+      `Cannot keep the ${what}: ${free} bytes of the disk are free, and ${least} must stay so`,
       { retryAfterMs: RETRY_MS },
     );
   }

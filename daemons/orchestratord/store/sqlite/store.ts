@@ -13,8 +13,10 @@ import migration0006 from "./migrations/0006.sql" with { type: "text" };
 import migration0007 from "./migrations/0007.sql" with { type: "text" };
 import migration0008 from "./migrations/0008.sql" with { type: "text" };
 import migration0009 from "./migrations/0009.sql" with { type: "text" };
+import migration0010 from "./migrations/0010.sql" with { type: "text" };
 import { sqliteBatches } from "./batches.ts";
 import { sqliteFiles } from "./files.ts";
+import { sqliteImages } from "./images.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { sqliteResponses } from "./responses.ts";
@@ -35,6 +37,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0007,
   migration0008,
   migration0009,
+  migration0010,
 ];
 
 /**
@@ -115,9 +118,12 @@ export function openSqliteStore(
     return Promise.resolve(query());
   };
 
+  const room = new Room(path, minFreeBytes);
+
   return {
     batches: sqliteBatches(db, committer, space),
-    files: sqliteFiles(db, committer, space, new Room(path, minFreeBytes)),
+    files: sqliteFiles(db, committer, space, room),
+    images: sqliteImages(db, committer, space, room),
     keys: sqliteKeys(db, committer),
     responses: sqliteResponses(db, committer, space),
     ...sqlitePins(db, committer),

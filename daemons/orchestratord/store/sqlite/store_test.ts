@@ -25,7 +25,7 @@ function failWrites(path: string): () => void {
   };
   const writes = [
     "INSERT ON events",
-    ...["responses", "files", "file_parts", "batches", "batch_results"].flatMap((table) =>
+    ...["responses", "files", "file_parts", "batches", "batch_results", "images", "image_parts"].flatMap((table) =>
       ["INSERT", "UPDATE", "DELETE"].map((write) => `${write} ON ${table}`)
     ),
   ];

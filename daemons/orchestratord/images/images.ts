@@ -1,0 +1,185 @@
+import {
+  type Message,
+  NO_IMAGES,
+  takenHash,
+  takenUrl,
+  withImages,
+} from "#shared/contracts/mod.ts";
+import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
+import type { Config } from "../config.ts";
+import type { OrchestratorMetrics } from "../metrics.ts";
+import type { Image, ImageStore } from "../store/image_store.ts";
+import { HeldImages } from "./held_images.ts";
+import { ImageRefusal, readDataUrl, readImage } from "./read_image.ts";
+
+/** Dependencies of {@linkcode Images}. */
+export interface ImagesDeps {
+  readonly config: Pick<Config, "images">;
+  readonly store: { readonly images: ImageStore };
+  readonly metrics: Pick<OrchestratorMetrics, "images">;
+  /**
+   * Fetches an image from a host that the configuration allows.
+   *
+   * @throws {ImageRefusal}
+   */
+  readonly fetchImage: (url: string) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The images of a request. */
+export interface TakenImages {
+  /** New ones, each once. */
+  readonly images: readonly Image[];
+  /** Hashes of those that are stored already. */
+  readonly known: readonly string[];
+  /** The URL by which an image of the request is known from now on. */
+  readonly urlOf: (url: string) => string | undefined;
+}
+
+const NONE: TakenImages = { images: [], known: [], urlOf: () => undefined };
+
+/** Takes the images of requests, and gives them to workers. */
+export class Images {
+  readonly #deps: ImagesDeps;
+  readonly #held: HeldImages;
+
+  constructor(deps: ImagesDeps) {
+    this.#deps = deps;
+    this.#held = new HeldImages(() => deps.config.images.max_held_bytes);
+  }
+
+  /** Bytes of the images in memory. */
+  get heldBytes(): number {
+    return this.#held.bytes;
+  }
+
+  /**
+   * Reads and checks every image of a request.
+   *
+   * @param mayName Whether the request may name images by their hash, which clients must not.
+   * @throws {LlorchError} `INVALID_REQUEST` that names the parts that cannot be taken
+   */
+  async take(messages: readonly Message[] | undefined, mayName = false): Promise<TakenImages> {
+    const given = urlsIn(messages);
+    if (given.size === 0) return NONE;
+    const { max_count, max_total_bytes } = this.#deps.config.images;
+    const count = [...given.values()].reduce((sum, fields) => sum + fields.length, 0);
+    if (count > max_count) {
+      const message = `has ${count} images: at most ${max_count} are allowed (images.max_count)`;
+      throw invalidRequest([{ field: "messages", message }]);
+    }
+    const urls = new Map<string, string>();
+    const images = new Map<string, Image>();
+    const known: string[] = [];
+    const errors: FieldError[] = [];
+    let bytes = 0;
+    for (const [url, [field = ""]] of given) {
+      const hash = mayName ? takenHash(url) : undefined;
+      const held = hash === undefined ? undefined : this.#held.get(hash);
+      try {
+        if (hash === undefined || held) {
+          const image = held ?? await this.#read(url);
+          urls.set(url, takenUrl(image.sha256));
+          if (!images.has(image.sha256)) bytes += image.data.byteLength;
+          images.set(image.sha256, image);
+        } else {
+          const facts = await this.#deps.store.images.facts(hash);
+          if (!facts) throw new ImageRefusal("was erased after its retention");
+          known.push(hash);
+          bytes += facts.bytes;
+        }
+      } catch (error) {
+        if (!(error instanceof ImageRefusal)) throw error;
+        errors.push({ field, message: error.message });
+      }
+      if (bytes > max_total_bytes) {
+        const message = `has more than ${max_total_bytes} bytes of images (images.max_total_bytes)`;
+        throw invalidRequest([{ field: "messages", message }]);
+      }
+    }
+    if (errors.length > 0) throw invalidRequest(errors);
+    return {
+      images: [...images.values()],
+      known,
+      urlOf: (url) => urls.get(url),
+    };
+  }
+
+  /**
+   * Holds new images in memory until they are let go of.
+   *
+   * @throws {LlorchError} as {@linkcode HeldImages.hold}
+   */
+  hold({ images }: Pick<TakenImages, "images">): () => void {
+    return this.#held.hold(images);
+  }
+
+  /** Stores images for a job or response that is about to be stored; see {@linkcode ImageStore.keep}. */
+  keep(owner: string, { images, known }: Pick<TakenImages, "images" | "known">) {
+    return this.#deps.store.images.keep(owner, images, known);
+  }
+
+  /**
+   * Messages for a worker, each image with its bytes.
+   *
+   * @throws {LlorchError} `CONTENT_EXPIRED` if an image is gone
+   */
+  async filled(messages: readonly Message[]): Promise<Message[]> {
+    const urls = new Map<string, string>();
+    for (const url of urlsIn(messages).keys()) urls.set(url, await this.filledUrl(url));
+    return withImages(messages, (url) => urls.get(url));
+  }
+
+  /**
+   * The data: URL of an image; another URL as it is.
+   *
+   * @throws {LlorchError} `CONTENT_EXPIRED` if the image is gone
+   */
+  async filledUrl(url: string): Promise<string> {
+    const hash = takenHash(url);
+    if (hash === undefined) return url;
+    const image = this.#held.get(hash) ?? await this.#deps.store.images.get(hash);
+    if (!image) throw new LlorchError("CONTENT_EXPIRED", "An image of the request was erased");
+    return `data:image/${image.format};base64,${image.data.toBase64()}`;
+  }
+
+  async #read(url: string): Promise<Image> {
+    const { config: { images: bounds }, metrics, fetchImage } = this.#deps;
+    const isFetched = /^https?:/i.test(url);
+    const source = isFetched ? "url" : "data";
+    try {
+      const data = isFetched ? await fetchImage(url) : readDataUrl(url, bounds);
+      const image = await readImage(data, bounds);
+      metrics.images.inc({ source, outcome: "taken" });
+      return image;
+    } catch (error) {
+      metrics.images.inc({ source, outcome: "refused" });
+      throw error;
+    }
+  }
+}
+
+/** The URL of each image, with the fields that have it. */
+function urlsIn(messages: readonly Message[] = []): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  for (const [index, { content }] of messages.entries()) {
+    if (typeof content === "string") continue;
+    for (const [place, part] of content.entries()) {
+      if (part.type !== "image_url") continue;
+      const { url } = part.image_url;
+      fields.set(url, [...fields.get(url) ?? [], `messages.${index}.content.${place}`]);
+    }
+  }
+  return fields;
+}
+
+/**
+ * Refuses images for a model that reads only text.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` in the words that clients look for
+ */
+export function refuseImages(messages: readonly Message[] | undefined, model: string): void {
+  const [fields] = urlsIn(messages).values();
+  if (!fields) return;
+  const message = `${NO_IMAGES}: ${model} reads only text`;
+  throw invalidRequest([{ field: fields[0]!, message }]);
+}
