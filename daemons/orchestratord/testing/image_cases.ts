@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Image } from "../store/image_store.ts";
+import { until } from "../../../tests/support/stack.ts";
 import { storedResponse } from "./response_cases.ts";
 import { accept, type Case } from "./store_cases.ts";
 
@@ -102,6 +103,7 @@ export const IMAGE_CASES: Readonly<Record<string, Case>> = {
     const repair = await failWrites();
     await assert.rejects(store.images.keep("j1", [imageOf(1)]));
     repair();
+    await until("it can be written", () => store.failure() === undefined);
     assert.equal(await store.images.get(imageOf(1).sha256), undefined);
     const settled = await store.images.keep("j1", [imageOf(1)]);
     assert.deepEqual(await store.images.get(imageOf(1).sha256), imageOf(1));
