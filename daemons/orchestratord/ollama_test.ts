@@ -168,7 +168,7 @@ Deno.test("errors are texts, and what changes files says who does it", () =>
       /options\.typical_p: is not supported/,
     );
     const images = [{ role: "user", content: "", images: ["aGk="] }];
-    assert.match(await chat({ messages: images }), /images: image input is not supported/);
+    assert.match(await chat({ messages: images }), /image input is not supported/);
     assert.match(await chat({ chat_template: "x" }), /chat_template/);
     assert.match(await asked("/api/generate", { model: "m", template: "x" }), /template: is not/);
     for (

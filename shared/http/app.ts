@@ -13,7 +13,7 @@ import { type BodyLimits, readJsonBody } from "./body.ts";
 import { dialectAt, pathPattern } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
-import { withEnd } from "./large_bodies.ts";
+import { checkTexts, withEnd } from "./large_bodies.ts";
 import { isPreflight, markForPage, preflightReply } from "./pages.ts";
 
 /** A validated call, as its handler gets it. */
@@ -275,11 +275,9 @@ async function validate(
   const readBody = async () => {
     if (isLeftOut(route, request)) return undefined;
     if (largeBytes === undefined) return await readJsonBody(request, limits, route);
-    const { maxBytes: maxTextBytes = MAX_BODY_BYTES } = limits;
-    return await readJsonBody(request, { ...limits, maxBytes: largeBytes }, {
-      ...route,
-      maxTextBytes,
-    });
+    const given = await readJsonBody(request, { ...limits, maxBytes: largeBytes }, route);
+    checkTexts(given, largeBytes, limits.maxBytes ?? MAX_BODY_BYTES);
+    return given;
   };
   const given = route.body ? await readBody() : undefined;
   const body = route.body ? check(route.body, given) : undefined;

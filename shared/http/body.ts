@@ -20,12 +20,7 @@ export interface BodyReading {
   readonly exact?: readonly string[];
   /** Whether its content type does not matter. */
   readonly anyContentType?: boolean;
-  /** Most bytes beside images in base64; default: any. */
-  readonly maxTextBytes?: number;
 }
-
-/** Base64 of at least 3 KiB: shorter images hardly matter for a body's size. */
-const BASE64 = /[A-Za-z0-9+/=]{4096,}/g;
 
 /**
  * Reads a JSON body within its limits.
@@ -35,7 +30,7 @@ const BASE64 = /[A-Za-z0-9+/=]{4096,}/g;
 export async function readJsonBody(
   request: Request,
   limits: BodyLimits = {},
-  { exact = [], anyContentType = false, maxTextBytes = Infinity }: BodyReading = {},
+  { exact = [], anyContentType = false }: BodyReading = {},
 ): Promise<unknown> {
   const type = request.headers.get("content-type") ?? "";
   if (!anyContentType && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
@@ -53,10 +48,6 @@ export async function readJsonBody(
     throw new LlorchError("INVALID_REQUEST", "Cannot read the body: it is not valid UTF-8", {
       cause: error,
     });
-  }
-  if (raw.byteLength > maxTextBytes) {
-    const text = raw.byteLength - base64Length(decoded);
-    if (text > maxTextBytes) throw tooLarge(maxTextBytes, "without its images");
   }
   try {
     return parseExactJson(decoded, exact);
@@ -124,16 +115,10 @@ function brokenOff(cause: unknown): never {
   throw new LlorchError("INVALID_REQUEST", "The body ended early or is badly framed", { cause });
 }
 
-function base64Length(text: string): number {
-  let length = 0;
-  for (const [run] of text.matchAll(BASE64)) length += run.length;
-  return length;
-}
-
-function tooLarge(maxBytes: number, what = ""): LlorchError {
+function tooLarge(maxBytes: number): LlorchError {
   return new LlorchError(
     "PAYLOAD_TOO_LARGE",
-    `Cannot accept a body of more than ${maxBytes} bytes${what === "" ? "" : ` ${what}`}`,
+    `Cannot accept a body of more than ${maxBytes} bytes`,
   );
 }
 

@@ -59,6 +59,46 @@ export class LargeBodies {
   }
 }
 
+/**
+ * Refuses a large body that is not large because of images.
+ *
+ * @param body The parsed body.
+ * @param bytes Its length.
+ * @throws {LlorchError} `PAYLOAD_TOO_LARGE`
+ */
+export function checkTexts(body: unknown, bytes: number, maxTextBytes: number): void {
+  if (bytes - imagesLength(body) <= maxTextBytes) return;
+  throw new LlorchError(
+    "PAYLOAD_TOO_LARGE",
+    `Cannot accept a body of more than ${maxTextBytes} bytes without its images`,
+  );
+}
+
+/** Fields that hold an image in base64: Anthropic's, and Ollama's list. */
+const IMAGE_FIELDS: ReadonlySet<string> = new Set(["data", "images"]);
+
+/** Characters of the images in a parsed body: data: URLs, and base64 where some APIs have it. */
+function imagesLength(body: unknown): number {
+  let length = 0;
+  // No recursion: a body may be nested deeply.
+  const open: { readonly value: unknown; readonly isImage: boolean }[] = [
+    { value: body, isImage: false },
+  ];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { value, isImage } = next;
+    if (typeof value === "string") {
+      if (isImage || value.startsWith("data:")) length += value.length;
+    } else if (Array.isArray(value)) {
+      for (const each of value) open.push({ value: each, isImage });
+    } else if (typeof value === "object" && value !== null) {
+      for (const [name, each] of Object.entries(value)) {
+        open.push({ value: each, isImage: IMAGE_FIELDS.has(name) });
+      }
+    }
+  }
+  return length;
+}
+
 /** A response that calls `onEnd` once when its body has been read to its end, or no longer is. */
 export function withEnd(response: Response, onEnd: () => void): Response {
   if (!response.body) {

@@ -37,7 +37,7 @@ export function responsesCases(id: string): Case[] {
       route,
       body: { ...body, input: [{ role: "user", content: [{ type: "input_image" }] }] },
       error: "INVALID_REQUEST",
-      fields: ["input.0.content.0.type"],
+      fields: ["input.0.content.0.image_url"],
     },
   ];
 }

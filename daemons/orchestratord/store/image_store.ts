@@ -1,5 +1,4 @@
-/** Formats of images. */
-export type ImageFormat = "png" | "jpeg" | "webp" | "gif";
+import type { ImageFormat } from "#shared/images/header.ts";
 
 /** An image of a request. */
 export interface Image {

@@ -41,6 +41,8 @@ const resultBlock = z.discriminatedUnion("type", [textBlock, imageBlock], {
   error: notSupported("text or image"),
 });
 
+const systemBlock = z.discriminatedUnion("type", [textBlock], { error: notSupported("text") });
+
 const toolResult = z.object({
   type: z.literal("tool_result"),
   tool_use_id: z.string().min(1).max(256),
@@ -67,7 +69,7 @@ const assistantBlock = z.discriminatedUnion("type", [
 const inputMessage = z.discriminatedUnion("role", [
   z.object({ role: z.literal("user"), content: listOf(userBlock) }),
   z.object({ role: z.literal("assistant"), content: listOf(assistantBlock) }),
-  z.object({ role: z.literal("system"), content: listOf(textBlock) }),
+  z.object({ role: z.literal("system"), content: listOf(systemBlock) }),
 ]).meta({ id: "AnthropicMessage" });
 
 /** A function of the client, or a tool that runs at Anthropic, which is skipped. */
@@ -113,7 +115,7 @@ const UNSUPPORTED: Unsupported = {
 const promptShape = {
   model: optionalModelName,
   messages: z.array(inputMessage).min(1).max(4096),
-  system: listOf(textBlock).nullish(),
+  system: listOf(systemBlock).nullish(),
   tools: z.array(clientTool).max(1024).nullish(),
   tool_choice: toolChoice.nullish(),
   thinking: thinking.nullish(),

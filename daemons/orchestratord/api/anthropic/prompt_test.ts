@@ -130,11 +130,15 @@ Deno.test("what cannot be done is refused by name", () => {
     return fieldErrors(parsed.error!).map(({ field, message }) => `${field}: ${message}`);
   };
   assert.deepEqual(refused(part({ type: "image", source: {} })), [
-    "messages.0.content.0.type: image input is not supported: send text only",
+    "messages.0.content.0.source.type: must be of type base64 or url",
+  ]);
+  const system = { system: [{ type: "image", source: { type: "url", url: "https://a/b" } }] };
+  assert.deepEqual(refused({ ...system, messages: [{ role: "user", content: "a" }] }), [
+    "system.0.type: an image can only be in a message of the user or in a tool_result",
   ]);
   assert.deepEqual(refused(part({ type: "document" })), [
-    "messages.0.content.0.type: blocks of type document are not supported here: use text or " +
-    "tool_result",
+    "messages.0.content.0.type: blocks of type document are not supported here: use text, " +
+    "image or tool_result",
   ]);
   const messages = [{ role: "user", content: "hi" }];
   for (

@@ -142,15 +142,21 @@ Deno.test("tools are taken twice, and any of them may be chosen in each vendor's
   ]);
 });
 
-Deno.test("a part that is no text is refused by its place and in words that clients look for", () => {
-  const content = [{ type: "text", text: "a" }, { type: "image_url", image_url: { url: "data:" } }];
-  assert.deepEqual(refused({ messages: [{ role: "user", content }] }), [
-    "messages.0.content.1.type: image input is not supported: send text only",
+Deno.test("a part that cannot be taken is refused by its place", () => {
+  const of = (role: string, content: unknown) => refused({ messages: [{ role, content }] });
+  const image = { type: "image_url", image_url: { url: "data:" } };
+  const text = { type: "text", text: "a" };
+  assert.deepEqual(of("system", [text, image]), [
+    "messages.0.content.1.type: an image can only be in a message of the user or of a tool",
   ]);
-  const audio = [{ type: "input_audio" }];
-  assert.deepEqual(refused({ messages: [{ role: "user", content: audio }] }), [
+  assert.deepEqual(of("user", [{ type: "input_image" }]), [
+    "messages.0.content.0.type: write images as parts of type image_url",
+  ]);
+  assert.deepEqual(of("user", [{ type: "input_audio" }]), [
     "messages.0.content.0.type: parts of type input_audio are not supported",
   ]);
+  const [message] = chat({ messages: [{ role: "user", content: [text, image, text] }] }).messages!;
+  assert.deepEqual(message?.content, [text, image, text]);
 });
 
 Deno.test("thinking is set in the words of llama-server and OpenRouter, or refused by name", () => {

@@ -157,12 +157,12 @@ Deno.test("settings of the answer are passed on", () => {
 });
 
 Deno.test("what cannot be done is refused by name", () => {
-  const image = { role: "user", content: [{ type: "input_image", image_url: "data:," }] };
+  const image = { role: "user", content: [{ type: "input_image", image_url: "sha256:0" }] };
   for (
     const [more, error] of [
       [
         { input: [image] },
-        "input.0.content.0.type: image input is not supported: send text only",
+        "input.0.content.0.image_url: must be a data: or http(s) URL",
       ],
       [{ input: [{ type: "computer_call" }] }, "input.0.type: items of type computer_call are not"],
       [

@@ -25,9 +25,8 @@ function failWrites(path: string): () => void {
   };
   const writes = [
     "INSERT ON events",
-    ...["responses", "files", "file_parts", "batches", "batch_results", "images", "image_parts"].flatMap((table) =>
-      ["INSERT", "UPDATE", "DELETE"].map((write) => `${write} ON ${table}`)
-    ),
+    ...["responses", "files", "file_parts", "batches", "batch_results", "images", "image_parts"]
+      .flatMap((table) => ["INSERT", "UPDATE", "DELETE"].map((write) => `${write} ON ${table}`)),
   ];
   for (const [n, write] of writes.entries()) {
     run(`CREATE TRIGGER no_room_${n} BEFORE ${write}
