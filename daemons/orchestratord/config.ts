@@ -19,7 +19,7 @@ import {
   nameParameters,
 } from "#shared/contracts/mod.ts";
 import { MAX_IMAGES_BYTES, PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
-import { HostSet } from "./access/allowed_hosts.ts";
+import { HostSet } from "#shared/net/addresses.ts";
 import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
 import { circles, type Names } from "./scheduler/names.ts";
 import type { Policy } from "./scheduler/state.ts";

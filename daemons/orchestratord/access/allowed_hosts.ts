@@ -1,59 +1,11 @@
-import { BlockList, isIP } from "node:net";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
+import { type HostSet, isSecretHost } from "#shared/net/addresses.ts";
 
 /** The addresses in a pool's report that orchestratord will call. */
 export interface Addresses {
   readonly endpoint?: string | undefined;
   readonly workers: readonly { readonly uri?: string | undefined }[];
 }
-
-/** Metadata services of clouds, which hold secrets, and addresses of no single host: refused by default. */
-const NEVER: readonly string[] = [
-  "169.254.0.0/16",
-  "fe80::/10",
-  "fd00:ec2::254",
-  "100.100.100.200",
-  "0.0.0.0/8",
-  "::",
-  "224.0.0.0/4",
-  "ff00::/8",
-  "255.255.255.255",
-  "metadata.google.internal",
-  "metadata",
-];
-
-/** A set of host names, `*.suffixes`, addresses and CIDR ranges. */
-export class HostSet {
-  readonly #names = new Set<string>();
-  readonly #suffixes: string[] = [];
-  readonly #addresses = new BlockList();
-
-  /** @throws {RangeError} that names the invalid entry */
-  constructor(entries: readonly string[]) {
-    for (const entry of entries) this.#add(entry.toLowerCase());
-  }
-
-  /** @param host As `URL.hostname` gives it. */
-  has(host: string): boolean {
-    const plain = plainHost(host);
-    const family = familyOf(plain);
-    if (family) return this.#addresses.check(plain, family);
-    return this.#names.has(plain) || this.#suffixes.some((suffix) => plain.endsWith(suffix));
-  }
-
-  #add(entry: string): void {
-    const [address = "", bits, ...more] = entry.split("/");
-    const family = familyOf(address);
-    if (family && bits === undefined) this.#addresses.addAddress(address, family);
-    else if (family && more.length === 0 && isPrefix(bits, family)) {
-      this.#addresses.addSubnet(address, Number(bits), family);
-    } else if (/^\*\.[a-z0-9.-]+$/.test(entry)) this.#suffixes.push(entry.slice(1));
-    else if (/^[a-z0-9][a-z0-9._-]*$/.test(entry)) this.#names.add(entry);
-    else throw new RangeError(`"${entry}" is not a host name, *.suffix, address or CIDR range`);
-  }
-}
-
-const never = new HostSet(NEVER);
 
 /**
  * Refuses a report with an address that orchestratord must not call.
@@ -76,25 +28,7 @@ function wrongWith(text: string, allowed: HostSet | undefined): string | undefin
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) return "must be an http or https URL";
   if (url.username !== "" || url.password !== "") return "must not carry a user or password";
-  const isAllowed = allowed ? allowed.has(url.hostname) : !never.has(url.hostname);
+  const isAllowed = allowed ? allowed.has(url.hostname) : !isSecretHost(url.hostname);
   if (isAllowed) return undefined;
   return `${url.hostname} may not be called; orchestratord's pools.allowed_hosts lists the allowed hosts`;
-}
-
-/** A host without brackets or a trailing dot; an IPv4-mapped IPv6 address becomes IPv4. */
-function plainHost(host: string): string {
-  const plain = host.toLowerCase().replace(/^\[|\]$/g, "").replace(/\.$/, "");
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(plain);
-  if (!mapped) return plain;
-  const parts = [mapped[1]!, mapped[2]!].map((part) => parseInt(part, 16));
-  return parts.flatMap((part) => [part >> 8, part & 255]).join(".");
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" | undefined {
-  return ({ 4: "ipv4", 6: "ipv6" } as const)[isIP(address) as 4 | 6];
-}
-
-function isPrefix(bits: string | undefined, family: "ipv4" | "ipv6"): boolean {
-  return bits !== undefined && /^\d{1,3}$/.test(bits) &&
-    Number(bits) <= (family === "ipv4" ? 32 : 128);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
-import { checkAddresses, HostSet } from "./allowed_hosts.ts";
+import { checkAddresses } from "./allowed_hosts.ts";
+import { HostSet } from "#shared/net/addresses.ts";
 
 /** Names of the fields that are refused. */
 function refused(endpoint: string, allowed?: readonly string[], uris: readonly string[] = []) {
