@@ -13,6 +13,7 @@ const LABELS: ReadonlySet<string> = new Set([
   "outcome",
   "priority",
   "reason",
+  "source",
   "route",
   "state",
   "status",

@@ -165,7 +165,8 @@ async function openParts(
   const tls = readServerTls(config.tls);
   const http = trusting(config.tls.ca);
   parts.defer(() => http?.close());
-  const openEvents = streamTransport(readCa(config.tls));
+  const ca = readCa(config.tls);
+  const openEvents = streamTransport(ca);
 
   const dir = openStateDir(
     config.state_dir ?? defaultStateDir(env, "orchestratord"),
@@ -231,7 +232,7 @@ async function openParts(
     if (activity.kind === "failover") metrics.failovers.inc();
     feed.add(activity, tenant);
   });
-  const images = new Images({ config, store, metrics, fetchImage: imageFetcher(config) });
+  const images = new Images({ config, store, metrics, fetchImage: imageFetcher(config, { ca }) });
   const largeBodies = new LargeBodies(() => ({
     maxBytes: imageBodyBytes(config.images.max_total_bytes, config.limits.max_body_bytes),
     maxOpenBytes: config.images.max_held_bytes,

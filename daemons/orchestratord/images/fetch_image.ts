@@ -2,6 +2,7 @@ import { lookup as lookUp } from "node:dns/promises";
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
+import { deadline, LATE } from "#shared/deadline.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { HostSet, isAddress, isPrivateAddress, isSecretHost } from "#shared/net/addresses.ts";
 import type { Config } from "../config.ts";
@@ -20,7 +21,7 @@ export type Resolve = (name: string) => Promise<readonly HostAddress[]>;
 export interface FetcherOptions {
   readonly resolve?: Resolve;
   /** Certificates of authorities to trust besides the usual ones, as PEM. */
-  readonly ca?: string;
+  readonly ca?: string | undefined;
 }
 
 /**
@@ -49,7 +50,9 @@ export function imageFetcher(
     }
     const signal = AbortSignal.timeout(fetch_timeout_ms);
     try {
-      const address = await deadline(addressOf(host, resolve), signal);
+      const address = await deadline(addressOf(host, resolve), fetch_timeout_ms);
+      signal.throwIfAborted();
+      if (address === LATE) throw new Error("its name is not resolved");
       return await download(url, address, { ca, signal, maxBytes: max_bytes });
     } catch (error) {
       if (error instanceof ImageRefusal) throw error;
@@ -79,14 +82,6 @@ async function addressOf(host: string, resolve: Resolve): Promise<HostAddress> {
   throw new ImageRefusal(
     `cannot be fetched: ${host} has an address that is not of the public network`,
   );
-}
-
-/** Rejects when the signal aborts. */
-function deadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
 interface DownloadOptions {

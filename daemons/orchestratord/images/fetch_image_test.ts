@@ -3,7 +3,6 @@ import { HAS_OPENSSL, withCertificates } from "../../../tests/support/certificat
 import { configSchema } from "../config.ts";
 import { type HostAddress, imageFetcher } from "./fetch_image.ts";
 
-const LOCAL: HostAddress = { address: "127.0.0.1", family: 4 };
 const BYTES = new Uint8Array(1000).fill(7);
 
 /** Runs a test with a server on this machine. */
