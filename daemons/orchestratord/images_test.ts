@@ -234,8 +234,10 @@ Deno.test("bodies with images have a larger limit, texts keep theirs", async () 
     const large = dataUrl(png(3, 3, 60_000));
     const ask = () => post(harness, CHAT, chat(image(large), text("hi")));
     const first = ask();
-    await until("the first runs", () =>
-      harness.pool.workers.size === 1 && harness.pool.only().executions.length === 1);
+    await until(
+      "the first runs",
+      () => harness.pool.workers.size === 1 && harness.pool.only().executions.length === 1,
+    );
     const second = await ask();
     assert.equal(second.status, 503, "the first has the room");
     assert.match(second.text, /others with images have \d+ bytes/);
@@ -270,8 +272,10 @@ Deno.test("a durable job's images outlive a restart, and lie once by hash", asyn
         await harness.client.call(routes.submit, { body: task }),
         await harness.client.call(routes.submit, { body: task }),
       ];
-      await until("both run", () =>
-        harness.pool.workers.size === 1 && harness.pool.only().executions.length === 2);
+      await until(
+        "both run",
+        () => harness.pool.workers.size === 1 && harness.pool.only().executions.length === 2,
+      );
       assert.equal(rows("images"), 1);
       assert.equal(rows("image_uses"), 2);
       const request = db.prepare("SELECT request FROM jobs LIMIT 1").get()!["request"];
@@ -311,8 +315,10 @@ Deno.test("images go with the retention of their job", async () => {
       await until("it runs", () => pool.workers.size === 1 && pool.only().executions.length === 1);
       pool.only().allow(Infinity);
       assert.equal((await events(job_id)).at(-1)?.event, "end");
-      await until("the image is erased", () =>
-        rows("image_uses") + rows("image_parts") + rows("images") === 0);
+      await until(
+        "the image is erased",
+        () => rows("image_uses") + rows("image_parts") + rows("images") === 0,
+      );
     });
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -77,7 +77,8 @@ export function createOrchestratorMetrics(
   });
   gauge({
     name: "image_bytes",
-    help: "Bytes of images, and of request bodies with images, in memory; see images.max_held_bytes",
+    help:
+      "Bytes of images, and of request bodies with images, in memory; see images.max_held_bytes",
     collect: (self) => self.set(imageBytes()),
   });
   gauge({

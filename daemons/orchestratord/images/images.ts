@@ -1,10 +1,4 @@
-import {
-  type Message,
-  NO_IMAGES,
-  takenHash,
-  takenUrl,
-  withImages,
-} from "#shared/contracts/mod.ts";
+import { type Message, NO_IMAGES, takenHash, takenUrl, withImages } from "#shared/contracts/mod.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";

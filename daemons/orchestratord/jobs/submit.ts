@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "#shared/clock.ts";
-import { imagesOf, type TaskAccepted, type TaskRequest, withImages } from "#shared/contracts/mod.ts";
+import {
+  imagesOf,
+  type TaskAccepted,
+  type TaskRequest,
+  withImages,
+} from "#shared/contracts/mod.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";

@@ -83,7 +83,9 @@ export const IMAGE_CASES: Readonly<Record<string, Case>> = {
 
   async "many at once keep the same image once"({ images }) {
     const owners = ["a", "b", "c", "d"];
-    const settled = await Promise.all(owners.map((owner) => images.keep(owner, [imageOf(7, 600_000)])));
+    const settled = await Promise.all(
+      owners.map((owner) => images.keep(owner, [imageOf(7, 600_000)])),
+    );
     assert.deepEqual(await images.get(imageOf(7).sha256), imageOf(7, 600_000));
     settled.forEach((each) => each());
     assert.equal(await images.removeUnused(), 1);

@@ -56,11 +56,13 @@ function urlsOf(items: readonly Item[]): string[] {
 /** Items whose images have other URLs. */
 function withUrls(items: readonly Item[], newUrl: (url: string) => string): Item[] {
   const partsOf = <P extends { readonly type: string }>(parts: string | P[]) =>
-    typeof parts === "string" ? parts : parts.map((part) =>
-      part.type === "input_image" && "image_url" in part
-        ? { ...part, image_url: newUrl(String(part.image_url)) }
-        : part
-    );
+    typeof parts === "string"
+      ? parts
+      : parts.map((part) =>
+        part.type === "input_image" && "image_url" in part
+          ? { ...part, image_url: newUrl(String(part.image_url)) }
+          : part
+      );
   return items.map((item): Item => {
     if (item.type === "message" && item.role === "user") {
       return { ...item, content: partsOf(item.content) };
