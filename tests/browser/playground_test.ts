@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import type { Page } from "playwright-core";
 import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
 import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
@@ -170,6 +171,55 @@ browserTest("thoughts are folded, calls grow, and their results go back to the m
       ]);
       await page.locator(".turn.assistant p").getByText("It rains.").waitFor();
       await keep(page, "playground_calls");
+    });
+  });
+});
+
+/** A picture of one red point, so that a browser shows it. */
+const POINT =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
+
+browserTest("images are shown, sent and left out of the code", async () => {
+  await withGuarded({}, async ({ url, pool: open }) => {
+    const pool = await open();
+    pool.onSpawn = (_, worker) => worker.script = [{ t: "A point.", ids: [1] }];
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      await visit(page, "Playground");
+      await page.getByLabel("Message").fill("hi");
+      assert.equal(await page.getByText("Add images").count(), 0, "the model reads only text");
+
+      pool.vision = true;
+      await pool.register();
+      await page.reload();
+      await visit(page, "Playground");
+      const file = {
+        name: "point.png",
+        mimeType: "image/png",
+        buffer: Buffer.from(POINT, "base64"),
+      };
+      await page.getByLabel("Add images").setInputFiles([file, file]);
+      const image = page.getByRole("list", { name: "Images of the message" }).locator("img");
+      await image.nth(1).waitFor();
+      await page.getByRole("button", { name: "Remove image 2" }).click();
+      await image.nth(1).waitFor({ state: "detached" });
+      assert.equal(await image.evaluate((it: { naturalWidth: number }) => it.naturalWidth), 1);
+      assert.match(await page.locator(".code pre").innerText(), /"data:image\/png;base64,…"/);
+      await accessible(page);
+      const asked = page.waitForRequest("**/v1/chat/completions");
+      await page.getByRole("button", { name: "Send" }).click();
+      assert.deepEqual((await asked).postDataJSON().messages, [{
+        role: "user",
+        content: [{
+          type: "image_url",
+          image_url: { url: `data:image/png;base64,${POINT}` },
+        }],
+      }]);
+      await page.locator(".turn.user img").waitFor();
+      await page.locator(".turn.assistant p").getByText("A point.").waitFor();
+      await keep(page, "playground_images");
+      assert.equal(pool.only().executions.length, 1);
     });
   });
 });

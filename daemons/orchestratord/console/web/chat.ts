@@ -1,11 +1,20 @@
 /** The playground's calls of `/v1/chat/completions`. */
 import { ApiError, errorOf, send } from "./api.ts";
+import { textOf } from "./images.ts";
 import { eventsOf } from "./sse.ts";
+
+/** What a message says: a text, or images and texts. */
+export type Content =
+  | string
+  | readonly (
+    | { readonly type: "text"; readonly text: string }
+    | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
+  )[];
 
 /** One turn of a chat; `tool`: the result of a call. */
 export interface Message {
   readonly role: "system" | "user" | "assistant" | "tool";
-  readonly content: string;
+  readonly content: Content;
   readonly reasoning_content?: string;
   readonly tool_calls?: readonly Call[];
   readonly tool_call_id?: string;
@@ -109,7 +118,7 @@ export function grown(turn: Message, delta: Delta): Message {
   }
   return {
     role: "assistant",
-    content: turn.content + (delta.content ?? ""),
+    content: textOf(turn.content) + (delta.content ?? ""),
     ...(thoughts === "" ? {} : { reasoning_content: thoughts }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };

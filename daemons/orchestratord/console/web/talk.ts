@@ -6,6 +6,8 @@ import { Store, useStore } from "./store.ts";
 export interface Talk {
   readonly messages: readonly Message[];
   readonly draft: string;
+  /** Images of the next message, as data: URLs. */
+  readonly images: readonly string[];
   readonly system: string;
   /** The functions that the model may call, as a JSON list; empty for none. */
   readonly tools: string;
@@ -24,6 +26,7 @@ export interface Talk {
 const NONE: Talk = {
   messages: [],
   draft: "",
+  images: [],
   system: "",
   tools: "",
   effort: "",
@@ -40,21 +43,28 @@ export const useTalk = (): Talk => useStore(talk, (talk) => talk);
 
 /** Changes fields of the form. */
 export function edit(
-  part: Partial<Pick<Talk, "draft" | "system" | "tools" | "effort" | "picked" | "parameters">>,
+  part: Partial<
+    Pick<Talk, "draft" | "images" | "system" | "tools" | "effort" | "picked" | "parameters">
+  >,
 ) {
   talk.change(part);
 }
 
+/** Adds images to the next message. */
+export function attach(images: readonly string[]): void {
+  talk.change({ images: [...talk.value.images, ...images] });
+}
+
 /** Keeps the result of a call while others have none yet. */
 export function note(result: Message): void {
-  talk.change({ messages: [...talk.value.messages, result], draft: "" });
+  talk.change({ messages: [...talk.value.messages, result], draft: "", images: [] });
 }
 
 /** Sends a question and collects the answer, which goes on while another page is shown. */
 export async function ask(question: Message, request: ChatRequest): Promise<void> {
   const { signal } = answer = new AbortController();
   const messages = [...talk.value.messages, question];
-  talk.change({ messages, draft: "", isBusy: true, error: undefined, end: undefined });
+  talk.change({ messages, draft: "", images: [], isBusy: true, error: undefined, end: undefined });
   let outcome: Pick<Talk, "error" | "end">;
   try {
     outcome = { end: await chat(request, (delta) => signal.aborted || add(delta), signal) };

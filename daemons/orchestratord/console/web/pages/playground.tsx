@@ -5,12 +5,13 @@ import { useState } from "preact/hooks";
 import { type ChatRequest, type Message, openCalls } from "../chat.ts";
 import { wordsOf } from "../figures.ts";
 import { useFetch } from "../hooks.ts";
+import { contentOf, IMAGE_TYPES, imagesOf, readImages, textOf, withoutBytes } from "../images.ts";
 import { isAskable, labelOf, nameOf } from "../names.ts";
 import { CallView, Thoughts } from "../parts/answer.tsx";
 import { Code } from "../parts/copy.tsx";
 import { Name } from "../parts/name.tsx";
 import { LANGUAGES, snippet } from "../snippets.ts";
-import { ask, beginChat, edit, note, stop, useTalk } from "../talk.ts";
+import { ask, attach, beginChat, edit, note, stop, useTalk } from "../talk.ts";
 import { parseTools } from "../tools.ts";
 
 /** Parameters with the bounds of the API; an empty field means the service's default. */
@@ -31,7 +32,7 @@ const FORM = "ask";
 export function PlaygroundPage() {
   const { value, error } = useFetch<{ models: readonly ModelView[] }>("/v2/models");
   const talk = useTalk();
-  const { messages, draft, system, effort, parameters } = talk;
+  const { messages, draft, images, system, effort, parameters } = talk;
   const tools = parseTools(talk.tools);
   const open = openCalls(messages);
   const models = value?.models ?? [];
@@ -52,20 +53,23 @@ export function PlaygroundPage() {
         .map(([name, text]) => [name, Number(text)]),
     ),
   });
-  const canSend = draft.trim() !== "" && model !== "" && !talk.isBusy && !tools.error;
+  const sees = picked?.vision === true;
+  const isEmpty = draft.trim() === "" && images.length === 0;
+  const canSend = !isEmpty && model !== "" && !talk.isBusy && !tools.error;
   const submit = (event: Event) => {
     event.preventDefault();
     if (!canSend) return;
+    const content = contentOf(draft, images);
     const question: Message = open.length > 0
-      ? { role: "tool", content: draft, tool_call_id: open[0]!.id }
-      : { role: "user", content: draft };
+      ? { role: "tool", content, tool_call_id: open[0]!.id }
+      : { role: "user", content };
     if (open.length > 1) note(question);
     else ask(question, requestOf([...turns, question]));
   };
-  const shown = draft.trim() === "" && messages.length > 0
+  const shown = isEmpty && messages.length > 0
     // The code sends the last question again, without its answer.
     ? turns.slice(0, turns.findLastIndex(({ role }) => role !== "assistant") + 1)
-    : [...turns, { role: "user" as const, content: draft || "Hello" }];
+    : [...turns, { role: "user" as const, content: isEmpty ? "Hello" : contentOf(draft, images) }];
   return (
     <div class="playground">
       <section aria-label="Chat" class="chat">
@@ -120,7 +124,29 @@ export function PlaygroundPage() {
               event.preventDefault();
               event.currentTarget.form?.requestSubmit();
             }}
+            onPaste={(event) => {
+              const files = [...event.clipboardData?.files ?? []];
+              if (!sees || files.length === 0) return;
+              event.preventDefault();
+              void readImages(files).then(attach);
+            }}
           />
+          {images.length > 0 && (
+            <ul class="images" aria-label="Images of the message">
+              {images.map((url, index) => (
+                <li key={index}>
+                  <img src={url} alt={`Image ${index + 1}`} />
+                  <button
+                    type="button"
+                    aria-label={`Remove image ${index + 1}`}
+                    onClick={() => edit({ images: images.filter((_, at) => at !== index) })}
+                  >
+                    ×
+                  </button>
+                </li>
+              ))}
+            </ul>
+          )}
           <div class="actions">
             {talk.isBusy
               ? <button type="button" class="danger" onClick={stop}>Stop</button>
@@ -133,6 +159,21 @@ export function PlaygroundPage() {
                   Send
                 </button>
               )}
+            {sees && (
+              <label class="button">
+                Add images
+                <input
+                  class="sr"
+                  type="file"
+                  multiple
+                  accept={IMAGE_TYPES}
+                  onChange={(event) => {
+                    const input = event.currentTarget;
+                    void readImages(input.files ?? []).then(attach).then(() => input.value = "");
+                  }}
+                />
+              </label>
+            )}
             <button
               type="button"
               disabled={talk.isBusy || messages.length === 0}
@@ -224,11 +265,12 @@ function Turn({ message, model, isGrowing }: {
     return (
       <div class="turn user">
         <span class="role">{role === "tool" ? "Result" : "You"}</span>
-        <p dir="auto">{content}</p>
+        <Images urls={imagesOf(content)} />
+        {textOf(content) !== "" && <p dir="auto">{textOf(content)}</p>}
       </div>
     );
   }
-  const text = content.trimStart();
+  const text = textOf(content).trimStart();
   return (
     <div class="turn assistant">
       <span class="role">
@@ -243,6 +285,19 @@ function Turn({ message, model, isGrowing }: {
       </p>
       {calls?.map((call, index) => <CallView key={index} call={call} />)}
     </div>
+  );
+}
+
+function Images({ urls }: { urls: readonly string[] }) {
+  if (urls.length === 0) return null;
+  return (
+    <ul class="images">
+      {urls.map((url, index) => (
+        <li key={index}>
+          <img src={url} alt={`Image ${index + 1}`} />
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -264,7 +319,13 @@ function Snippets({ request }: { request: ChatRequest }) {
           </label>
         ))}
       </div>
-      <Code text={snippet(language, request, serviceUrl())} label={`${language} code`} />
+      <Code
+        text={snippet(language, {
+          ...request,
+          messages: withoutBytes(request.messages),
+        }, serviceUrl())}
+        label={`${language} code`}
+      />
     </fieldset>
   );
 }
