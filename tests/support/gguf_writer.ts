@@ -29,6 +29,8 @@ export interface GgufTensor {
   readonly columns: number;
   /** 0 writes a one-dimensional tensor of one row. */
   readonly rows: number;
+  /** Its dimensions, of the same number of values; by default columns and rows. */
+  readonly shape?: readonly number[];
   readonly type: TensorType;
   /** Fills one row, which starts as zeros. Called once for each row, in order. */
   fill(row: number, values: Float32Array): void;
@@ -83,7 +85,8 @@ function encodeHeader({ metadata, tensors }: GgufContent): Uint8Array<ArrayBuffe
   let offset = 0;
   for (const tensor of tensors) {
     const format = FORMATS[tensor.type];
-    const shape = tensor.rows === 0 ? [tensor.columns] : [tensor.columns, tensor.rows];
+    const { columns, rows } = tensor;
+    const shape = tensor.shape ?? (rows === 0 ? [columns] : [columns, rows]);
     out.string(tensor.name);
     out.u32(shape.length);
     for (const size of shape) out.u64(size);

@@ -80,7 +80,7 @@ function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
     ["--engine", "openai"],
     ["--openai-command", JSON.stringify(engine.command)],
     ["--openai-health-path", engine.health_path],
-    ...(takesImages(engine) ? [["--openai-vision", "true"]] : []),
+    ...(takesImages(engine) ? [["--openai-vision"]] : []),
     // Not for a file: the worker computes that fingerprint, so that its callback proves what it
     // loaded.
     ...(hasFile ? [] : [["--fingerprint", request.fingerprint]]),

@@ -1,7 +1,7 @@
 import type { ChosenLogprob } from "#shared/contracts/events.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
 import {
@@ -50,13 +50,32 @@ export async function llamaServer(
     // Versions before vision had no modalities.
     vision: isRecord(modalities) && modalities["vision"] === true,
     thinks: await findThinking((body) => applyTemplate(server, body, signal)),
-    // A grammar that would crash our llama.cpp would also crash this one.
-    check: ({ grammar }) =>
-      grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
+    check({ grammar, messages }) {
+      // A grammar that would crash our llama.cpp would also crash this one.
+      if (grammar !== undefined) checkGrammar(grammar, "grammar", "any");
+      refuseWebp(messages);
+    },
     infill: (request, order) => infill(server, request, order),
     generateText: (request, order) =>
       generateText(server, model, request, samplingFields(request, NAMES), CHAT_SWITCHES, order),
   };
+}
+
+/**
+ * Refuses WebP: llama-server would start ffmpeg with it, where that is installed.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST`
+ */
+function refuseWebp(messages: ExecuteRequest["messages"]): void {
+  for (const [index, { content }] of (messages ?? []).entries()) {
+    if (typeof content === "string") continue;
+    const at = content.findIndex((part) =>
+      part.type === "image_url" && part.image_url.url.startsWith("data:image/webp")
+    );
+    if (at < 0) continue;
+    const message = "the server of this model reads no WebP: send PNG, JPEG or GIF";
+    throw invalidRequest([{ field: `messages.${index}.content.${at}`, message }]);
+  }
 }
 
 /** Switches of a prompt that its template makes. */

@@ -1,0 +1,166 @@
+/**
+ * Images through the whole service to a real llama-server, whose tiny model sees: what it says depends on
+ * the image.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
+import { type Service, withService } from "../support/service.ts";
+import { IMAGE_TOKENS, pngOf, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
+
+const reason = whyNoPeer();
+const title = (text: string) => reason === undefined ? text : `${text} (skipped: ${reason})`;
+
+/** Runs a test with a model that sees, and one that does not. */
+async function withEyes(
+  settings: string,
+  test: (service: Service) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
+  try {
+    writeSeeingModel(join(folder, "eyes.gguf"));
+    await Deno.copyFile(join(folder, "eyes.gguf"), join(folder, "blind.gguf"));
+    // Another model, not a second name of the first.
+    await Deno.writeFile(join(folder, "blind.gguf"), Uint8Array.of(0), { append: true });
+    const projector = await Deno.makeTempFile({ suffix: ".gguf" });
+    writeProjector(projector);
+    const command = [
+      ...[PEER_TOOL, "run", "llama-server", "-m", "{model}", "--mmproj", projector],
+      ...["--host", "{host}", "--port", "{port}", "-c", "{total_context}", "-np", "{slots}"],
+      ...["-t", "{threads}", "-ngl", "{gpu_layers}", "--no-ui"],
+    ];
+    await withService(folder, test, {
+      orchestratord: settings,
+      poolManagerd: `worker.threads = 1
+        [engines.eyes]
+        command = ${JSON.stringify(command)}
+        models = ["eyes"]`,
+    });
+    await Deno.remove(projector);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const RED = pngOf([255, 0, 0]).toBase64();
+const BLUE = pngOf([0, 0, 255]).toBase64();
+
+type Answer = { readonly text: string; readonly read: number; readonly made: number };
+
+async function post({ orchestratord: { url } }: Service, path: string, body: unknown) {
+  const reply = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
+  return { status: reply.status, body: await reply.json() };
+}
+
+/** How each API asks what is on an image. */
+const ASK: Readonly<Record<string, (service: Service, image: string) => Promise<Answer>>> = {
+  async chat(service, image) {
+    const { status, body } = await post(service, "/v1/chat/completions", {
+      ...{ model: "eyes", max_tokens: 8, temperature: 0 },
+      messages: [{
+        role: "user",
+        content: [
+          { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
+          { type: "text", text: "w5" },
+        ],
+      }],
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    const { prompt_tokens: read, completion_tokens: made } = body.usage;
+    return { text: body.choices[0].message.content, read, made };
+  },
+  async responses(service, image) {
+    const { status, body } = await post(service, "/v1/responses", {
+      ...{ model: "eyes", max_output_tokens: 8, temperature: 0, store: false },
+      input: [{
+        role: "user",
+        content: [
+          { type: "input_image", image_url: `data:image/png;base64,${image}` },
+          { type: "input_text", text: "w5" },
+        ],
+      }],
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    const { input_tokens: read, output_tokens: made } = body.usage;
+    return { text: body.output[0].content[0].text, read, made };
+  },
+  async messages(service, image) {
+    const { status, body } = await post(service, "/v1/messages", {
+      ...{ model: "eyes", max_tokens: 8, temperature: 0 },
+      messages: [{
+        role: "user",
+        content: [
+          { type: "image", source: { type: "base64", media_type: "image/png", data: image } },
+          { type: "text", text: "w5" },
+        ],
+      }],
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    const { input_tokens, cache_read_input_tokens: cached, output_tokens: made } = body.usage;
+    return { text: body.content[0].text, read: input_tokens + cached, made };
+  },
+  async ollama(service, image) {
+    const { status, body } = await post(service, "/api/chat", {
+      ...{ model: "eyes", stream: false, options: { num_predict: 8, temperature: 0 } },
+      messages: [{ role: "user", content: "w5", images: [image] }],
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    const { message, prompt_eval_count: read, eval_count: made } = body;
+    return { text: message.content, read, made };
+  },
+};
+
+Deno.test({
+  name: title("a model that sees says the same of an image through each API, and else of another"),
+  ignore: reason !== undefined,
+  fn: () =>
+    withEyes("", async (service) => {
+      const [first, ...others] = Object.values(ASK);
+      const red = await first!(service, RED);
+      assert.equal(red.made, 8);
+      assert.ok(red.read > IMAGE_TOKENS, `${red.read} tokens`);
+      for (const ask of others) assert.deepEqual(await ask(service, RED), red);
+      const blue = await first!(service, BLUE);
+      assert.notEqual(blue.text, red.text);
+      for (const ask of others) assert.deepEqual(await ask(service, BLUE), blue);
+
+      const { body } = await post(service, "/api/show", { model: "eyes" });
+      assert.ok(body.capabilities.includes("vision"));
+    }),
+});
+
+Deno.test({
+  name: title("what a model or its server cannot read is refused by name"),
+  ignore: reason !== undefined,
+  fn: () =>
+    withEyes("", async (service) => {
+      const chat = (model: string, url: string) =>
+        post(service, "/v1/chat/completions", {
+          ...{ model, max_tokens: 2 },
+          messages: [{
+            role: "user",
+            content: [{ type: "image_url", image_url: { url } }, { type: "text", text: "w5" }],
+          }],
+        });
+      const blind = await chat("blind", `data:image/png;base64,${RED}`);
+      assert.equal(blind.status, 400);
+      assert.match(blind.body.error.message, /image input is not supported: .*blind/);
+      const header = [0x52, 0x49, 0x46, 0x46, 0, 0, 0, 0, 0x57, 0x45, 0x42, 0x50];
+      const frame = [0x56, 0x50, 0x38, 0x4c, 0, 0, 0, 0, 0x2f, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+      const webp = Uint8Array.from([...header, ...frame]).toBase64();
+      const refused = await chat("eyes", `data:image/webp;base64,${webp}`);
+      assert.equal(refused.status, 400, JSON.stringify(refused.body));
+      assert.match(refused.body.error.message, /messages\.0\.content\.0: .*no WebP/);
+      // A header without a picture: only its decoder finds out.
+      const broken = await chat(
+        "eyes",
+        `data:image/png;base64,${pngOf([1, 2, 3]).subarray(0, 40).toBase64()}`,
+      );
+      assert.equal(broken.status, 400, JSON.stringify(broken.body));
+      assert.match(broken.body.error.message, /the engine refuses the request: .*image/);
+      const { text } = await ASK["chat"]!(service, RED);
+      assert.equal(typeof text, "string", "it goes on");
+    }),
+});
