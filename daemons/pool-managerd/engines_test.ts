@@ -7,6 +7,7 @@ import {
   engineSection,
   externalFingerprint,
   namedTwice,
+  takesImages,
   withEngines,
 } from "./engines.ts";
 
@@ -69,6 +70,26 @@ Deno.test("models without a file join those on disk, known by name and revision"
     another: section({ ...engine, command: "else {model}", revision: "v2" }),
   }).models[0];
   assert.notEqual(other?.fingerprint, external.fingerprint);
+});
+
+Deno.test("an engine takes images if it says so, or loads what reads them", () => {
+  const takes = (command: string, vision?: boolean) =>
+    takesImages(section({ models: ["*"], command, ...(vision === undefined ? {} : { vision }) }));
+  for (const word of ["--mmproj x", "--mmproj=x", "-mm x", "--mmproj-url x", "-mmu x"]) {
+    assert.equal(takes(`llama-server -m {model} ${word}`), true, word);
+    assert.equal(takes(`llama-server -m {model} ${word}`, false), false, word);
+  }
+  assert.equal(takes("llama-server -m {model} --no-mmproj --mmproj-offload"), false);
+  assert.equal(takes("vllm serve {model}"), false);
+  assert.equal(takes("vllm serve {model}", true), true);
+  const engines = {
+    eyes: section({ models: ["demo"], serves: ["hf:org/name"], memory: 1, vision: true }),
+  };
+  const { models } = withEngines({
+    models: [model(), model({ model_ref: "x", aliases: ["x"] })],
+    problems: [],
+  }, engines);
+  assert.deepEqual(models.map(({ vision }) => vision), [true, undefined, true]);
 });
 
 Deno.test("a stated memory overrides the estimate from a file's metadata", () => {

@@ -126,6 +126,9 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
   if (typeof architecture !== "string" || !/^[\w.-]{1,64}$/.test(architecture)) {
     return fail('it has no valid "general.architecture"');
   }
+  if (architecture === "clip") {
+    return fail("it is no model, but reads images for one: give it to an engine with --mmproj");
+  }
   const kind = metadata.get("general.type");
   if (typeof kind === "string" && kind !== "model") {
     fail(`it is not a complete model but a part for one: its type is ${JSON.stringify(kind)}`);

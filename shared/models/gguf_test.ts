@@ -261,6 +261,8 @@ Deno.test(
       writeGguf(path, { metadata, tensors: [] });
     write({});
     assert.match(await refusal(path), /it has no valid "general\.architecture"$/);
+    write({ "general.architecture": { string: "clip" } });
+    assert.match(await refusal(path), /it is no model, but reads images for one: .* --mmproj$/);
     write({ "general.architecture": { string: "llama" } });
     assert.match(await refusal(path), /it has no "llama\.block_count"$/);
     write({ "general.architecture": { string: "llama" }, "llama.block_count": { u32: 20_000 } });
