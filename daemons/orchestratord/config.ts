@@ -19,7 +19,9 @@ import {
   nameParameters,
 } from "#shared/contracts/mod.ts";
 import { MAX_IMAGES_BYTES, PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
-import { HostSet } from "#shared/net/addresses.ts";
+import { errorMessage } from "#shared/errors.ts";
+import { ImageHosts } from "#shared/net/image_hosts.ts";
+import { HostSet } from "./access/allowed_hosts.ts";
 import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
 import { circles, type Names } from "./scheduler/names.ts";
 import type { Policy } from "./scheduler/state.ts";
@@ -42,10 +44,13 @@ const originEntry = z.string().refine(
     'such as app:// (but not http:// or https://), "null", or "*" for every page',
 );
 
-const imageHost = z.string().max(253).regex(
-  /^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^\[[0-9A-Fa-f:.]+\]$/,
-  "must be a host name, *.suffix, or an address ([…] around IPv6), without a port",
-);
+const imageHost = z.string().superRefine((entry, context) => {
+  try {
+    new ImageHosts([entry]);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: errorMessage(error) });
+  }
+});
 
 const ownName = z.string().regex(
   /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/,

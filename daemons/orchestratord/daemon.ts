@@ -40,7 +40,6 @@ import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
 import { Feed } from "./feed/feed.ts";
 import { History } from "./feed/history.ts";
 import { mountConsole } from "./console/serve.ts";
-import { imageFetcher } from "./images/fetch_image.ts";
 import { Images } from "./images/images.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import type { Phase } from "./jobs/submit.ts";
@@ -165,8 +164,7 @@ async function openParts(
   const tls = readServerTls(config.tls);
   const http = trusting(config.tls.ca);
   parts.defer(() => http?.close());
-  const ca = readCa(config.tls);
-  const openEvents = streamTransport(ca);
+  const openEvents = streamTransport(readCa(config.tls));
 
   const dir = openStateDir(
     config.state_dir ?? defaultStateDir(env, "orchestratord"),
@@ -232,7 +230,7 @@ async function openParts(
     if (activity.kind === "failover") metrics.failovers.inc();
     feed.add(activity, tenant);
   });
-  const images = new Images({ config, store, metrics, fetchImage: imageFetcher(config, { ca }) });
+  const images = new Images({ config, store, metrics });
   const largeBodies = new LargeBodies(() => ({
     maxBytes: imageBodyBytes(config.images.max_total_bytes, config.limits.max_body_bytes),
     maxOpenBytes: config.images.max_held_bytes,

@@ -201,12 +201,13 @@ Deno.test("images that cannot be taken are refused by name, and nothing is lost"
     const cases: readonly (readonly [unknown[], RegExp])[] = [
       [[image("data:image/png;base64,%%")], /messages\.0\.content\.0: is not valid base64/],
       [[image("data:image/png,abc")], /must have its bytes in base64/],
-      [[image("data:image/png;base64,aGVsbG8=")], /is not an image that can be read/],
+      [[image("data:image/png;base64,aGVsbG8=")], /is not a PNG, JPEG, WebP or GIF file/],
       [[image("ftp://a/b.png")], /messages\.0\.content\.0.*data: URL/],
       [[image("/etc/passwd")], /data: URL/],
       [[image("file:///etc/passwd")], /data: URL/],
       [[image(`sha256:${"0".repeat(64)}`)], /must be a data: or http\(s\) URL/],
       [[image("https://example.org/a.png")], /messages\.0\.content\.0.*images\.fetch_hosts/],
+      [[image("http://169.254.169.254/a.png")], /images\.fetch_hosts/],
       [[image(dataUrl(png(11, 10)))], /11 × 10 pixels.*images\.max_pixels/],
       [[image(dataUrl(png(1, 1, 2001)))], /larger than 2000 bytes.*images\.max_bytes/],
       [[image(RED), image(RED), image(BLUE)], /has 3 images.*images\.max_count/],
@@ -224,6 +225,31 @@ Deno.test("images that cannot be taken are refused by name, and nothing is lost"
     assert.equal(refused.status, 400);
     assert.match(refused.text, /an image can only be in a message of the user or of a tool/);
   });
+});
+
+Deno.test("an image is fetched from a host that the operator lists", async () => {
+  const host = "127.0.0.1";
+  const server = Deno.serve({ hostname: host, port: 0, onListen() {} }, () => new Response(png(8)));
+  const where = `${host}:${server.addr.port}`;
+  try {
+    await withEyes({ images: { fetch_hosts: [where] } }, async (harness) => {
+      const { status, text } = await post(harness, CHAT, chat(image(`http://${where}/red.png`)));
+      assert.equal(status, 200, text);
+      assert.deepEqual(seen(harness), [[image(RED)]]);
+      const { body: { id } } = await post(harness, "/v1/responses", {
+        model: "counter",
+        input: [{
+          role: "user",
+          content: [{ type: "input_image", image_url: `http://${where}/red.png` }],
+        }],
+      });
+      const { body } = await call(harness, "GET", `/responses/${id}/input_items`);
+      const [item] = body["data"] as { content: { image_url: string }[] }[];
+      assert.equal(item?.content[0]?.image_url, `http://${where}/red.png`);
+    });
+  } finally {
+    await server.shutdown();
+  }
 });
 
 Deno.test("bodies with images have a larger limit, texts keep theirs", async () => {

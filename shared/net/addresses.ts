@@ -1,125 +1,167 @@
 /**
- * Which hosts and addresses a daemon may call.
+ * What an IP address stands for, as far as it decides whom we call.
  *
  * @module
  */
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 
-/** Metadata services of clouds, which hold secrets, and addresses of no single host. */
-const SECRETS: readonly string[] = [
-  "169.254.0.0/16",
-  "fe80::/10",
-  "fd00:ec2::254",
-  "100.100.100.200",
-  "0.0.0.0/8",
-  "::",
-  "224.0.0.0/4",
-  "ff00::/8",
-  "255.255.255.255",
-  "metadata.google.internal",
-  "metadata",
+/**
+ * - `secret`: gives secrets to whoever calls it from its machine: metadata services of clouds, and
+ *   link-local addresses, where most of them are.
+ * - `no-host`: stands for no single other host: unspecified, multicast, broadcast.
+ * - `private`: this machine, a private network, or reserved.
+ * - `public`: any other.
+ */
+export type AddressKind = "secret" | "no-host" | "private" | "public";
+
+/** The first range that an address is in decides, so that single addresses stand before networks. */
+const RANGES: readonly (readonly [range: string, kind: AddressKind])[] = [
+  ["169.254.0.0/16", "secret"],
+  // Metadata of Alibaba, Azure and Oracle.
+  ["100.100.100.200/32", "secret"],
+  ["168.63.129.16/32", "secret"],
+  ["192.0.0.192/32", "secret"],
+  ["0.0.0.0/8", "no-host"],
+  ["224.0.0.0/4", "no-host"],
+  ["255.255.255.255/32", "no-host"],
+  ["10.0.0.0/8", "private"],
+  ["100.64.0.0/10", "private"],
+  ["127.0.0.0/8", "private"],
+  ["172.16.0.0/12", "private"],
+  ["192.0.0.0/24", "private"],
+  ["192.0.2.0/24", "private"],
+  ["192.88.99.0/24", "private"],
+  ["192.168.0.0/16", "private"],
+  ["198.18.0.0/15", "private"],
+  ["198.51.100.0/24", "private"],
+  ["203.0.113.0/24", "private"],
+  ["240.0.0.0/4", "private"],
+  ["0.0.0.0/0", "public"],
+
+  ["fe80::/10", "secret"],
+  // Metadata and credentials of AWS, and metadata of Google and Scaleway.
+  ["fd00:ec2::254/128", "secret"],
+  ["fd00:ec2::23/128", "secret"],
+  ["fd20:ce::254/128", "secret"],
+  ["fd00:42::42/128", "secret"],
+  ["::/128", "no-host"],
+  ["ff00::/8", "no-host"],
+  ["2001::/23", "private"],
+  ["2001:db8::/32", "private"],
+  ["3fff::/20", "private"],
+  ["2000::/3", "public"],
+  // Unique local, loopback and all that is not handed out.
+  ["::/0", "private"],
 ];
 
 /**
- * Addresses that are not of the public network. Forms that carry an IPv4 address in an IPv6 one (NAT64,
- * 6to4, Teredo, IPv4-compatible) count whatever they carry.
- *
- * Source: IANA's registries of special-purpose addresses.
+ * IPv6 addresses that lead to an IPv4 address, with the byte at which that begins. One is never more
+ * trusted than the IPv4 address in it.
  */
-const PRIVATE: readonly string[] = [
-  "0.0.0.0/8",
-  "10.0.0.0/8",
-  "100.64.0.0/10",
-  "127.0.0.0/8",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.0.0.0/24",
-  "192.0.2.0/24",
-  "192.88.99.0/24",
-  "192.168.0.0/16",
-  "198.18.0.0/15",
-  "198.51.100.0/24",
-  "203.0.113.0/24",
-  "224.0.0.0/4",
-  "240.0.0.0/4",
-  "::/96",
-  "64:ff9b::/96",
-  "64:ff9b:1::/48",
-  "100::/64",
-  "2001::/23",
-  "2001:db8::/32",
-  "2002::/16",
-  "3fff::/20",
-  "5f00::/16",
-  "fc00::/7",
-  "fe80::/10",
-  "fec0::/10",
-  "ff00::/8",
+const EMBEDDING: readonly (readonly [range: string, at: number, kind: AddressKind])[] = [
+  // IPv4-mapped, translated (SIIT) and NAT64.
+  ["::ffff:0:0/96", 12, "public"],
+  ["::ffff:0:0:0/96", 12, "public"],
+  ["64:ff9b::/96", 12, "public"],
+  // 6to4.
+  ["2002::/16", 2, "public"],
+  // NAT64 of one network, and the old IPv4-compatible form.
+  ["64:ff9b:1::/48", 12, "private"],
+  ["::/96", 12, "private"],
 ];
 
-/** A set of host names, `*.suffixes`, addresses and CIDR ranges. */
-export class HostSet {
-  readonly #names = new Set<string>();
-  readonly #suffixes: string[] = [];
-  readonly #addresses = new BlockList();
+/** From the least to the most trusted. */
+const ORDER: readonly AddressKind[] = ["secret", "no-host", "private", "public"];
 
-  /** @throws {RangeError} that names the invalid entry */
-  constructor(entries: readonly string[]) {
-    for (const entry of entries) this.#add(entry.toLowerCase());
-  }
+/** Names of clouds' metadata services. */
+const SECRET_NAMES: ReadonlySet<string> = new Set([
+  "instance-data",
+  "instance-data.ec2.internal",
+  "metadata",
+  "metadata.goog",
+  "metadata.google.internal",
+]);
 
-  /** @param host As `URL.hostname` gives it. */
-  has(host: string): boolean {
-    const plain = plainHost(host);
-    const family = familyOf(plain);
-    if (family) return this.#addresses.check(plain, family);
-    return this.#names.has(plain) || this.#suffixes.some((suffix) => plain.endsWith(suffix));
-  }
-
-  #add(entry: string): void {
-    const [address = "", bits, ...more] = entry.split("/");
-    const family = familyOf(address);
-    if (family && bits === undefined) this.#addresses.addAddress(address, family);
-    else if (family && more.length === 0 && isPrefix(bits, family)) {
-      this.#addresses.addSubnet(address, Number(bits), family);
-    } else if (/^\*\.[a-z0-9.-]+$/.test(entry)) this.#suffixes.push(entry.slice(1));
-    else if (/^[a-z0-9][a-z0-9._-]*$/.test(entry)) this.#names.add(entry);
-    else throw new RangeError(`"${entry}" is not a host name, *.suffix, address or CIDR range`);
-  }
+/**
+ * The kind of an address; undefined if the text is no address.
+ *
+ * @param text In any spelling that `node:net` calls an address; an IPv6 zone (`%eth0`) is left out.
+ */
+export function addressKind(text: string): AddressKind | undefined {
+  const bytes = bytesOf(text);
+  return bytes && kindOf(bytes);
 }
 
-const secrets = new HostSet(SECRETS);
-const privates = new HostSet(PRIVATE);
-
-/** Whether a host is one that holds a machine's secrets, or no single host: never to be called. */
-export function isSecretHost(host: string): boolean {
-  return secrets.has(host);
+/**
+ * Whether nothing of ours may ever call the host: it gives secrets, or is no single host.
+ *
+ * @param host A name or an address, see {@linkcode plainHost}.
+ */
+export function isNeverCalled(host: string): boolean {
+  const kind = addressKind(host);
+  return kind === undefined ? SECRET_NAMES.has(host) : kind === "secret" || kind === "no-host";
 }
 
-/** Whether an address is not of the public network. */
-export function isPrivateAddress(address: string): boolean {
-  return privates.has(address);
-}
-
-/** Whether a host, as `URL.hostname` gives it, is an address and no name. */
-export function isAddress(host: string): boolean {
-  return familyOf(plainHost(host)) !== undefined;
-}
-
-/** A host without brackets or a trailing dot; an IPv4-mapped IPv6 address becomes IPv4. */
-function plainHost(host: string): string {
+/**
+ * A host as lists write it: in lower case, without brackets and a dot at its end, and an
+ * IPv4-mapped address as IPv4.
+ *
+ * @param host As `URL.hostname` gives it.
+ */
+export function plainHost(host: string): string {
   const plain = host.toLowerCase().replace(/^\[|\]$/g, "").replace(/\.$/, "");
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(plain);
-  if (!mapped) return plain;
-  const parts = [mapped[1]!, mapped[2]!].map((part) => parseInt(part, 16));
-  return parts.flatMap((part) => [part >> 8, part & 255]).join(".");
+  const bytes = isIP(plain) === 6 ? bytesOf(plain) : undefined;
+  return bytes && isIn(bytes, MAPPED) ? bytes.slice(12).join(".") : plain;
 }
 
-function familyOf(address: string): "ipv4" | "ipv6" | undefined {
-  return ({ 4: "ipv4", 6: "ipv6" } as const)[isIP(address) as 4 | 6];
+/** The first bytes of an address, and how many bits of them count. */
+interface Range {
+  readonly bytes: readonly number[];
+  readonly bits: number;
 }
 
-function isPrefix(bits: string | undefined, family: "ipv4" | "ipv6"): boolean {
-  return bits !== undefined && /^\d{1,3}$/.test(bits) &&
-    Number(bits) <= (family === "ipv4" ? 32 : 128);
+const MAPPED = rangeOf("::ffff:0:0/96");
+/** They look like the old form of an IPv4 address, but are none. */
+const UNSPECIFIED_AND_LOOPBACK = rangeOf("::/127");
+const ranges = RANGES.map(([range, kind]) => [rangeOf(range), kind] as const);
+const embedding = EMBEDDING.map(([range, at, kind]) => [rangeOf(range), at, kind] as const);
+
+function kindOf(bytes: readonly number[]): AddressKind {
+  const own = ranges.find(([range]) => isIn(bytes, range))?.[1] ?? "private";
+  const found = embedding.find(([range]) => isIn(bytes, range));
+  if (!found || isIn(bytes, UNSPECIFIED_AND_LOOPBACK)) return own;
+  const [, at, kind] = found;
+  return lessTrusted(kindOf(bytes.slice(at, at + 4)), kind);
+}
+
+function lessTrusted(a: AddressKind, b: AddressKind): AddressKind {
+  return ORDER[Math.min(ORDER.indexOf(a), ORDER.indexOf(b))]!;
+}
+
+function isIn(bytes: readonly number[], range: Range): boolean {
+  if (bytes.length !== range.bytes.length) return false;
+  const whole = range.bits >> 3;
+  const mask = 0xff00 >> (range.bits & 7) & 0xff;
+  return range.bytes.every((byte, at) =>
+    at < whole ? byte === bytes[at] : at > whole || ((byte ^ bytes[at]!) & mask) === 0
+  );
+}
+
+function rangeOf(text: string): Range {
+  const [address = "", bits] = text.split("/");
+  return { bytes: bytesOf(address)!, bits: Number(bits) };
+}
+
+/** The 4 or 16 bytes of an address. */
+function bytesOf(text: string): number[] | undefined {
+  const family = isIP(text);
+  if (family === 0) return undefined;
+  if (family === 4) return text.split(".").map(Number);
+  // A URL writes an address in its one canonical form, in hexadecimal groups.
+  const canonical = new URL(`http://[${text.replace(/%.*/, "")}]`).hostname.slice(1, -1);
+  const [head = [], tail = []] = canonical.split("::").map((part) =>
+    part === "" ? [] : part.split(":").map((group) => parseInt(group, 16))
+  );
+  const zeros = Array<number>(8 - head.length - tail.length).fill(0);
+  return [...head, ...zeros, ...tail].flatMap((group) => [group >> 8, group & 0xff]);
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
-import { checkAddresses } from "./allowed_hosts.ts";
-import { HostSet } from "#shared/net/addresses.ts";
+import { checkAddresses, HostSet } from "./allowed_hosts.ts";
 
 /** Names of the fields that are refused. */
 function refused(endpoint: string, allowed?: readonly string[], uris: readonly string[] = []) {

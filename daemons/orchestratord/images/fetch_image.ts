@@ -1,155 +1,110 @@
-import { lookup as lookUp } from "node:dns/promises";
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import type { LookupFunction } from "node:net";
-import { deadline, LATE } from "#shared/deadline.ts";
-import { errorMessage } from "#shared/errors.ts";
-import { HostSet, isAddress, isPrivateAddress, isSecretHost } from "#shared/net/addresses.ts";
-import type { Config } from "../config.ts";
-import { ImageRefusal } from "./read_image.ts";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { LinkedAbort, onAbort } from "#shared/aborts.ts";
+import { invalidRequest } from "#shared/errors.ts";
+import { addressKind, isNeverCalled, plainHost } from "#shared/net/addresses.ts";
+import type { Timer } from "#shared/timer.ts";
+import type { ImageHosts } from "#shared/net/image_hosts.ts";
+import { FetchFailure, getPinned } from "./pinned_get.ts";
 
-/** An address of a host. */
-export interface HostAddress {
-  readonly address: string;
-  readonly family: number;
-}
+/** The addresses of a host name. */
+export type Resolve = (name: string) => Promise<readonly string[]>;
 
-/** All addresses of a name. */
-export type Resolve = (name: string) => Promise<readonly HostAddress[]>;
-
-/** Options of {@linkcode imageFetcher}. */
-export interface FetcherOptions {
+/** Dependencies and bounds of {@linkcode fetchImage}. */
+export interface ImageSource {
+  readonly hosts: ImageHosts;
+  /** Most bytes of an image. */
+  readonly maxBytes: number;
+  /** Time until the whole image has been read, in milliseconds. */
+  readonly deadlineMs: number;
+  /** @default the system's resolver */
   readonly resolve?: Resolve;
-  /** Certificates of authorities to trust besides the usual ones, as PEM. */
-  readonly ca?: string | undefined;
+  /** @default {@linkcode getPinned} */
+  readonly get?: typeof getPinned;
+  readonly timer?: Timer;
 }
+
+const resolveBySystem: Resolve = async (name) =>
+  (await lookup(name, { all: true })).map(({ address }) => address);
 
 /**
- * Fetches images from hosts that the configuration allows. The address that was checked is the one that is
- * called, so that no second answer of a name server counts; redirects are not followed.
+ * Fetches an image that a request names by its URL.
  *
- * @returns a function that takes an http or https URL; it throws {@linkcode ImageRefusal}
+ * 1. The operator must have listed the URL's host.
+ * 2. A host that is listed as an address is that address. Of a name, every address must be public: who
+ *    owns the name could otherwise lead us into the private network.
+ * 3. Exactly these addresses are called, see {@linkcode getPinned}.
+ *
+ * @param field Path of the URL in the request, e.g. `messages.0.content.1.image_url`.
+ * @throws {LlorchError} `INVALID_REQUEST`, whose message has the host and never the rest of the URL
+ * @throws what `signal` aborts with
  */
-export function imageFetcher(
-  config: Pick<Config, "images">,
-  { resolve = (name) => lookUp(name, { all: true }), ca }: FetcherOptions = {},
-): (url: string) => Promise<Uint8Array<ArrayBuffer>> {
-  return async (text) => {
-    const { fetch_hosts, fetch_timeout_ms, max_bytes } = config.images;
-    const url = URL.parse(text);
-    if (!url) throw new ImageRefusal("is not a valid URL");
-    if (url.username !== "" || url.password !== "") {
-      throw new ImageRefusal("must not carry a user or password");
-    }
-    const host = url.hostname.replace(/^\[|\]$/g, "");
-    if (!new HostSet(fetch_hosts.map(plain)).has(host)) {
-      throw new ImageRefusal(
-        `is on ${host}, from which no images are fetched: send it as a data: URL, or have the operator ` +
-          "add the host to orchestratord's images.fetch_hosts",
-      );
-    }
-    const signal = AbortSignal.timeout(fetch_timeout_ms);
-    try {
-      const address = await deadline(addressOf(host, resolve), fetch_timeout_ms);
-      signal.throwIfAborted();
-      if (address === LATE) throw new Error("its name is not resolved");
-      return await download(url, address, { ca, signal, maxBytes: max_bytes });
-    } catch (error) {
-      if (error instanceof ImageRefusal) throw error;
-      const reason = signal.aborted
-        ? `it took longer than ${fetch_timeout_ms} ms (images.fetch_timeout_ms)`
-        : errorMessage(error);
-      throw new ImageRefusal(`cannot be fetched from ${host}: ${reason}`);
-    }
-  };
-}
-
-const plain = (entry: string) => entry.replace(/^\[|\]$/g, "");
-
-/** The address to call: the first, if all may be called. */
-async function addressOf(host: string, resolve: Resolve): Promise<HostAddress> {
-  // A host that is written as an address was allowed as that.
-  const isLiteral = isAddress(host);
-  const addresses = isLiteral
-    ? [{ address: host, family: host.includes(":") ? 6 : 4 }]
-    : await resolve(host);
-  const [first] = addresses;
-  if (!first) throw new ImageRefusal(`cannot be fetched: ${host} has no address`);
-  const refused = addresses.some(({ address }) =>
-    isSecretHost(address) || !isLiteral && isPrivateAddress(address)
-  );
-  if (!refused) return first;
-  throw new ImageRefusal(
-    `cannot be fetched: ${host} has an address that is not of the public network`,
-  );
-}
-
-interface DownloadOptions {
-  readonly ca: string | undefined;
-  readonly signal: AbortSignal;
-  readonly maxBytes: number;
-}
-
-async function download(
-  url: URL,
-  { address, family }: HostAddress,
-  { ca, signal, maxBytes }: DownloadOptions,
+export async function fetchImage(
+  text: string,
+  field: string,
+  source: ImageSource,
+  signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const lookup: LookupFunction = (_host, { all }, callback) =>
-    all ? callback(null, [{ address, family }]) : callback(null, address, family);
-  const reply = await open(url, { lookup, ca, signal });
+  const refuse = (message: string) => invalidRequest([{ field, message }]);
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw refuse("must be an http or https URL, or a data URL with the image in it");
+  }
+  if (url.username !== "" || url.password !== "") throw refuse("must not carry a user or password");
+  // 1
+  if (!source.hosts.has(url)) {
+    throw refuse(
+      `images of ${url.host} are not fetched: send the image itself as a data URL, or list the host ` +
+        "in orchestratord's images.fetch_hosts",
+    );
+  }
+  using limit = new LinkedAbort(signal);
+  const late = new FetchFailure(`the image takes longer than ${source.deadlineMs} ms`);
+  limit.abortAfter(source.deadlineMs, () => late, source.timer);
   try {
-    const { statusCode = 0, headers } = reply;
-    if (statusCode >= 300 && statusCode < 400) {
-      throw new ImageRefusal(`cannot be fetched: ${url.host} redirects, which is not followed`);
-    }
-    if (statusCode !== 200) {
-      throw new ImageRefusal(`cannot be fetched: ${url.host} answers ${statusCode}`);
-    }
-    if (Number(headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of reply as AsyncIterable<Uint8Array>) {
-      size += piece.byteLength;
-      if (size > maxBytes) throw tooLarge(maxBytes);
-      pieces.push(piece);
-    }
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, at);
-      at += piece.byteLength;
-    }
-    return bytes;
-  } finally {
-    reply.destroy();
+    const addresses = await addressesOf(plainHost(url.hostname), source.resolve, limit.signal);
+    // 3
+    const { get = getPinned } = source;
+    return await get({ url, addresses, maxBytes: source.maxBytes, signal: limit.signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof FetchFailure)) throw error;
+    throw refuse(
+      `cannot fetch the image from ${url.host}: ${error.message}; send the image itself as a data URL`,
+    );
   }
 }
 
-/** Sends the request on a connection of its own. */
-function open(
-  url: URL,
-  { lookup, ca, signal }: {
-    readonly lookup: LookupFunction;
-    readonly ca: string | undefined;
-    readonly signal: AbortSignal;
-  },
-): Promise<IncomingMessage> {
-  const options = {
-    lookup,
-    signal,
-    agent: false,
-    headers: { accept: "image/png, image/jpeg, image/webp, image/gif", "user-agent": "llorch" },
-  } as const;
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === "https:"
-      ? requestHttps(url, { ...options, ...(ca === undefined ? {} : { ca }) }, resolve)
-      : requestHttp(url, options, resolve);
-    request.on("error", reject);
-    request.end();
+/** @throws {FetchFailure} also if one of the addresses may not be called */
+async function addressesOf(
+  host: string,
+  resolve: Resolve = resolveBySystem,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  // 2
+  if (isNeverCalled(host)) throw new FetchFailure("this host is never called");
+  if (isIP(host)) return [host];
+  const addresses = await unlessAborted(resolve(host), signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new FetchFailure("its name has no address", { cause: error });
   });
+  if (addresses.length === 0) throw new FetchFailure("its name has no address");
+  // The message tells nobody the addresses of a private network.
+  if (addresses.some((address) => addressKind(address) !== "public")) {
+    throw new FetchFailure(
+      "its name leads into a private network; an operator may list the address instead of the name",
+    );
+  }
+  return addresses;
 }
 
-function tooLarge(maxBytes: number): ImageRefusal {
-  return new ImageRefusal(`is larger than ${maxBytes} bytes (images.max_bytes)`);
+/** The system's resolver cannot be stopped; its answer is then not waited for. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const forget = onAbort(signal, () => reject(signal.reason));
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    forget();
+  }
 }

@@ -1,8 +1,10 @@
 import { type Message, NO_IMAGES, takenHash, takenUrl, withImages } from "#shared/contracts/mod.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
+import { ImageHosts } from "#shared/net/image_hosts.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Image, ImageStore } from "../store/image_store.ts";
+import { fetchImage, type ImageSource } from "./fetch_image.ts";
 import { HeldImages } from "./held_images.ts";
 import { ImageRefusal, readDataUrl, readImage } from "./read_image.ts";
 
@@ -11,12 +13,8 @@ export interface ImagesDeps {
   readonly config: Pick<Config, "images">;
   readonly store: { readonly images: ImageStore };
   readonly metrics: Pick<OrchestratorMetrics, "images">;
-  /**
-   * Fetches an image from a host that the configuration allows.
-   *
-   * @throws {ImageRefusal}
-   */
-  readonly fetchImage: (url: string) => Promise<Uint8Array<ArrayBuffer>>;
+  /** Replaces the system's resolver and network. */
+  readonly network?: Pick<ImageSource, "resolve" | "get">;
 }
 
 /** The images of a request. */
@@ -71,7 +69,7 @@ export class Images {
       const held = hash === undefined ? undefined : this.#held.get(hash);
       try {
         if (hash === undefined || held) {
-          const image = held ?? await this.#read(url);
+          const image = held ?? await this.#read(url, field);
           urls.set(url, takenUrl(image.sha256));
           if (!images.has(image.sha256)) bytes += image.data.byteLength;
           images.set(image.sha256, image);
@@ -136,12 +134,12 @@ export class Images {
     return `data:image/${image.format};base64,${image.data.toBase64()}`;
   }
 
-  async #read(url: string): Promise<Image> {
-    const { config: { images: bounds }, metrics, fetchImage } = this.#deps;
+  async #read(url: string, field: string): Promise<Image> {
+    const { config: { images: bounds }, metrics } = this.#deps;
     const isFetched = /^https?:/i.test(url);
     const source = isFetched ? "url" : "data";
     try {
-      const data = isFetched ? await fetchImage(url) : readDataUrl(url, bounds);
+      const data = isFetched ? await this.#fetch(url, field) : readDataUrl(url, bounds);
       const image = await readImage(data, bounds);
       metrics.images.inc({ source, outcome: "taken" });
       return image;
@@ -149,6 +147,16 @@ export class Images {
       metrics.images.inc({ source, outcome: "refused" });
       throw error;
     }
+  }
+
+  #fetch(url: string, field: string): Promise<Uint8Array<ArrayBuffer>> {
+    const { config: { images }, network } = this.#deps;
+    return fetchImage(url, field, {
+      hosts: new ImageHosts(images.fetch_hosts),
+      maxBytes: images.max_bytes,
+      deadlineMs: images.fetch_timeout_ms,
+      ...network,
+    });
   }
 }
 

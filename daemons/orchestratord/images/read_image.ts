@@ -41,9 +41,7 @@ export async function readImage(
 ): Promise<Image> {
   if (data.byteLength > max_bytes) throw tooLarge(max_bytes);
   const header = readImageHeader(data);
-  if (typeof header === "string") {
-    throw new ImageRefusal(`is not an image that can be read: ${header}`);
-  }
+  if ("reason" in header) throw new ImageRefusal(header.reason);
   const { format, width, height } = header;
   if (width * height > max_pixels) {
     throw new ImageRefusal(

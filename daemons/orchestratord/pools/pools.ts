@@ -20,8 +20,7 @@ import type { Loop } from "../scheduler/loop.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import { checkReload } from "../scheduler/reload.ts";
 import { notPreloaded } from "../scheduler/residency.ts";
-import { checkAddresses } from "../access/allowed_hosts.ts";
-import { HostSet } from "#shared/net/addresses.ts";
+import { checkAddresses, HostSet } from "../access/allowed_hosts.ts";
 import type { Effect, Pool } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
 

@@ -57,8 +57,7 @@ export function openStage(store: Store, options: StageOptions = {}): Stage {
   const loop = new Loop({ ...POLICY, ...policy }, clock);
   const metrics = createOrchestratorMetrics(() => loop.state, () => true, () => store.size());
   const config = configSchema.parse({ base_path: "/llm" });
-  const fetchImage = () => Promise.reject(new Error("There is no network"));
-  const images = new Images({ config, store, metrics, fetchImage });
+  const images = new Images({ config, store, metrics });
   const jobs = new Jobs({
     ...{ config, loop, store, clock, log, metrics, images },
     http: undefined,

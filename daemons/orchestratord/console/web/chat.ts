@@ -1,15 +1,7 @@
 /** The playground's calls of `/v1/chat/completions`. */
 import { ApiError, errorOf, send } from "./api.ts";
-import { textOf } from "./images.ts";
+import { type Content, textOf } from "./images.ts";
 import { eventsOf } from "./sse.ts";
-
-/** What a message says: a text, or images and texts. */
-export type Content =
-  | string
-  | readonly (
-    | { readonly type: "text"; readonly text: string }
-    | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
-  )[];
 
 /** One turn of a chat; `tool`: the result of a call. */
 export interface Message {

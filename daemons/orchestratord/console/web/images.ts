@@ -1,5 +1,12 @@
 /** Images of the playground's messages. */
-import type { Content, Message } from "./chat.ts";
+
+/** What a message says: a text, or images and texts. */
+export type Content =
+  | string
+  | readonly (
+    | { readonly type: "text"; readonly text: string }
+    | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
+  )[];
 
 /** Types of files that the service knows as images. */
 export const IMAGE_TYPES = "image/png,image/jpeg,image/webp,image/gif";
@@ -41,7 +48,7 @@ export function imagesOf(content: Content): string[] {
 }
 
 /** Messages to be read by people: the bytes of their images are left out. */
-export function withoutBytes(messages: readonly Message[]): Message[] {
+export function withoutBytes<M extends { readonly content: Content }>(messages: readonly M[]): M[] {
   return messages.map((message) => {
     const { content } = message;
     if (typeof content === "string") return message;
