@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import fc from "fast-check";
+import { IMAGES } from "../../tests/support/images.ts";
 import { readImageHeader } from "./header.ts";
 
 const latin = (text: string) => Buffer.from(text, "latin1");
@@ -86,6 +87,13 @@ Deno.test("the size of each format is read", () => {
   assert.deepEqual(huge, { format: "png", width: 0xffff_ffff, height: 1 });
   const wide = readImageHeader(extended(0x100_0000, 2));
   assert.deepEqual(wide, { format: "webp", width: 0x100_0000, height: 2 });
+});
+
+Deno.test("files that programs have written are read", () => {
+  for (const [kind, file] of Object.entries(IMAGES)) {
+    const told = readImageHeader(file);
+    assert.deepEqual(told, { format: kind.split(" ").at(-1), width: 6, height: 4 }, kind);
+  }
 });
 
 Deno.test("a view of a larger buffer is read from its own first byte", () => {

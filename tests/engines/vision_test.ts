@@ -8,7 +8,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import { type Service, withService } from "../support/service.ts";
-import { IMAGE_TOKENS, pngOf, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
+import { dataUrl, IMAGES, png } from "../support/images.ts";
+import { IMAGE_TOKENS, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
 const reason = whyNoPeer();
 const title = (text: string) => reason === undefined ? text : `${text} (skipped: ${reason})`;
@@ -44,8 +45,8 @@ async function withEyes(
   }
 }
 
-const RED = pngOf([255, 0, 0]).toBase64();
-const BLUE = pngOf([0, 0, 255]).toBase64();
+const RED = png(32, 32, () => [255, 0, 0]).toBase64();
+const BLUE = png(32, 32, () => [0, 0, 255]).toBase64();
 
 type Answer = { readonly text: string; readonly read: number; readonly made: number };
 
@@ -147,17 +148,17 @@ Deno.test({
       const blind = await chat("blind", `data:image/png;base64,${RED}`);
       assert.equal(blind.status, 400);
       assert.match(blind.body.error.message, /image input is not supported: .*blind/);
-      const header = [0x52, 0x49, 0x46, 0x46, 0, 0, 0, 0, 0x57, 0x45, 0x42, 0x50];
-      const frame = [0x56, 0x50, 0x38, 0x4c, 0, 0, 0, 0, 0x2f, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-      const webp = Uint8Array.from([...header, ...frame]).toBase64();
-      const refused = await chat("eyes", `data:image/webp;base64,${webp}`);
-      assert.equal(refused.status, 400, JSON.stringify(refused.body));
-      assert.match(refused.body.error.message, /messages\.0\.content\.0: .*no WebP/);
-      // A header without a picture: only its decoder finds out.
-      const broken = await chat(
-        "eyes",
-        `data:image/png;base64,${pngOf([1, 2, 3]).subarray(0, 40).toBase64()}`,
-      );
+      for (const format of ["png", "jpeg", "progressive jpeg", "gif"] as const) {
+        const read = await chat("eyes", dataUrl(IMAGES[format]));
+        assert.equal(read.status, 200, `${format}: ${JSON.stringify(read.body)}`);
+      }
+      for (const format of ["lossy webp", "lossless webp", "extended webp"] as const) {
+        const webp = await chat("eyes", dataUrl(IMAGES[format]));
+        assert.equal(webp.status, 400, JSON.stringify(webp.body));
+        assert.match(webp.body.error.message, /messages\.0\.content\.0: .*no WebP/);
+      }
+      // A header without an image: only its decoder finds out.
+      const broken = await chat("eyes", dataUrl(png(8, 8, () => [1, 2, 3]).subarray(0, 40)));
       assert.equal(broken.status, 400, JSON.stringify(broken.body));
       assert.match(broken.body.error.message, /the engine refuses the request: .*image/);
       const { text } = await ASK["chat"]!(service, RED);

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { crc32, deflateSync } from "node:zlib";
 import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
 import { writeRandomModel } from "./models.ts";
 import { seededRandom } from "./random.ts";
@@ -102,28 +101,4 @@ export function writeProjector(path: string): void {
       ...biased("mm.2", TEXT_WIDTH, TEXT_WIDTH),
     ],
   });
-}
-
-/** A PNG of one color. */
-export function pngOf([red, green, blue]: readonly [number, number, number], side = 32) {
-  const row = [0, ...Array.from({ length: side }, () => [red, green, blue]).flat()];
-  const pixels = Uint8Array.from(Array.from({ length: side }, () => row).flat());
-  const size = new DataView(new ArrayBuffer(8));
-  size.setUint32(0, side);
-  size.setUint32(4, side);
-  return Uint8Array.from([
-    ...[0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
-    ...chunk("IHDR", [...new Uint8Array(size.buffer), 8, 2, 0, 0, 0]),
-    ...chunk("IDAT", [...deflateSync(pixels)]),
-    ...chunk("IEND", []),
-  ]);
-}
-
-function chunk(name: string, data: readonly number[]): number[] {
-  const body = [...new TextEncoder().encode(name), ...data];
-  const view = new DataView(new ArrayBuffer(8));
-  view.setUint32(0, data.length);
-  view.setUint32(4, crc32(Uint8Array.from(body)));
-  const bytes = [...new Uint8Array(view.buffer)];
-  return [...bytes.slice(0, 4), ...body, ...bytes.slice(4)];
 }

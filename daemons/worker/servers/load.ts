@@ -41,6 +41,13 @@ export const loadOpenai: LoadModel = async (config, context) => {
     const server = openaiServer(`http://${LOOPBACK}:${port}`, apiKey);
     await whenHealthy(server, engine, config, signal);
     const { kind, name } = await detectServer(server, config.model, signal);
+    if (config.openai.vision && kind.vision === false) {
+      throw new LlorchError(
+        "WORKER_START_FAILED",
+        "The engine's section says that it takes images, but llama-server reads only text: start it " +
+          "with --mmproj, or remove vision",
+      );
+    }
     const capabilities = await tryCapabilities(server, name, signal);
     if (capabilities.includes("generate") && kind.tokens) capabilities.push("tokenize");
     log.info("engine_ready", { kind: kind.name, model: name, capabilities });
@@ -114,15 +121,21 @@ function readCommand(text: string): string[] {
 }
 
 /**
+ * Makes llama-server start no ffprobe or ffmpeg with bytes of a client that it cannot decode, such as a
+ * damaged PNG.
+ */
+const NO_FFMPEG = { LLAMA_ARG_VIDEO_FFMPEG_DIR: "/dev/null" };
+
+/**
  * The server's environment: ours without `LLORCH_*`, and a key for llama-server and vLLM, so that
- * only we can call them.
+ * only we can call them. llama-server starts no ffmpeg unless the environment says where one is.
  */
 export function engineEnv(
   ours: Readonly<Record<string, string>>,
   apiKey: string,
 ): Record<string, string> {
   const kept = Object.entries(ours).filter(([name]) => !name.startsWith("LLORCH_"));
-  return { ...Object.fromEntries(kept), LLAMA_API_KEY: apiKey, VLLM_API_KEY: apiKey };
+  return { ...NO_FFMPEG, ...Object.fromEntries(kept), LLAMA_API_KEY: apiKey, VLLM_API_KEY: apiKey };
 }
 
 async function whenHealthy(

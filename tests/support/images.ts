@@ -1,0 +1,100 @@
+import { crc32, deflateSync } from "node:zlib";
+
+/** A color of a pixel: red, green and blue, each from 0 to 255. */
+export type Color = readonly [red: number, green: number, blue: number];
+
+/** The PNG file of an image. */
+export function png(
+  width: number,
+  height: number,
+  color: (x: number, y: number) => Color,
+): Uint8Array<ArrayBuffer> {
+  // Each row begins with its filter, none.
+  const rows = new Uint8Array(height * (1 + 3 * width));
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) rows.set(color(x, y), y * (1 + 3 * width) + 1 + 3 * x);
+  }
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  // 8 bits, red, green and blue.
+  header.set([8, 2], 8);
+  return joined([
+    Uint8Array.of(0x89, ...ascii("PNG\r\n"), 0x1a, 0x0a),
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(rows)),
+    chunk("IEND", new Uint8Array()),
+  ]);
+}
+
+/** The image of {@linkcode IMAGES}: blue on the left, red on the right, 6 by 4 pixels. */
+export const BLUE_AND_RED: Uint8Array<ArrayBuffer> = png(
+  ...[6, 4] as const,
+  (x) => x < 3 ? [20, 60, 220] : [200, 30, 40],
+);
+
+/** One small image as several programs write it, 6 by 4 pixels. */
+export const IMAGES = {
+  png: BLUE_AND_RED,
+  jpeg: Uint8Array.fromBase64(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdB" +
+      "RkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09P" +
+      "T09PT09PT09PT09PT09PT0//wAARCAAEAAYDASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAb/xAAYEAEAAwEAAAAA" +
+      "AAAAAAAAAAAAAQMycf/EABUBAQEAAAAAAAAAAAAAAAAAAAIG/8QAGBEAAgMAAAAAAAAAAAAAAAAAAAIFNHH/2gAMAwEAAhED" +
+      "EQA/AJ+nE9AGQsvpSR9VMP/Z",
+  ),
+  "progressive jpeg": Uint8Array.fromBase64(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdB" +
+      "RkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09P" +
+      "T09PT09PT09PT09PT09PT0//wgARCAAEAAYDASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAX/xAAVAQEBAAAAAAAA" +
+      "AAAAAAAAAAABBf/aAAwDAQACEAMQAAABngpf/8QAFRABAQAAAAAAAAAAAAAAAAAAAAH/2gAIAQEAAQUCj//EABcRAAMBAAAA" +
+      "AAAAAAAAAAAAAAABBDP/2gAIAQMBAT8BnyR//8QAFxEAAwEAAAAAAAAAAAAAAAAAAAEEM//aAAgBAgEBPwGjRn//xAAUEAEA" +
+      "AAAAAAAAAAAAAAAAAAAA/9oACAEBAAY/An//xAAVEAEBAAAAAAAAAAAAAAAAAAAAMf/aAAgBAQABPyGX/9oADAMBAAIAAwAA" +
+      "ABAD/8QAFREBAQAAAAAAAAAAAAAAAAAAAKH/2gAIAQMBAT8Qhf/EABURAQEAAAAAAAAAAAAAAAAAAACh/9oACAECAQE/EK3/" +
+      "xAAWEAADAAAAAAAAAAAAAAAAAAAAMXH/2gAIAQEAAT8QbT//2Q==",
+  ),
+  gif: Uint8Array.fromBase64(
+    "R0lGODdhBgAEAIEAAMgeKBQ83AAAAAAAACwAAAAABgAEAAAIEAADCARAUGAAggAMIlRIMCAAOw==",
+  ),
+  "lossy webp": Uint8Array.fromBase64(
+    "UklGRkgAAABXRUJQVlA4IDwAAADwAQCdASoGAAQAAsBMJagCdHIAqgAFgwAA/u3juii/fYj8l4gIZ/tm9QZPPv3h49Yrf/H/" +
+      "pnx6xW9LAAA=",
+  ),
+  "lossless webp": Uint8Array.fromBase64(
+    "UklGRiIAAABXRUJQVlA4TBYAAAAvBcAAAA9wHvFT0J6Je/6DB8WJ6H8A",
+  ),
+  "extended webp": Uint8Array.fromBase64(
+    "UklGRnAAAABXRUJQVlA4WAoAAAAIAAAABQAAAwAAVlA4IDwAAADwAQCdASoGAAQAAsBMJagCdHIAqgAFgwAA/u3juii/fYj8" +
+      "l4gIZ/tm9QZPPv3h49Yrf/H/pnx6xW9LAABFWElGDgAAAElJKgAIAAAAAAAAAAAA",
+  ),
+} as const;
+
+/** An image as a data URL. */
+export function dataUrl(file: Uint8Array, type = "image/png"): string {
+  return `data:${type};base64,${file.toBase64()}`;
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const body = joined([Uint8Array.from(ascii(type)), data]);
+  const whole = new Uint8Array(body.length + 8);
+  const view = new DataView(whole.buffer);
+  view.setUint32(0, data.length);
+  whole.set(body, 4);
+  view.setUint32(body.length + 4, crc32(body));
+  return whole;
+}
+
+function ascii(text: string): number[] {
+  return [...text].map((char) => char.charCodeAt(0));
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
