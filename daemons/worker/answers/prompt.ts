@@ -12,6 +12,8 @@ export interface PromptFields extends ToolFields {
   readonly messages?: readonly Message[] | undefined;
   /** Whether the text of control tokens in the prompt becomes those tokens. */
   readonly special?: boolean | undefined;
+  /** false: a plain prompt gets no begin token. */
+  readonly add_special?: boolean | undefined;
   /** Text behind the gap that the model is to fill, and other files around it. */
   readonly suffix?: string | undefined;
   readonly context_files?: ExecuteRequest["context_files"];
@@ -52,7 +54,8 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
     return { tokens: await engine.tokenizeGap({ prefix: prompt, suffix, files, room }, seen) };
   }
   if (prompt !== undefined) {
-    return { tokens: await engine.tokenize(prompt, { ...defined({ special }), seen }) };
+    const options = { ...defined({ special, begins: fields.add_special }), seen };
+    return { tokens: await engine.tokenize(prompt, options) };
   }
   if (messages !== undefined) {
     const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;

@@ -2,6 +2,7 @@ import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Beginnings } from "../chat/beginnings.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
@@ -13,6 +14,8 @@ import type { CallSyntax } from "../chat/syntax.ts";
 export interface TokenizeOptions {
   /** Whether the text of control tokens becomes those tokens; by default it stays text. */
   readonly special?: boolean;
+  /** Whether the model's begin token comes first, if it has one. Default: true. */
+  readonly begins?: boolean;
   readonly seen?: TokensSeen;
 }
 
@@ -130,6 +133,8 @@ export interface Engine {
     hold?: AnswerHold,
     begun?: BegunAnswer,
   ): Promise<Sampling>;
+  /** What the model's file says of its chats. */
+  readonly template: TemplateReply;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
   /** What the model can do. */

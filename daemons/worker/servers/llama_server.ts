@@ -46,6 +46,11 @@ export async function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
+    template: {
+      chat_template: String(props["chat_template"] ?? ""),
+      bos_token: String(props["bos_token"] ?? ""),
+      eos_token: String(props["eos_token"] ?? ""),
+    },
     thinks: await findThinking((body) => applyTemplate(server, body, signal)),
     // A grammar that would crash our llama.cpp would also crash this one.
     check: ({ grammar }) =>
@@ -130,14 +135,46 @@ function completionFields(request: ExecuteRequest): Record<string, unknown> {
   };
 }
 
+/** How llama-server tokenizes a text. */
+interface TokenizeOptions {
+  readonly add_special: boolean;
+  readonly parse_special: boolean;
+}
+
 function llamaTokens(server: OpenaiServer): TokenServer {
   async function tokenizeText(
     content: string,
-    options: { add_special: boolean; parse_special: boolean },
+    options: TokenizeOptions,
     signal: AbortSignal,
   ): Promise<number[]> {
     const reply = await server.post("/tokenize", { content, ...options }, signal);
     return readIds(isRecord(reply) ? reply["tokens"] : undefined);
+  }
+
+  async function render(
+    fields: PromptFields & ChatSwitches,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const tools = offeredTools(fields);
+    const reply = await server.post("/apply-template", {
+      messages: fields.messages,
+      ...(tools.length > 0 ? { tools } : {}),
+      ...switchFields(fields, TEMPLATE_SWITCHES),
+    }, signal);
+    return isRecord(reply) ? String(reply["prompt"] ?? "") : "";
+  }
+
+  /** The text of a prompt, and how it is tokenized. */
+  async function textOf(
+    fields: PromptFields & ChatSwitches,
+    signal: AbortSignal,
+  ): Promise<{ readonly content: string; readonly options: TokenizeOptions }> {
+    const { prompt, special = false, add_special = true } = fields;
+    if (prompt !== undefined) {
+      return { content: prompt, options: { add_special, parse_special: special } };
+    }
+    const options = { add_special: true, parse_special: true };
+    return { content: await render(fields, signal), options };
   }
 
   async function detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string> {
@@ -163,22 +200,25 @@ function llamaTokens(server: OpenaiServer): TokenServer {
 
   return {
     async tokenize(fields: PromptFields & ChatSwitches, signal) {
-      const { prompt, prompt_tokens, messages, special = false } = fields;
       refuseGap(fields);
-      if (prompt_tokens) return [...prompt_tokens];
-      if (prompt !== undefined) {
-        return await tokenizeText(prompt, { add_special: true, parse_special: special }, signal);
-      }
-      const tools = offeredTools(fields);
-      const reply = await server.post("/apply-template", {
-        messages,
-        ...(tools.length > 0 ? { tools } : {}),
-        ...switchFields(fields, TEMPLATE_SWITCHES),
-      }, signal);
-      const text = isRecord(reply) ? String(reply["prompt"] ?? "") : "";
-      return await tokenizeText(text, { add_special: true, parse_special: true }, signal);
+      if (fields.prompt_tokens) return [...fields.prompt_tokens];
+      const { content, options } = await textOf(fields, signal);
+      return await tokenizeText(content, options, signal);
+    },
+    async pieces(fields, signal) {
+      refuseGap(fields);
+      const { content, options } = await textOf(fields, signal);
+      const body = { content, ...options, with_pieces: true };
+      const reply = await server.post("/tokenize", body, signal);
+      const list = isRecord(reply) && Array.isArray(reply["tokens"]) ? reply["tokens"] : [];
+      const found = list.filter(isRecord);
+      return {
+        tokens: readIds(found.map(({ id }) => id)),
+        pieces: found.map(({ piece }) => Array.isArray(piece) ? readIds(piece) : String(piece)),
+      };
     },
     detokenize,
+    render,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
       const { logprobs } = request;
       let predictedBefore = 0;

@@ -1,8 +1,10 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
+import { checkVocabulary } from "../answers/pieces.ts";
 import { checkLength, checkTokenIds } from "../answers/prompt.ts";
 import { RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
@@ -11,8 +13,9 @@ import { validationOf } from "../grammar/validation.ts";
 import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
 import type { Answer } from "../answers/answer.ts";
 import type { PromptFields } from "../answers/prompt.ts";
-import type { LoadContext, Model } from "../model.ts";
+import type { LoadContext, Model, TokenizedPrompt, TokenizeFields } from "../model.ts";
 import { requireCapability } from "../answers/vector_calls.ts";
+import { refuseSwitch } from "./chat_switches.ts";
 import type { ServerKind } from "./server_kind.ts";
 import { RemoteRun, type RemoteSpec } from "./remote_run.ts";
 import { remoteEmbed, remoteRerank } from "./remote_vectors.ts";
@@ -102,9 +105,29 @@ export class RemoteModel implements Model {
     this.#table.cancel(jobId, attempt);
   }
 
-  async tokenize(fields: PromptFields): Promise<number[]> {
+  async tokenize(fields: TokenizeFields): Promise<TokenizedPrompt> {
     requireCapability(this, "tokenize");
-    return await this.#parts.kind.tokens!.tokenize(fields, this.#closed.signal);
+    const server = this.#parts.kind.tokens!;
+    const { signal } = this.#closed;
+    if (!fields.with_pieces) return { tokens: await server.tokenize(fields, signal) };
+    return await (server.pieces ?? refuseSwitch("with_pieces"))(fields, signal);
+  }
+
+  async detokenize(tokens: readonly number[]): Promise<string> {
+    requireCapability(this, "tokenize");
+    const { tokens: server, vocabularySize } = this.#parts.kind;
+    checkVocabulary(tokens, vocabularySize);
+    return await server!.detokenize(tokens, this.#closed.signal);
+  }
+
+  async render(chat: PromptFields): Promise<string> {
+    requireCapability(this, "tokenize");
+    const { render } = this.#parts.kind.tokens!;
+    return await (render ?? refuseSwitch("messages"))(chat, this.#closed.signal);
+  }
+
+  template(): TemplateReply {
+    return this.#parts.kind.template ?? { chat_template: "", bos_token: "", eos_token: "" };
   }
 
   embed(request: Parameters<Model["embed"]>[0], signal: AbortSignal) {

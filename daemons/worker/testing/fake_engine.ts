@@ -88,7 +88,7 @@ export class FakeEngine implements Engine {
   async tokenizeChat({ messages }: Chat, seen?: TokensSeen): Promise<ChatPrompt> {
     const text = messages.map((message) => message.content).join("|");
     const tokens = await this.tokenize(text, defined({ seen }));
-    return { tokens, answerStart: "", syntax: FAKE_SYNTAX };
+    return { tokens, text, answerStart: "", syntax: FAKE_SYNTAX };
   }
 
   tokenizeMarks(text: string): Promise<number[]> {
@@ -115,6 +115,7 @@ export class FakeEngine implements Engine {
   }
 
   readonly capabilities: readonly Capability[];
+  readonly template = { chat_template: "{{ messages }}", bos_token: "", eos_token: "" };
 
   /** A vector with the share of each byte value. */
   async embed(input: string | readonly number[]) {

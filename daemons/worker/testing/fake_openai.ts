@@ -59,7 +59,10 @@ function get(pathname: string): Response {
       });
     case "/props":
       return isOurs("llama-server")
-        ? Response.json({ default_generation_settings: { n_ctx: 256 } })
+        ? Response.json({
+          default_generation_settings: { n_ctx: 256 },
+          chat_template: "{{}}",
+        })
         : missing();
     case "/openapi.json":
       return isOurs("vllm")
@@ -79,6 +82,7 @@ interface Body {
   readonly messages?: readonly { content: string }[];
   readonly content?: string;
   readonly tokens?: readonly number[];
+  readonly with_pieces?: boolean;
   readonly input?: string | readonly string[];
   readonly documents?: readonly string[];
   readonly max_tokens?: number;
@@ -92,8 +96,12 @@ interface Body {
 function post(pathname: string, body: Body, signal: AbortSignal): Response | Promise<Response> {
   const said = (body.messages ?? []).map(({ content }) => content).join("");
   switch (pathname) {
-    case "/tokenize":
-      return Response.json({ tokens: tokensOf(body.content ?? String(body.prompt ?? said)) });
+    case "/tokenize": {
+      const tokens = tokensOf(body.content ?? String(body.prompt ?? said));
+      // Pieces that are no text are lists of bytes.
+      const piece = (id: number, at: number) => ({ id, piece: at === 0 ? textOf([id]) : [195] });
+      return Response.json({ tokens: body.with_pieces ? tokens.map(piece) : tokens });
+    }
     case "/detokenize": {
       const text = textOf(body.tokens!) + (values.thinks ? "<think>" : "");
       return Response.json({ content: text, prompt: text });
