@@ -66,6 +66,8 @@ export const tokenizeRequest = z.strictObject({
     description: "false: a prompt gets no begin token. Default: true; a chat has its template's",
   }),
   with_pieces: z.boolean().optional().meta({ description: "true: the reply has pieces" }),
+  beyond_context: z.boolean().optional()
+    .meta({ description: "true: a text that the context cannot hold is tokenized, too" }),
 }).refine(
   (body) => (body.prompt === undefined) !== (body.messages === undefined),
   { message: "exactly one of prompt and messages is needed", path: ["prompt"] },

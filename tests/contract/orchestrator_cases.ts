@@ -1,7 +1,13 @@
 import { orchestratorRoutes, type PoolState } from "#shared/contracts/mod.ts";
 import type { Stack } from "../support/stack.ts";
 import { type Case, check, TASK as task } from "./contract.ts";
-import { anthropicCases, batchCases, ollamaCases, responsesCases } from "./vendor_cases.ts";
+import {
+  anthropicCases,
+  batchCases,
+  llamaCases,
+  ollamaCases,
+  responsesCases,
+} from "./vendor_cases.ts";
 
 const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], max_tokens: 5 };
 
@@ -426,6 +432,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     ...await batchCases(stack),
     ...anthropicCases(),
     ...ollamaCases(),
+    ...llamaCases(),
     { route: r.health },
     { route: r.ready },
     { route: r.metrics },

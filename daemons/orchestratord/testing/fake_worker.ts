@@ -28,6 +28,8 @@ export class FakeWorker {
   onBody: ((text: string) => void) | undefined;
   /** Requests to count a prompt's tokens. */
   readonly counted: RouteInput<typeof workerRoutes.tokenize>["body"][] = [];
+  /** Requests to render a chat. */
+  readonly rendered: RouteInput<typeof workerRoutes.render>["body"][] = [];
   /** Number of calls for embeddings. */
   calls = 0;
   /** Number of executions whose client closed the stream. */
@@ -115,9 +117,20 @@ export class FakeWorker {
     }));
     app.mount(workerRoutes.tokenize, ({ body }) => {
       this.counted.push(body);
-      const tokens = (body.prompt ?? "").split(" ").map((_, index) => index);
-      return { tokens, count: tokens.length };
+      const words = (body.prompt ?? "").split(" ");
+      const tokens = words.map((_, index) => index);
+      return { tokens, count: tokens.length, ...(body.with_pieces ? { pieces: words } : {}) };
     });
+    app.mount(workerRoutes.detokenize, ({ body }) => ({
+      text: body.tokens.map((token) => ` w${token}`).join(""),
+    }));
+    app.mount(workerRoutes.render, ({ body }) => {
+      this.rendered.push(body);
+      return { prompt: body.messages.map(({ content }) => content).join("|") };
+    });
+    app.mount(workerRoutes.template, () => ({
+      ...{ chat_template: "{{ messages }}", bos_token: "<s>", eos_token: "</s>" },
+    }));
     return app;
   }
 

@@ -14,6 +14,8 @@ export interface PromptFields extends ToolFields {
   readonly special?: boolean | undefined;
   /** false: a plain prompt gets no begin token. */
   readonly add_special?: boolean | undefined;
+  /** true: a text that the context cannot hold is read, too. */
+  readonly beyond_context?: boolean | undefined;
   /** Text behind the gap that the model is to fill, and other files around it. */
   readonly suffix?: string | undefined;
   readonly context_files?: ExecuteRequest["context_files"];
@@ -47,7 +49,9 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
   const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
-    if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
+    if (!fields.beyond_context && count > engine.context + CUT_MARGIN) {
+      throw tooLong(`more than ${count}`, count, engine);
+    }
   };
   if (prompt !== undefined && suffix !== undefined) {
     const { context_files: files, max_tokens: room = GAP_ROOM } = fields;

@@ -53,7 +53,10 @@ const SPECIAL = /[<[|｜]/;
  * As llama-server and vLLM, special tokens in a text are read as such; an empty suffix is none. Workers
  * that are older than the field serve texts without special tokens.
  */
-function promptFields(prompt: string | number[], { suffix, special }: CompletionRequest) {
+export function promptFields(
+  prompt: string | number[],
+  { suffix, special }: Pick<CompletionRequest, "suffix" | "special">,
+) {
   if (typeof prompt !== "string") return { prompt_tokens: prompt };
   return {
     prompt,

@@ -1,6 +1,7 @@
 import {
   type EndData,
   heldBy,
+  type HeldFields,
   type OpenAIUsage,
   type StoredJobEvent,
   type TaskRequest,
@@ -13,6 +14,27 @@ import { type NameSettings, toTask } from "../dialect/task.ts";
 /** OpenAI's requests that generate text. */
 export type GenerateRequest = ChatRequest | CompletionRequest;
 
+/** The fields that all requests which generate text share. */
+type SampledRequest =
+  & HeldFields
+  & Pick<
+    CompletionRequest,
+    | "model"
+    | "max_tokens"
+    | "n_predict"
+    | "temperature"
+    | "top_p"
+    | "top_k"
+    | "min_p"
+    | "repeat_penalty"
+    | "frequency_penalty"
+    | "presence_penalty"
+    | "logit_bias"
+    | "stop"
+    | "seed"
+  >
+  & Partial<Pick<CompletionRequest, "repetition_penalty" | "post_sampling_probs" | "n">>;
+
 /**
  * One task for each choice of a request; fields that are null or absent take our defaults. The seed
  * counts up over the choices, so that they differ and each can be repeated; -1 means no seed.
@@ -21,7 +43,7 @@ export type GenerateRequest = ChatRequest | CompletionRequest;
  * @param settings What the name of the model sets.
  */
 export function toTasks(
-  body: GenerateRequest,
+  body: SampledRequest,
   more: Readonly<Record<string, unknown>>,
   settings?: NameSettings,
 ): TaskRequest[] {
@@ -85,19 +107,22 @@ export function withoutTokens(event: StoredJobEvent): StoredJobEvent | undefined
 export function timingsOf(end: EndData): Timings {
   const { tokens_in, tokens_cached, tokens_out, ttft_ms, decode_time_ms } = end;
   const rate = (tokens: number, ms: number) => ms > 0 ? tokens / ms * 1000 : 0;
+  const each = (tokens: number, ms: number) => tokens > 0 ? ms / tokens : 0;
   const evaluated = tokens_in - tokens_cached;
   return {
     cache_n: tokens_cached,
     prompt_n: evaluated,
     prompt_ms: ttft_ms,
+    prompt_per_token_ms: each(evaluated, ttft_ms),
     prompt_per_second: rate(evaluated, ttft_ms),
     predicted_n: tokens_out,
     predicted_ms: decode_time_ms,
+    predicted_per_token_ms: each(tokens_out, decode_time_ms),
     predicted_per_second: rate(tokens_out, decode_time_ms),
   };
 }
 
-function heldFields(body: GenerateRequest): Partial<TaskRequestInput> {
+function heldFields(body: HeldFields): Partial<TaskRequestInput> {
   const { field: _, ...held } = heldBy(body)[0] ?? {};
   return held;
 }
