@@ -59,6 +59,16 @@ export const chosenLogprob = tokenLogprob.extend({
 /** A chosen token with its probability. */
 export type ChosenLogprob = z.output<typeof chosenLogprob>;
 
+/** A token of a prompt with its probability after the tokens before it. */
+export const promptLogprob = chosenLogprob.extend({
+  logprob: tokenLogprob.shape.logprob.optional().meta({
+    description: "Absent for the first token",
+  }),
+}).meta({ id: "PromptLogprob" });
+
+/** A token of a prompt with its probability. */
+export type PromptLogprob = z.output<typeof promptLogprob>;
+
 /** A call to which the text of a token event belongs. */
 export const callPart = z.object({
   index: z.number().int().min(0).meta({ description: "Which call of the answer, from 0" }),
@@ -122,6 +132,8 @@ export const endData = z.object({
       "all of them, if it was cut off, or if it could not be checked wholly",
   }),
   seed: z.number().int().min(0),
+  prompt_logprobs: z.array(promptLogprob).optional()
+    .meta({ description: "One for each token of the prompt, if the request asks for them" }),
   embeddings: z.array(z.string()).optional().meta({
     description: "Only of a batch's line that embeds: the vectors of its inputs, as 32-bit " +
       "little-endian floats in base64",

@@ -1,5 +1,6 @@
 import {
   type ChosenLogprob,
+  type PromptLogprob,
   type StopReason,
   toErrorData,
   type TokenData,
@@ -35,6 +36,8 @@ export interface FinishedAnswer {
   readonly calls: readonly ToolCall[];
   /** The stop string that ended it. */
   readonly stop?: string | undefined;
+  /** Probabilities of the prompt's tokens, if they are asked for. */
+  readonly promptLogprobs?: readonly PromptLogprob[] | undefined;
 }
 
 /** Token counts of an answer so far. */
@@ -215,7 +218,7 @@ export class Answer {
   /** Ends with an `end` event. An answer that was cut off is not checked against its schemas. */
   end(reason: StopReason, finished: FinishedAnswer): void {
     if (this.#ended) return;
-    const { calls, stop } = finished;
+    const { calls, stop, promptLogprobs } = finished;
     const validated = reason === "MAX_TOKENS" ? undefined : this.spec.validate?.(finished);
     const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
@@ -232,6 +235,7 @@ export class Answer {
         ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
         ...(validated === undefined ? {} : { validated }),
         seed: this.spec.seed,
+        ...(promptLogprobs ? { prompt_logprobs: [...promptLogprobs] } : {}),
       },
     });
   }

@@ -104,6 +104,24 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
   if (prompt.length >= engine.context) throw tooLong(`${prompt.length}`, prompt.length, engine);
 }
 
+/** Most probabilities of a prompt, which one event carries: that of each token and of its candidates. */
+const MAX_PROMPT_LOGPROBS = 65_536;
+
+/**
+ * Refuses to report more probabilities of a prompt than an event can carry.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST`
+ */
+export function checkPromptLogprobs(
+  { prompt_logprobs: count }: Pick<ExecuteRequest, "prompt_logprobs">,
+  tokens: number,
+): void {
+  if (count === undefined || tokens * (1 + count) <= MAX_PROMPT_LOGPROBS) return;
+  const most = Math.floor(MAX_PROMPT_LOGPROBS / (1 + count));
+  const message = `can be ${count} for at most ${most} tokens of a prompt: this one has ${tokens}`;
+  throw invalidRequest([{ field: "prompt_logprobs", message }]);
+}
+
 function tooLong(shown: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {
   return new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",

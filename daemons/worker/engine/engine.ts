@@ -230,6 +230,9 @@ export interface Sampling {
  */
 export type StateMark = Uint32Array;
 
+/** Most tokens of one step that are scored: each has a row of logits, with a number for every token there is. */
+export const SCORED_AT_ONCE = 32;
+
 /** One slot's share of the context. */
 export interface EngineSequence {
   /** Number of tokens at the start of `tokens` that the sequence has evaluated. */
@@ -242,6 +245,19 @@ export interface EngineSequence {
   trim(length: number): number;
   /** Evaluates tokens without choosing a next one. */
   prefill(tokens: readonly number[], sampling: Sampling): Promise<void>;
+  /**
+   * Evaluates tokens as {@linkcode prefill} does, and reads how probable each token after them is, before any
+   * sampling.
+   *
+   * @param next The token after each of `tokens`, of which there may be {@linkcode SCORED_AT_ONCE}.
+   * @param count Most probable tokens to read with each.
+   */
+  score(
+    tokens: readonly number[],
+    next: readonly number[],
+    count: number,
+    sampling: Sampling,
+  ): Promise<readonly Odds[]>;
   /** Evaluates the last tokens of a prompt and generates from there. */
   generate(tokens: readonly number[], sampling: Sampling): Generation;
   /**

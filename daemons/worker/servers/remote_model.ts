@@ -178,6 +178,7 @@ export class RemoteModel implements Model {
     const { kind, config } = this.#parts;
     const { resume_tokens, resume_index, max_tokens, stop } = request;
     kind.check?.(request);
+    if (request.prompt_logprobs !== undefined) refuseSwitch("prompt_logprobs");
     const seed = request.seed ?? randomSeed();
     const common = {
       jobId: request.job_id,
