@@ -372,6 +372,20 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     { route: r.completions, body: { ...task, stream: true, logprobs: 1 } },
     { route: r.completions, body: { ...task, prompt: ["w1", "w7"], n: 2 } },
     { route: r.completions, body: { ...task, special: false, suffix: null } },
+    { route: r.completions, body: { ...task, echo: true, logprobs: 2, max_tokens: 0 } },
+    {
+      route: r.completions,
+      body: { ...task, echo: true, logprobs: 2, stream: true },
+      error: "INVALID_REQUEST",
+      fields: ["stream"],
+    },
+    { route: r.submit, body: { ...task, prompt_logprobs: 2 } },
+    {
+      route: r.submit,
+      body: { ...ask, prompt_logprobs: 2 },
+      error: "INVALID_REQUEST",
+      fields: ["prompt_logprobs"],
+    },
     {
       route: r.completions,
       body: { ...task, prompt: [1], suffix: "x", post_sampling_probs: true, chat_template: "x" },

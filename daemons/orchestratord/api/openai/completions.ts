@@ -10,7 +10,8 @@ import {
   type StopReason,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
-import { toCompletionLogprobs } from "./logprobs.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { promptText, toCompletionLogprobs, toEchoedLogprobs } from "./logprobs.ts";
 import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
@@ -42,6 +43,7 @@ export function completionTasks(
       ...promptFields(prompt, body),
       ...limitOf(limit),
       logprobs: body.logprobs,
+      prompt_logprobs: body.echo ? body.logprobs : undefined,
     }, settings)
   );
 }
@@ -73,6 +75,8 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
   readonly #isEvaluation: boolean;
   /** Texts of the prompts that come before the choices. */
   readonly #echoes: readonly string[];
+  /** Prompts of the choices, if they are echoed with their logprobs, which come with the end. */
+  readonly #scored: readonly (string | number[])[];
 
   constructor(jobId: string, createdAt: number, request: CompletionRequest) {
     const prompts = promptsOf(request.prompt);
@@ -81,9 +85,10 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
     this.#reply = new Reply(`cmpl-${jobId}`, createdAt, request, choices);
     this.#texts = Array.from({ length: choices }, () => "");
     this.#isEvaluation = isEvaluation(request);
-    this.#echoes = request.echo
-      ? this.#texts.map((_, choice) => String(prompts[Math.floor(choice / (n ?? 1))]))
-      : [];
+    const own = this.#texts.map((_, choice) => prompts[Math.floor(choice / (n ?? 1))]!);
+    const isScored = request.echo === true && typeof request.logprobs === "number";
+    this.#scored = isScored ? own : [];
+    this.#echoes = request.echo && !isScored ? own.map(String) : [];
   }
 
   take(choice: number, item: StreamItem): CompletionChunk[] {
@@ -130,12 +135,32 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       ...this.#head(),
       choices: this.#texts.map((text, index) => ({
         index,
-        text,
-        logprobs: toCompletionLogprobs(this.#logprobs[index], 0),
+        ...this.#answer(text, index),
         finish_reason: FINISH_REASONS[this.#reply.endOf(index).stop_reason],
       })),
       usage: this.#reply.usage(),
       timings: timingsOf(this.#reply.endOf(0)),
+    };
+  }
+
+  #answer(
+    generated: string,
+    index: number,
+  ): { readonly text: string; readonly logprobs: CompletionLogprobs } {
+    const logprobs = this.#logprobs[index];
+    const prompt = this.#scored[index];
+    if (prompt === undefined) {
+      return { text: generated, logprobs: toCompletionLogprobs(logprobs, 0) };
+    }
+    const { prompt_logprobs: scored } = this.#reply.endOf(index);
+    if (!scored) {
+      const message = "The worker was lost before it told the prompt's logprobs; ask again";
+      throw new LlorchError("WORKER_LOST", message);
+    }
+    const echo = typeof prompt === "string" ? prompt : promptText(scored);
+    return {
+      text: echo + generated,
+      logprobs: toEchoedLogprobs(scored, echo, logprobs ?? []),
     };
   }
 
