@@ -69,6 +69,22 @@ export const promptLogprob = chosenLogprob.extend({
 /** A token of a prompt with its probability. */
 export type PromptLogprob = z.output<typeof promptLogprob>;
 
+/** What an answer has taken. */
+const figures = {
+  tokens_in: z.number().int().min(0),
+  tokens_cached: z.number().int().min(0),
+  tokens_out: z.number().int().min(0),
+  ttft_ms: z.number().min(0).meta({
+    description: "From the start of execution to the first token",
+  }),
+  decode_time_ms: z.number().min(0),
+};
+
+const tokenTimings = z.object(figures).meta({ id: "TokenTimings" });
+
+/** What an answer has taken so far. */
+export type TokenTimings = z.output<typeof tokenTimings>;
+
 /** A call to which the text of a token event belongs. */
 export const callPart = z.object({
   index: z.number().int().min(0).meta({ description: "Which call of the answer, from 0" }),
@@ -96,6 +112,8 @@ export const tokenData = z.object({
       "call, as the model writes them; absent: the answer",
   }),
   call: callPart.optional().meta({ description: "Only with channel call, and always then" }),
+  timings: tokenTimings.optional()
+    .meta({ description: "What the answer has taken so far; only if the request asks for it" }),
 }).meta({ id: "TokenEvent" });
 
 /** Data of the `token` event. */
@@ -105,6 +123,10 @@ export const metricsData = z.object({
   tokens_out: z.number().int().min(0),
   prompt_done: z.number().int().min(0).optional(),
   prompt_total: z.number().int().min(0).optional(),
+  prompt_cached: z.number().int().min(0).optional()
+    .meta({ description: "Tokens of prompt_done that had been evaluated before" }),
+  prompt_ms: z.number().min(0).optional()
+    .meta({ description: "Since the prompt's evaluation began" }),
   decode_time_ms: milliseconds,
   tokens_per_second: z.number().min(0),
   queue_depth: z.number().int().min(0).optional(),
@@ -112,13 +134,7 @@ export const metricsData = z.object({
 }).meta({ id: "MetricsEvent" });
 
 export const endData = z.object({
-  tokens_in: z.number().int().min(0),
-  tokens_cached: z.number().int().min(0),
-  tokens_out: z.number().int().min(0),
-  ttft_ms: z.number().min(0).meta({
-    description: "From the start of execution to the first token",
-  }),
-  decode_time_ms: z.number().min(0),
+  ...figures,
   stop_reason: stopReason,
   stop_sequence: z.string().optional()
     .meta({ description: "The stop string that ended it; absent from older workers" }),

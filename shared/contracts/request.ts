@@ -96,6 +96,11 @@ export const requestShape = {
     description: "Report the logprob of each token of a plain prompt and those of this many most " +
       "probable candidates, as the model gives them, in the end event",
   }),
+  prompt_progress: z.boolean().optional().meta({
+    description: "true: a metrics event tells of each step of the prompt, not only of some",
+  }),
+  token_timings: z.boolean().optional()
+    .meta({ description: "true: token events have timings" }),
   post_sampling_probs: z.boolean().optional().meta({
     description: "true: logprobs are those after the request's own sampling parameters, of the " +
       "candidates that these left",

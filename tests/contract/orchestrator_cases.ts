@@ -379,7 +379,11 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       error: "INVALID_REQUEST",
       fields: ["stream"],
     },
-    { route: r.submit, body: { ...task, prompt_logprobs: 2 } },
+    {
+      route: r.completions,
+      body: { ...task, stream: true, return_progress: true, timings_per_token: true },
+    },
+    { route: r.submit, body: { ...task, prompt_logprobs: 2, prompt_progress: true } },
     {
       route: r.submit,
       body: { ...ask, prompt_logprobs: 2 },

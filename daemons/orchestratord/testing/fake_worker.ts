@@ -7,6 +7,7 @@ import {
   workerRoutes,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { defined } from "#shared/json.ts";
 import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
@@ -43,7 +44,14 @@ export class FakeWorker {
   /** Additional fields of its `end` events. */
   endFields: Readonly<Partial<EndData>> = {};
   /** Prompt progress that it reports before the first token, in tokens; undefined: none. */
-  prompt: { readonly done: number; readonly total: number } | undefined;
+  prompt:
+    | {
+      readonly done: number;
+      readonly total: number;
+      readonly cached?: number;
+      readonly ms?: number;
+    }
+    | undefined;
   #allowed = Infinity;
   #waiting: (() => void)[] = [];
   #server!: Server;
@@ -152,6 +160,7 @@ export class FakeWorker {
         tokens_out: resumed,
         prompt_done: this.prompt.done + resumed,
         prompt_total: this.prompt.total + resumed,
+        ...defined({ prompt_cached: this.prompt.cached, prompt_ms: this.prompt.ms }),
         decode_time_ms: 0,
         tokens_per_second: 0,
         attempt,

@@ -4,6 +4,7 @@ import {
   type StopReason,
   toErrorData,
   type TokenData,
+  type TokenTimings,
   type WorkerEvent,
 } from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
@@ -23,6 +24,8 @@ export interface AnswerSpec {
   /** Index of the first token event: the number of events that earlier attempts sent. */
   readonly resumeIndex: number;
   readonly seed: number;
+  /** Whether each text is sent with what the answer has taken so far. */
+  readonly tokenTimings?: boolean | undefined;
   /**
    * Checks the finished answer against its schemas; true, false, or undefined if it could not be
    * checked. Absent: nothing is to be checked.
@@ -183,6 +186,7 @@ export class Answer {
         ids: [...ids],
         ...(logprobs.length > 0 ? { logprobs: [...logprobs] } : {}),
         ...part,
+        ...(this.spec.tokenTimings ? { timings: this.#figures() } : {}),
       },
     });
   }
@@ -190,7 +194,8 @@ export class Answer {
   /** Sends a `metrics` event, unless the reader is behind: it may miss metrics but never tokens. */
   report(): void {
     if (this.#ended || this.stream.full) return;
-    const { tokensOut, resumed, prompt } = this.#source.counts();
+    const { tokensOut, tokensCached, resumed, prompt } = this.#source.counts();
+    const now = performance.now();
     const decodeMs = this.#decodeMs;
     const seconds = decodeMs / 1000;
     const fresh = Math.max(0, tokensOut - resumed - 1);
@@ -198,7 +203,14 @@ export class Answer {
       event: "metrics",
       data: {
         tokens_out: tokensOut,
-        ...(prompt ? { prompt_done: prompt.done, prompt_total: prompt.total } : {}),
+        ...(prompt
+          ? {
+            prompt_done: prompt.done,
+            prompt_total: prompt.total,
+            prompt_cached: tokensCached,
+            prompt_ms: rounded(now - (this.#startedAt ?? now)),
+          }
+          : {}),
         decode_time_ms: Math.round(decodeMs),
         tokens_per_second: seconds > 0 ? Math.round(fresh / seconds * 100) / 100 : 0,
         queue_depth: this.#context.queueDepth(),
@@ -220,15 +232,11 @@ export class Answer {
     if (this.#ended) return;
     const { calls, stop, promptLogprobs } = finished;
     const validated = reason === "MAX_TOKENS" ? undefined : this.spec.validate?.(finished);
-    const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
+    const { reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
       event: "end",
       data: {
-        tokens_in: tokensIn,
-        tokens_cached: tokensCached,
-        tokens_out: tokensOut,
-        ttft_ms: Math.round((this.#ttftMs ?? 0) * 1000) / 1000,
-        decode_time_ms: Math.round(this.#decodeMs * 1000) / 1000,
+        ...this.#figures(),
         stop_reason: reason,
         ...(stop === undefined ? {} : { stop_sequence: stop }),
         ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
@@ -251,6 +259,18 @@ export class Answer {
   /** Cancels because the reader went away. */
   leave(): void {
     this.fail(new LlorchError("CANCELLED", "The client went away"));
+  }
+
+  /** What it has taken so far. */
+  #figures(): TokenTimings {
+    const { tokensIn, tokensCached, tokensOut } = this.#source.counts();
+    return {
+      tokens_in: tokensIn,
+      tokens_cached: tokensCached,
+      tokens_out: tokensOut,
+      ttft_ms: rounded(this.#ttftMs ?? 0),
+      decode_time_ms: rounded(this.#decodeMs),
+    };
   }
 
   /** Time from the first token to the last, in milliseconds. */
@@ -281,4 +301,9 @@ export class Answer {
       decode_ms: Math.round(decodeMs),
     });
   }
+}
+
+/** Milliseconds with three digits. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

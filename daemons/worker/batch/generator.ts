@@ -99,6 +99,8 @@ export class Generator {
       seed,
       sampling,
       promptLogprobs: request.prompt_logprobs,
+      promptProgress: request.prompt_progress,
+      tokenTimings: request.token_timings,
       validate: validationOfWhole(begun?.text, validationOf(request, sampling.unheld, log)),
     }, {
       ...this.#options,

@@ -26,6 +26,8 @@ export interface RunSpec extends AnswerSpec {
   /** Most tokens of thoughts, and the tokens that end one; undefined: no limit. */
   readonly thinking?: ThinkingLimit | undefined;
   readonly sampling: Sampling;
+  /** Whether each step of the prompt is reported. */
+  readonly promptProgress?: boolean | undefined;
   /** Most probable candidates to report for each token of the prompt; undefined: nothing is reported. */
   readonly promptLogprobs?: number | undefined;
 }
@@ -108,6 +110,7 @@ export class Run {
     const { resume, resumeIndex, prompt, thinking } = this.#spec;
     this.#isStarted = true;
     this.answer.start();
+    this.#reportPrompt();
     this.sampling.see(prompt);
     if (thinking?.most === 0) this.sampling.forbid(thinking.opening);
     this.#limitThought();
@@ -133,6 +136,11 @@ export class Run {
   evaluated(count: number, cached = this.#cached): void {
     this.#evaluated = count;
     this.#cached = cached;
+    if (this.#isStarted) this.#reportPrompt();
+  }
+
+  #reportPrompt(): void {
+    if (this.#spec.promptProgress && !this.answer.hasTokens) this.answer.report();
   }
 
   /**

@@ -129,6 +129,7 @@ function completionFields(request: ExecuteRequest): Record<string, unknown> {
     ...defined({ json_schema }),
     ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
     ...(post_sampling_probs === true ? { post_sampling_probs } : {}),
+    ...(request.prompt_progress ? { return_progress: true } : {}),
     stream: true,
     return_tokens: true,
     cache_prompt: true,
@@ -250,7 +251,12 @@ export function readCompletion(
   const text = String(chunk["content"] ?? "");
   const ids = readIds(chunk["tokens"]);
   const odds = logprobs === undefined ? [] : readOdds(chunk["completion_probabilities"], logprobs);
-  const piece = { text, ids, ...(odds.length > 0 ? { logprobs: odds } : {}) };
+  const prompt = readProgress(chunk["prompt_progress"]);
+  const piece = {
+    ...{ text, ids },
+    ...(odds.length > 0 ? { logprobs: odds } : {}),
+    ...defined({ prompt }),
+  };
   if (chunk["stop"] !== true) return piece;
   const timings = isRecord(chunk["timings"]) ? chunk["timings"] : {};
   return {
@@ -261,6 +267,12 @@ export function readCompletion(
       tokensCached: Number(timings["cache_n"] ?? 0),
     },
   };
+}
+
+function readProgress(value: unknown): Piece["prompt"] {
+  if (!isRecord(value)) return undefined;
+  const count = (name: string) => Number(value[name] ?? 0);
+  return { done: count("processed"), total: count("total"), cached: count("cache") };
 }
 
 /** The contract's logarithm of probability 0, since JSON has no minus infinity. */

@@ -189,6 +189,7 @@ export class RemoteModel implements Model {
       resumed: resume_tokens.length,
       stops: stop,
       seed,
+      tokenTimings: request.token_timings,
     };
     const { tokens } = kind;
     const generate = request.suffix !== undefined && kind.infill || kind.generateText;

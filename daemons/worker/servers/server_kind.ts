@@ -20,6 +20,15 @@ export interface Piece {
   readonly stop?: StopReason;
   readonly toolCalls?: readonly ToolCall[];
   readonly usage?: Usage;
+  /** How much of the prompt is evaluated. */
+  readonly prompt?: PromptRead;
+}
+
+/** How much of a prompt is evaluated, in tokens. */
+export interface PromptRead {
+  readonly done: number;
+  readonly total: number;
+  readonly cached: number;
 }
 
 /** Token counts of a server. */

@@ -90,6 +90,7 @@ interface Body {
   readonly stream?: boolean;
   readonly tools?: readonly unknown[];
   readonly n_probs?: number;
+  readonly return_progress?: boolean;
   readonly input_prefix?: string;
 }
 
@@ -189,6 +190,11 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
       `data: ${typeof value === "string" ? value : JSON.stringify(value)}\n\n`,
     );
   async function* chunks() {
+    const total = prompt.length;
+    const prompt_progress = { total, cache: 1, processed: total - 1, time_ms: 5 };
+    if (body.return_progress) {
+      yield encode({ content: "", tokens: [], stop: false, tokens_predicted: 0, prompt_progress });
+    }
     for (const each of thoughts) yield encode(each);
     for (const [index, id] of ids.entries()) {
       await delay(Number(values.interval));

@@ -24,6 +24,11 @@ export const openaiShape = {
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   post_sampling_probs: requestShape.post_sampling_probs.nullable(),
+  timings_per_token: z.boolean().nullish()
+    .meta({ description: "true: each chunk of a stream has timings" }),
+  return_progress: z.boolean().nullish().meta({
+    description: "true: a stream has chunks with prompt_progress before its first token",
+  }),
   chat_template: noTemplate.nullable(),
   ...lenientShape,
   ...heldShape,

@@ -6,6 +6,7 @@ import {
   openaiHead,
   openaiShape,
   openaiUsage,
+  promptProgress,
   refuse,
   timings,
   type Unsupported,
@@ -127,6 +128,7 @@ export const completionChunk = z.object({
   choices: z.array(z.object({ ...choice, finish_reason: finishReason.nullable() })),
   usage: openaiUsage.nullable().optional(),
   timings: timings.optional(),
+  prompt_progress: promptProgress.optional(),
 }).meta({ id: "CompletionChunk" });
 
 /** An event of a streamed completion. */

@@ -4,6 +4,7 @@ import {
   eventError,
   fallbackOf,
   llamaError,
+  type MetricsData,
   type NativeChunk,
   type NativeCompletion,
   type NativeProbabilities,
@@ -11,10 +12,12 @@ import {
   type TaskRequest,
   type TokenData,
 } from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import { encodeSseData, SSE } from "#shared/http/sse.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { ChunkWriter, Translator } from "../dialect/dialect.ts";
+import { Progress } from "../openai/progress.ts";
 import { timingsOf } from "../openai/task.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -40,6 +43,8 @@ export interface NativeAsked {
 export class NativeTranslator implements Translator<NativeChunk, NativeCompletion> {
   readonly #asked: NativeAsked;
   readonly #task: TaskRequest;
+  readonly #progress: Progress;
+  #promptTokens: number | undefined;
   #model: string;
   #content = "";
   #ids: number[] = [];
@@ -51,11 +56,15 @@ export class NativeTranslator implements Translator<NativeChunk, NativeCompletio
   constructor(asked: NativeAsked, task: TaskRequest) {
     this.#asked = asked;
     this.#task = task;
+    this.#progress = new Progress({
+      stream: asked.isStream,
+      return_progress: task.prompt_progress,
+    });
     this.#model = asked.model;
   }
 
   take(_choice: number, item: StreamItem): NativeChunk[] {
-    if (item.kind === "metrics") return [];
+    if (item.kind === "metrics") return this.#progressChunk(item.data);
     const { event } = item;
     switch (event.event) {
       case "queued":
@@ -64,6 +73,7 @@ export class NativeTranslator implements Translator<NativeChunk, NativeCompletio
         this.#model = fallbackOf(event) ?? this.#model;
         return [];
       case "token":
+        this.#progress.begin(0);
         return this.#asked.isEvaluation ? [] : [this.#token(event.data)];
       case "end":
         this.#end = event.data;
@@ -83,7 +93,18 @@ export class NativeTranslator implements Translator<NativeChunk, NativeCompletio
     };
   }
 
-  #token({ t, ids = [], logprobs = [] }: TokenData): NativeChunk {
+  #progressChunk(metrics: MetricsData): NativeChunk[] {
+    this.#promptTokens = metrics.prompt_total ?? this.#promptTokens;
+    const prompt_progress = this.#progress.take(0, metrics);
+    if (!prompt_progress) return [];
+    return [{
+      ...{ index: 0, content: "", tokens: [], stop: false, tokens_predicted: 0 },
+      tokens_evaluated: prompt_progress.total,
+      prompt_progress,
+    }];
+  }
+
+  #token({ t, ids = [], logprobs = [], timings }: TokenData): NativeChunk {
     this.#content += t;
     this.#events++;
     this.#ids.push(...ids);
@@ -94,7 +115,9 @@ export class NativeTranslator implements Translator<NativeChunk, NativeCompletio
       tokens: ids,
       stop: false,
       tokens_predicted: Math.max(this.#ids.length, this.#events),
+      ...defined({ tokens_evaluated: timings?.tokens_in ?? this.#promptTokens }),
       ...this.#probabilities(logprobs),
+      ...(timings ? { timings: timingsOf(timings) } : {}),
     };
   }
 

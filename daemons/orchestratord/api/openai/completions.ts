@@ -5,6 +5,7 @@ import {
   type CompletionLogprobs,
   type CompletionRequest,
   eventError,
+  type MetricsData,
   openaiRoutes as routes,
   promptsOf,
   type StopReason,
@@ -12,7 +13,8 @@ import {
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { promptText, toCompletionLogprobs, toEchoedLogprobs } from "./logprobs.ts";
-import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import { Progress } from "./progress.ts";
+import { chunkTimings, isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
 import { type NameSettings, NO_SETTINGS } from "../dialect/task.ts";
@@ -73,6 +75,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
   readonly #texts: string[];
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #isEvaluation: boolean;
+  readonly #progress: Progress;
   /** Texts of the prompts that come before the choices. */
   readonly #echoes: readonly string[];
   /** Prompts of the choices, if they are echoed with their logprobs, which come with the end. */
@@ -85,6 +88,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
     this.#reply = new Reply(`cmpl-${jobId}`, createdAt, request, choices);
     this.#texts = Array.from({ length: choices }, () => "");
     this.#isEvaluation = isEvaluation(request);
+    this.#progress = new Progress(request);
     const own = this.#texts.map((_, choice) => prompts[Math.floor(choice / (n ?? 1))]!);
     const isScored = request.echo === true && typeof request.logprobs === "number";
     this.#scored = isScored ? own : [];
@@ -92,7 +96,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
   }
 
   take(choice: number, item: StreamItem): CompletionChunk[] {
-    if (item.kind === "metrics") return [];
+    if (item.kind === "metrics") return this.#progressChunk(choice, item.data);
     const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
     if (!event) return [];
     this.#reply.take(event);
@@ -102,11 +106,13 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       case "started":
         return this.#echo(choice);
       case "token": {
+        this.#progress.begin(choice);
         const { t, logprobs } = event.data;
         const offset = this.#texts[choice]!.length;
         this.#texts[choice] += t;
         if (logprobs) (this.#logprobs[choice] ??= []).push(...logprobs);
-        return [this.#chunk(choice, t, null, toCompletionLogprobs(logprobs, offset))];
+        const chunk = this.#chunk(choice, t, null, toCompletionLogprobs(logprobs, offset));
+        return [{ ...chunk, ...chunkTimings(event.data) }];
       }
       case "end": {
         this.#reply.end(choice, event.data);
@@ -141,6 +147,11 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       usage: this.#reply.usage(),
       timings: timingsOf(this.#reply.endOf(0)),
     };
+  }
+
+  #progressChunk(choice: number, metrics: MetricsData): CompletionChunk[] {
+    const prompt_progress = this.#progress.take(choice, metrics);
+    return prompt_progress ? [{ ...this.#chunk(choice, "", null), prompt_progress }] : [];
   }
 
   #answer(

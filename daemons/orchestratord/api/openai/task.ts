@@ -7,6 +7,8 @@ import {
   type TaskRequest,
   type TaskRequestInput,
   type Timings,
+  type TokenData,
+  type TokenTimings,
 } from "#shared/contracts/mod.ts";
 import type { ChatRequest, CompletionRequest } from "#shared/contracts/mod.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
@@ -32,6 +34,9 @@ type SampledRequest =
     | "logit_bias"
     | "stop"
     | "seed"
+    | "stream"
+    | "timings_per_token"
+    | "return_progress"
   >
   & Partial<Pick<CompletionRequest, "repetition_penalty" | "post_sampling_probs" | "n">>;
 
@@ -61,6 +66,9 @@ export function toTasks(
     stop: body.stop,
     ...heldFields(body),
     post_sampling_probs: body.post_sampling_probs,
+    // Whole replies have neither.
+    prompt_progress: body.stream && body.return_progress || undefined,
+    token_timings: body.stream && body.timings_per_token || undefined,
     // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
     // a random seed, and so do we.
     seed: typeof body.seed === "number" && body.seed !== -1
@@ -103,9 +111,14 @@ export function withoutTokens(event: StoredJobEvent): StoredJobEvent | undefined
   return { event: "end", data: { ...data, ...none } };
 }
 
-/** What an answer took. */
-export function timingsOf(end: EndData): Timings {
-  const { tokens_in, tokens_cached, tokens_out, ttft_ms, decode_time_ms } = end;
+/** The timings of a chunk, where the client asked for them. */
+export function chunkTimings({ timings }: Pick<TokenData, "timings">): { timings?: Timings } {
+  return timings ? { timings: timingsOf(timings) } : {};
+}
+
+/** What an answer took, or has taken so far. */
+export function timingsOf(figures: TokenTimings): Timings {
+  const { tokens_in, tokens_cached, tokens_out, ttft_ms, decode_time_ms } = figures;
   const rate = (tokens: number, ms: number) => ms > 0 ? tokens / ms * 1000 : 0;
   const each = (tokens: number, ms: number) => tokens > 0 ? ms / tokens : 0;
   const evaluated = tokens_in - tokens_cached;
