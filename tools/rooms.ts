@@ -36,9 +36,9 @@ const orchestratord: Rooms = {
   "api": ["access", "jobs", "scheduler", "service.ts", "store"],
   "api/dialect": ["api", "jobs", "open_streams.ts", "service.ts"],
   "api/anthropic": ["api", "api/dialect", "jobs", "service.ts"],
-  "api/llamacpp": ["api/dialect", "jobs", "service.ts"],
   "api/ollama": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
   "api/openai": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
+  "api/llamacpp": ["api", "api/dialect", "api/openai", "jobs", "scheduler", "service.ts"],
   "api/responses": ["api", "api/dialect", "api/openai", "images", "jobs", "service.ts", "store"],
   "api/files": ["api", "service.ts", "store"],
   "api/batches": [

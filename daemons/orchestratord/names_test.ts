@@ -41,6 +41,7 @@ const DIALECTS = [
   ["/v1/responses", { input: "w0", max_output_tokens: 2 }],
   ["/v1/messages", { messages: hello, max_tokens: 2 }],
   ["/infill", { input_prefix: "w0", input_suffix: "", n_predict: 2 }],
+  ["/completion", { prompt: "w0", n_predict: 2 }],
   ["/api/chat", { messages: hello, stream: false, options: { num_predict: 2 } }],
   ["/api/generate", { prompt: "w0", stream: false, options: { num_predict: 2 } }],
   ["/v1/embeddings", { input: "w0" }],

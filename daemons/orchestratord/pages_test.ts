@@ -284,7 +284,8 @@ Deno.test("sign-in and sign-out refuse pages of other sites before anything else
 });
 
 /** The routes that pages of other sites may call: inference, in the vendors' APIs; no files and batches. */
-const FOR_PAGES = /^\/(v1\/(?!files|batches)|api\/)|^\/infill$/;
+const FOR_PAGES =
+  /^\/(v1\/(?!files|batches)|api\/)|^\/(infill|completion|embedding|tokenize|detokenize|apply-template|props)$/;
 
 Deno.test("pages know inference routes only: preflights and answers of all others say nothing", async () => {
   await withGuarded({ cors: { origins: ["*"] } }, async ({ url }) => {

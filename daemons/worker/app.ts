@@ -1,6 +1,6 @@
 import { onAbort } from "#shared/aborts.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
+import { type TokenPiece, type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
 import { type App, type AppOptions, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { SSE } from "#shared/http/sse.ts";
@@ -67,9 +67,20 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     return new Response(answer.stream.body, { headers: streamHeaders(SSE) });
   });
   app.mount(workerRoutes.tokenize, async ({ body }) => {
-    const tokens = [...await worker.model().tokenize(body)];
-    return { tokens, count: tokens.length };
+    const { tokens, pieces } = await worker.model().tokenize(body);
+    return {
+      tokens: [...tokens],
+      count: tokens.length,
+      ...(pieces ? { pieces: pieces.map(toPiece) } : {}),
+    };
   });
+  app.mount(workerRoutes.detokenize, async ({ body }) => ({
+    text: await worker.model().detokenize(body.tokens),
+  }));
+  app.mount(workerRoutes.render, async ({ body }) => ({
+    prompt: await worker.model().render(body),
+  }));
+  app.mount(workerRoutes.template, () => worker.model().template());
   app.mount(
     workerRoutes.embed,
     ({ body, signal }) => worker.model().embed(body, signal),
@@ -102,3 +113,5 @@ export function createWorkerApp(options: WorkerAppOptions): App {
   app.mount(workerRoutes.openapi, () => app.openapi());
   return app;
 }
+
+const toPiece = (piece: TokenPiece): TokenPiece => typeof piece === "string" ? piece : [...piece];

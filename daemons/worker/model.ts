@@ -8,6 +8,8 @@ import type {
   rerankReply,
   rerankRequest,
   SavedSlot,
+  TemplateReply,
+  TokenPiece,
 } from "#shared/contracts/worker.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Answer } from "./answers/answer.ts";
@@ -33,6 +35,20 @@ export interface SavedSlots {
    * @throws {LlorchError} `NOT_FOUND`, or `CONFLICT`, also for a file of another key
    */
   restore(slot: number, path: string): Promise<number>;
+}
+
+/** A prompt, and what of it is wanted. */
+export interface TokenizeFields extends PromptFields {
+  /** false: a prompt gets no begin token. */
+  readonly add_special?: boolean | undefined;
+  readonly with_pieces?: boolean | undefined;
+}
+
+/** Tokens of a prompt. */
+export interface TokenizedPrompt {
+  readonly tokens: readonly number[];
+  /** One for each token, if they are asked for. */
+  readonly pieces?: readonly TokenPiece[];
 }
 
 /** A loaded model as the worker's routes use it, computed here or by another server. */
@@ -61,8 +77,26 @@ export interface Model {
   execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
   /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
   cancel(jobId: string, attempt: number): void;
-  /** A prompt's tokens, as {@linkcode execute} would read them. */
-  tokenize(fields: PromptFields): Promise<readonly number[]>;
+  /**
+   * A prompt's tokens, as {@linkcode execute} would read them.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` that names a field which the engine does not know
+   */
+  tokenize(fields: TokenizeFields): Promise<TokenizedPrompt>;
+  /**
+   * The text of tokens, with that of control tokens.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` for ids outside of the vocabulary
+   */
+  detokenize(tokens: readonly number[]): Promise<string>;
+  /**
+   * The prompt that the model's chat template makes of a chat.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` if the template refuses it, or the engine tells no prompt
+   */
+  render(chat: PromptFields): Promise<string>;
+  /** What the model's file says of its chats. */
+  template(): TemplateReply;
   embed(
     request: z.output<typeof embedRequest>,
     signal: AbortSignal,

@@ -146,6 +146,29 @@ Deno.test("/tokenize gives the tokens that /execute would use", () =>
     assert.equal((await client.call(workerRoutes.tokenize, { body: { messages } })).count, 1);
   }));
 
+Deno.test("a worker turns tokens into text, tells their pieces, and renders chats", () =>
+  using({}, {}, async ({ client }) => {
+    await whenReady(client);
+    const body = { prompt: "aé", with_pieces: true, add_special: false };
+    assert.deepEqual(await client.call(workerRoutes.tokenize, { body }), {
+      tokens: [0x61, 0xc3, 0xa9],
+      count: 3,
+      pieces: ["a", [0xc3], [0xa9]],
+    });
+    const tokens = [0x61, 0xc3, 0xa9];
+    const { text } = await client.call(workerRoutes.detokenize, { body: { tokens } });
+    assert.equal(text, "aé");
+    await assert.rejects(
+      client.call(workerRoutes.detokenize, { body: { tokens: [1, 9999] } }),
+      /tokens\.1: is not a token/,
+    );
+    const messages = [{ role: "user" as const, content: "a" }];
+    const rendered = await client.call(workerRoutes.render, { body: { messages } });
+    assert.deepEqual(rendered, { prompt: "a" });
+    const { chat_template } = await client.call(workerRoutes.template, {});
+    assert.equal(chat_template, "{{ messages }}");
+  }));
+
 Deno.test("numbers of schemas and template variables keep their digits in /tokenize and /execute", () =>
   using({}, {}, async ({ worker, client, engine }) => {
     await whenReady(client);

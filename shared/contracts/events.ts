@@ -59,6 +59,32 @@ export const chosenLogprob = tokenLogprob.extend({
 /** A chosen token with its probability. */
 export type ChosenLogprob = z.output<typeof chosenLogprob>;
 
+/** A token of a prompt with its probability after the tokens before it. */
+export const promptLogprob = chosenLogprob.extend({
+  logprob: tokenLogprob.shape.logprob.optional().meta({
+    description: "Absent for the first token",
+  }),
+}).meta({ id: "PromptLogprob" });
+
+/** A token of a prompt with its probability. */
+export type PromptLogprob = z.output<typeof promptLogprob>;
+
+/** What an answer has taken. */
+const figures = {
+  tokens_in: z.number().int().min(0),
+  tokens_cached: z.number().int().min(0),
+  tokens_out: z.number().int().min(0),
+  ttft_ms: z.number().min(0).meta({
+    description: "From the start of execution to the first token",
+  }),
+  decode_time_ms: z.number().min(0),
+};
+
+const tokenTimings = z.object(figures).meta({ id: "TokenTimings" });
+
+/** What an answer has taken so far. */
+export type TokenTimings = z.output<typeof tokenTimings>;
+
 /** A call to which the text of a token event belongs. */
 export const callPart = z.object({
   index: z.number().int().min(0).meta({ description: "Which call of the answer, from 0" }),
@@ -86,6 +112,8 @@ export const tokenData = z.object({
       "call, as the model writes them; absent: the answer",
   }),
   call: callPart.optional().meta({ description: "Only with channel call, and always then" }),
+  timings: tokenTimings.optional()
+    .meta({ description: "What the answer has taken so far; only if the request asks for it" }),
 }).meta({ id: "TokenEvent" });
 
 /** Data of the `token` event. */
@@ -95,6 +123,10 @@ export const metricsData = z.object({
   tokens_out: z.number().int().min(0),
   prompt_done: z.number().int().min(0).optional(),
   prompt_total: z.number().int().min(0).optional(),
+  prompt_cached: z.number().int().min(0).optional()
+    .meta({ description: "Tokens of prompt_done that had been evaluated before" }),
+  prompt_ms: z.number().min(0).optional()
+    .meta({ description: "Since the prompt's evaluation began" }),
   decode_time_ms: milliseconds,
   tokens_per_second: z.number().min(0),
   queue_depth: z.number().int().min(0).optional(),
@@ -102,13 +134,7 @@ export const metricsData = z.object({
 }).meta({ id: "MetricsEvent" });
 
 export const endData = z.object({
-  tokens_in: z.number().int().min(0),
-  tokens_cached: z.number().int().min(0),
-  tokens_out: z.number().int().min(0),
-  ttft_ms: z.number().min(0).meta({
-    description: "From the start of execution to the first token",
-  }),
-  decode_time_ms: z.number().min(0),
+  ...figures,
   stop_reason: stopReason,
   stop_sequence: z.string().optional()
     .meta({ description: "The stop string that ended it; absent from older workers" }),
@@ -122,6 +148,8 @@ export const endData = z.object({
       "all of them, if it was cut off, or if it could not be checked wholly",
   }),
   seed: z.number().int().min(0),
+  prompt_logprobs: z.array(promptLogprob).optional()
+    .meta({ description: "One for each token of the prompt, if the request asks for them" }),
   embeddings: z.array(z.string()).optional().meta({
     description: "Only of a batch's line that embeds: the vectors of its inputs, as 32-bit " +
       "little-endian floats in base64",

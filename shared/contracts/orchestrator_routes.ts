@@ -14,7 +14,7 @@ import {
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
 import { anthropicRoutes } from "./anthropic/routes.ts";
-import { llamaRoutes } from "./llamacpp/infill.ts";
+import { llamaRoutes } from "./llamacpp/routes.ts";
 import { ollamaRoutes } from "./ollama/routes.ts";
 import { batchRoutes } from "./openai/batches.ts";
 import { fileRoutes } from "./openai/files.ts";

@@ -92,6 +92,15 @@ export const requestShape = {
       "Send each token's logprob and those of this many most probable candidates, as the model " +
       "gives them, before sampling",
   }),
+  prompt_logprobs: z.number().int().min(0).max(20).optional().meta({
+    description: "Report the logprob of each token of a plain prompt and those of this many most " +
+      "probable candidates, as the model gives them, in the end event",
+  }),
+  prompt_progress: z.boolean().optional().meta({
+    description: "true: a metrics event tells of each step of the prompt, not only of some",
+  }),
+  token_timings: z.boolean().optional()
+    .meta({ description: "true: token events have timings" }),
   post_sampling_probs: z.boolean().optional().meta({
     description: "true: logprobs are those after the request's own sampling parameters, of the " +
       "candidates that these left",
@@ -138,6 +147,10 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
   if (request["post_sampling_probs"] === true && request["logprobs"] === undefined) {
     const message = "needs logprobs";
     context.addIssue({ code: "custom", path: ["post_sampling_probs"], message });
+  }
+  if (request["prompt_logprobs"] !== undefined) {
+    const isPlain = request["messages"] === undefined && request["suffix"] === undefined;
+    if (!isPlain) refuse("prompt_logprobs", "needs a prompt without a suffix, or prompt_tokens");
   }
   checkTools(request, context);
   checkChatFields(request, context);

@@ -62,15 +62,60 @@ export const tokenizeRequest = z.strictObject({
   reasoning_effort: chatShape.reasoning_effort,
   chat_template_kwargs: chatShape.chat_template_kwargs,
   continue_final_message: chatShape.continue_final_message,
+  add_special: z.boolean().optional().meta({
+    description: "false: a prompt gets no begin token. Default: true; a chat has its template's",
+  }),
+  with_pieces: z.boolean().optional().meta({ description: "true: the reply has pieces" }),
+  beyond_context: z.boolean().optional()
+    .meta({ description: "true: a text that the context cannot hold is tokenized, too" }),
 }).refine(
   (body) => (body.prompt === undefined) !== (body.messages === undefined),
   { message: "exactly one of prompt and messages is needed", path: ["prompt"] },
 ).meta({ id: "TokenizeRequest" });
 
+/** The text of a token, or its bytes if it is a part of a character. */
+export const tokenPiece = z.union([z.string(), z.array(z.number().int().min(0).max(255))]);
+
+/** The text of a token, or its bytes if it is a part of a character. */
+export type TokenPiece = z.output<typeof tokenPiece>;
+
 export const tokenizeReply = z.object({
   tokens: z.array(tokenId),
   count: z.number().int().min(0),
+  pieces: z.array(tokenPiece).optional()
+    .meta({ description: "One for each token; only with with_pieces" }),
 }).meta({ id: "TokenizeReply" });
+
+/** Most tokens of one call that turns them into text. */
+const MAX_TOKENS = 1_000_000;
+
+export const detokenizeRequest = z.strictObject({
+  tokens: z.array(tokenId).max(MAX_TOKENS),
+}).meta({ id: "DetokenizeRequest" });
+
+export const detokenizeReply = z.object({
+  text: z.string().meta({ description: "With the text of control tokens" }),
+}).meta({ id: "DetokenizeReply" });
+
+export const renderRequest = z.strictObject({
+  messages: requestShape.messages.unwrap(),
+  tools: z.array(tool).optional(),
+  reasoning_effort: chatShape.reasoning_effort,
+  chat_template_kwargs: chatShape.chat_template_kwargs,
+  continue_final_message: chatShape.continue_final_message,
+}).meta({ id: "RenderRequest" });
+
+export const renderReply = z.object({ prompt: z.string() }).meta({ id: "RenderReply" });
+
+/** What a model's file says of its chats; empty where it says nothing. */
+export const templateReply = z.object({
+  chat_template: z.string(),
+  bos_token: z.string(),
+  eos_token: z.string(),
+}).meta({ id: "TemplateReply" });
+
+/** What a model's file says of its chats. */
+export type TemplateReply = z.output<typeof templateReply>;
 
 const embedInput = z.union([z.string().min(1), z.array(tokenId).min(1)]);
 
@@ -160,6 +205,42 @@ export const workerRoutes = {
     reply: tokenizeReply,
     kind: "json",
     errors: ["CONTEXT_LENGTH_EXCEEDED", "NOT_READY"],
+  }),
+  detokenize: defineRoute({
+    method: "POST",
+    path: "/detokenize",
+    summary: "Turn token ids into text",
+    tag,
+    role: "worker",
+    body: detokenizeRequest,
+    status: 200,
+    reply: detokenizeReply,
+    kind: "json",
+    errors: ["NOT_READY"],
+  }),
+  render: defineRoute({
+    method: "POST",
+    path: "/render",
+    summary: "Turn a chat into the text of its prompt",
+    tag,
+    role: "worker",
+    body: renderRequest,
+    exact: EXACT_FIELDS,
+    status: 200,
+    reply: renderReply,
+    kind: "json",
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "NOT_READY"],
+  }),
+  template: defineRoute({
+    method: "GET",
+    path: "/template",
+    summary: "Get the model's chat template",
+    tag,
+    role: "worker",
+    status: 200,
+    reply: templateReply,
+    kind: "json",
+    errors: ["NOT_READY"],
   }),
   embed: defineRoute({
     method: "POST",

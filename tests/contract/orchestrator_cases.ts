@@ -1,7 +1,13 @@
 import { orchestratorRoutes, type PoolState } from "#shared/contracts/mod.ts";
 import type { Stack } from "../support/stack.ts";
 import { type Case, check, TASK as task } from "./contract.ts";
-import { anthropicCases, batchCases, ollamaCases, responsesCases } from "./vendor_cases.ts";
+import {
+  anthropicCases,
+  batchCases,
+  llamaCases,
+  ollamaCases,
+  responsesCases,
+} from "./vendor_cases.ts";
 
 const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], max_tokens: 5 };
 
@@ -366,6 +372,24 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     { route: r.completions, body: { ...task, stream: true, logprobs: 1 } },
     { route: r.completions, body: { ...task, prompt: ["w1", "w7"], n: 2 } },
     { route: r.completions, body: { ...task, special: false, suffix: null } },
+    { route: r.completions, body: { ...task, echo: true, logprobs: 2, max_tokens: 0 } },
+    {
+      route: r.completions,
+      body: { ...task, echo: true, logprobs: 2, stream: true },
+      error: "INVALID_REQUEST",
+      fields: ["stream"],
+    },
+    {
+      route: r.completions,
+      body: { ...task, stream: true, return_progress: true, timings_per_token: true },
+    },
+    { route: r.submit, body: { ...task, prompt_logprobs: 2, prompt_progress: true } },
+    {
+      route: r.submit,
+      body: { ...ask, prompt_logprobs: 2 },
+      error: "INVALID_REQUEST",
+      fields: ["prompt_logprobs"],
+    },
     {
       route: r.completions,
       body: { ...task, prompt: [1], suffix: "x", post_sampling_probs: true, chat_template: "x" },
@@ -426,6 +450,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     ...await batchCases(stack),
     ...anthropicCases(),
     ...ollamaCases(),
+    ...llamaCases(),
     { route: r.health },
     { route: r.ready },
     { route: r.metrics },

@@ -172,3 +172,39 @@ export function ollamaCases(): Case[] {
     ]),
   ];
 }
+
+/** Calls of llama-server's own API, but for `/infill`. */
+export function llamaCases(): Case[] {
+  const r = orchestratorRoutes;
+  const text = { model: "counter", prompt: "w7", n_predict: 3 };
+  const chat = { model: "counter", messages: TURN };
+  return [
+    { route: r.nativeCompletion, body: text },
+    { route: r.nativeCompletion, body: { ...text, prompt: [10, 11], n_probs: 2, seed: -1 } },
+    { route: r.nativeCompletion, body: { ...text, stream: true, n_probs: 1, return_tokens: true } },
+    { route: r.nativeCompletion, body: { ...text, mirostat: 1 }, error: "INVALID_REQUEST" },
+    { route: r.nativeCompletion, body: { ...text, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    {
+      route: r.nativeCompletion,
+      body: { ...text, prompt: "w1 ".repeat(6000) },
+      error: "CONTEXT_LENGTH_EXCEEDED",
+    },
+    { route: r.nativeTokenize, body: { model: "counter", content: "w7 w8" } },
+    { route: r.nativeTokenize, body: { model: "counter", content: "w7", with_pieces: true } },
+    { route: r.nativeTokenize, body: { model: "counter", content: "w1 ".repeat(20_000) } },
+    { route: r.nativeTokenize, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.nativeDetokenize, body: { model: "counter", tokens: [1, 10, 11] } },
+    {
+      route: r.nativeDetokenize,
+      body: { model: "counter", tokens: [2_000_000_000] },
+      error: "INVALID_REQUEST",
+    },
+    { route: r.nativeTemplate, body: chat },
+    { route: r.nativeTemplate, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.nativeEmbedding, body: { model: "counter", content: ["w7", [10]] } },
+    { route: r.nativeEmbedding, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.nativeProps, query: "?model=counter" },
+    { route: r.nativeProps, query: "?model=nope", error: "MODEL_NOT_FOUND" },
+    { route: r.changeProps, error: "NOT_IMPLEMENTED" },
+  ];
+}

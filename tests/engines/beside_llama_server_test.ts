@@ -8,16 +8,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readPrompt } from "../../daemons/worker/answers/prompt.ts";
 import { idsOf, textOf } from "../../daemons/worker/testing/generator.ts";
-import { logprobsOf, type Opened, using } from "../../daemons/worker/testing/llama.ts";
+import { endOf, logprobsOf, type Opened, using } from "../../daemons/worker/testing/llama.ts";
 import { writeGapModel, writeRandomModel } from "../support/models.ts";
-import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
-import { startCommand, until } from "../support/stack.ts";
+import { type Post, whyNoPeer, withPeer } from "../support/peer.ts";
 
 const reason = whyNoPeer();
 const title = (text: string) => reason === undefined ? text : `${text} (skipped: ${reason})`;
 const ignore = reason !== undefined;
-
-type Post = (path: string, body: Record<string, unknown>) => Promise<Record<string, unknown>>;
 
 /** Runs `work` with one model in our worker and in llama-server. */
 async function beside(
@@ -28,39 +25,10 @@ async function beside(
   try {
     const model = join(folder, "tiny.gguf");
     write(model);
-    await withServer(model, (post) => using(model, { context: 2048 }, (ours) => work(ours, post)));
+    await withPeer(model, (post) => using(model, { context: 2048 }, (ours) => work(ours, post)));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-async function withServer(model: string, work: (post: Post) => Promise<void>): Promise<void> {
-  const port = freePort();
-  const program = startCommand(PEER_TOOL, [
-    ...["run", "llama-server", "-m", model, "--host", "127.0.0.1", "--port", String(port)],
-    ...["-c", "2048", "-b", "512", "-np", "1", "-t", "1", "-ngl", "0", "--no-ui"],
-  ]);
-  const url = `http://127.0.0.1:${port}`;
-  try {
-    await until("llama-server has loaded", async () => {
-      const health = await fetch(`${url}/health`).catch(() => undefined);
-      await health?.body?.cancel();
-      return health?.ok === true;
-    });
-    await work(async (path, body) => {
-      const reply = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
-      assert.ok(reply.ok, await reply.clone().text());
-      return await reply.json();
-    });
-  } finally {
-    program.kill("SIGTERM");
-    await program.status;
-  }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 interface TheirOdds {
@@ -93,6 +61,37 @@ Deno.test({
             const gap = Math.abs(logprob - ours.top[rank]!.logprob);
             assert.ok(gap < 1e-3, `token ${index}, rank ${rank}: ${gap}`);
           }
+        }
+      },
+    ),
+});
+
+Deno.test({
+  name: title("a prompt's logprobs are those that llama-server tells after each of its beginnings"),
+  ignore,
+  fn: () =>
+    beside(
+      (path) => writeRandomModel(path, { vocabulary: 50_000, width: 64, layers: 1, type: "F16" }),
+      async ({ generate }, theirs) => {
+        const prompt = "w1 w22 w333 w4 w5 w6 w7";
+        const end = endOf(await generate({ prompt, max_tokens: 1, prompt_logprobs: 5 }));
+        const { tokens } = await theirs("/tokenize", { content: prompt, add_special: true });
+        const scored = end.prompt_logprobs!;
+        assert.deepEqual(scored.map(({ id }) => id), tokens);
+        assert.ok(scored.length >= 7);
+        for (const [index, { id, logprob, top }] of scored.entries()) {
+          if (index === 0) continue;
+          const reply = await theirs("/completion", {
+            prompt: (tokens as number[]).slice(0, index),
+            // As many as give the token itself, which is seldom among the first.
+            ...{ temperature: 0, n_predict: 1, n_probs: 50_000 },
+          });
+          const [step] = reply["completion_probabilities"] as TheirOdds[];
+          const first = step!.top_logprobs.slice(0, 5);
+          assert.deepEqual(top.map((each) => each.id), first.map((each) => each.id));
+          const own = step!.top_logprobs.find((each) => each.id === id)!;
+          const gap = Math.abs(own.logprob - logprob!);
+          assert.ok(gap < 1e-3, `token ${index}: ${logprob}, theirs ${own.logprob}`);
         }
       },
     ),

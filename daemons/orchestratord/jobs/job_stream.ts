@@ -25,6 +25,8 @@ export class JobStream {
   #suspended = false;
   #metrics: MetricsData | undefined;
   #metricsVersion = 0;
+  /** Id of the newest event when the metrics came. */
+  #metricsAfter = 0;
   #waiters: (() => void)[] = [];
   #readers = 0;
 
@@ -91,6 +93,7 @@ export class JobStream {
   setMetrics(metrics: MetricsData): void {
     if (this.#ended) return;
     this.#metrics = metrics;
+    this.#metricsAfter = this.#lastId;
     this.#metricsVersion++;
     this.#wake();
   }
@@ -106,6 +109,12 @@ export class JobStream {
       let last = after;
       let seenMetrics = 0;
       while (!signal.aborted) {
+        const metrics = this.#metricsFor(last, seenMetrics);
+        if (metrics) {
+          seenMetrics = this.#metricsVersion;
+          yield [{ kind: "metrics", data: metrics }];
+          continue;
+        }
         const found = this.#next(last);
         const batch = found instanceof Promise ? await found : found;
         if (batch.length > 0) {
@@ -118,11 +127,6 @@ export class JobStream {
         // Something may have been published while the batch was awaited.
         if (last < this.#lastId) continue;
         if (this.#ended || this.#suspended) return;
-        if (this.#metrics && this.#metricsVersion > seenMetrics) {
-          seenMetrics = this.#metricsVersion;
-          yield [{ kind: "metrics", data: this.#metrics }];
-          continue;
-        }
         if (signal.aborted) return;
         await new Promise<void>((resolve) => this.#waiters.push(resolve));
       }
@@ -130,6 +134,16 @@ export class JobStream {
       this.#readers--;
       forget();
     }
+  }
+
+  /**
+   * The metrics that a reader has not seen: it gets them before the events that came after them, and none
+   * after the end.
+   */
+  #metricsFor(last: number, seenVersion: number): MetricsData | undefined {
+    if (this.#metricsVersion === seenVersion || this.#metricsAfter > last) return undefined;
+    const isOver = this.#suspended || this.#ended && last >= this.#lastId;
+    return isOver ? undefined : this.#metrics;
   }
 
   /** The events after an id, at most one batch. */

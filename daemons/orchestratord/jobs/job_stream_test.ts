@@ -66,6 +66,28 @@ Deno.test("a reader sees the newest metrics only, and none after the end", async
   ]);
 });
 
+Deno.test("metrics come before the events that were published after them", async () => {
+  const stream = new JobStream(undefined);
+  const metrics = { tokens_out: 0, decode_time_ms: 0, tokens_per_second: 0, attempt: 1 };
+  const order = async (after: number) => {
+    const kinds: (string | number)[] = [];
+    for await (const items of stream.read(after, new AbortController().signal)) {
+      for (const item of items) kinds.push(item.kind === "metrics" ? item.kind : item.id);
+    }
+    return kinds;
+  };
+  stream.publish([token(1)]);
+  const reading = order(1);
+  await Promise.resolve();
+  stream.setMetrics(metrics);
+  stream.publish([token(2)]);
+  stream.publish([end(3)]);
+  assert.deepEqual(await reading, ["metrics", 2, 3]);
+  // One that is behind, and one that has all.
+  assert.deepEqual(await order(0), [1, 2, 3]);
+  assert.deepEqual(await order(3), []);
+});
+
 Deno.test("a reader whose signal aborts ends and is no longer counted", async () => {
   const stream = new JobStream(undefined);
   const gone = new AbortController();

@@ -148,7 +148,8 @@ function parseEvent(message: SseMessage): WorkerEvent {
   const isToken = message.event === "token";
   // An event's text belongs to a call exactly if the event says to which.
   if (isToken && (data?.channel === "call") !== (data?.call !== undefined)) throw notToken();
-  if (isToken && data?.logprobs === undefined && data?.call === undefined) {
+  const isPlain = data?.logprobs === undefined && data?.timings === undefined;
+  if (isToken && isPlain && data?.call === undefined) {
     const { t, i, ids, channel } = data ?? {};
     const isWhole = typeof t === "string" && Number.isSafeInteger(i) && Array.isArray(ids) &&
       (channel === undefined || channel === "reasoning");

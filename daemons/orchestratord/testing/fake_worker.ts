@@ -7,6 +7,7 @@ import {
   workerRoutes,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { defined } from "#shared/json.ts";
 import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { LargeBodies } from "#shared/http/large_bodies.ts";
@@ -29,6 +30,8 @@ export class FakeWorker {
   onBody: ((text: string) => void) | undefined;
   /** Requests to count a prompt's tokens. */
   readonly counted: RouteInput<typeof workerRoutes.tokenize>["body"][] = [];
+  /** Requests to render a chat. */
+  readonly rendered: RouteInput<typeof workerRoutes.render>["body"][] = [];
   /** Number of calls for embeddings. */
   calls = 0;
   /** Number of executions whose client closed the stream. */
@@ -42,7 +45,14 @@ export class FakeWorker {
   /** Additional fields of its `end` events. */
   endFields: Readonly<Partial<EndData>> = {};
   /** Prompt progress that it reports before the first token, in tokens; undefined: none. */
-  prompt: { readonly done: number; readonly total: number } | undefined;
+  prompt:
+    | {
+      readonly done: number;
+      readonly total: number;
+      readonly cached?: number;
+      readonly ms?: number;
+    }
+    | undefined;
   #allowed = Infinity;
   #waiting: (() => void)[] = [];
   #server!: Server;
@@ -117,9 +127,20 @@ export class FakeWorker {
     }));
     app.mount(workerRoutes.tokenize, ({ body }) => {
       this.counted.push(body);
-      const tokens = (body.prompt ?? "").split(" ").map((_, index) => index);
-      return { tokens, count: tokens.length };
+      const words = (body.prompt ?? "").split(" ");
+      const tokens = words.map((_, index) => index);
+      return { tokens, count: tokens.length, ...(body.with_pieces ? { pieces: words } : {}) };
     });
+    app.mount(workerRoutes.detokenize, ({ body }) => ({
+      text: body.tokens.map((token) => ` w${token}`).join(""),
+    }));
+    app.mount(workerRoutes.render, ({ body }) => {
+      this.rendered.push(body);
+      return { prompt: body.messages.map(({ content }) => content).join("|") };
+    });
+    app.mount(workerRoutes.template, () => ({
+      ...{ chat_template: "{{ messages }}", bos_token: "<s>", eos_token: "</s>" },
+    }));
     return app;
   }
 
@@ -141,6 +162,7 @@ export class FakeWorker {
         tokens_out: resumed,
         prompt_done: this.prompt.done + resumed,
         prompt_total: this.prompt.total + resumed,
+        ...defined({ prompt_cached: this.prompt.cached, prompt_ms: this.prompt.ms }),
         decode_time_ms: 0,
         tokens_per_second: 0,
         attempt,

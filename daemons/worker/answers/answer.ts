@@ -1,8 +1,10 @@
 import {
   type ChosenLogprob,
+  type PromptLogprob,
   type StopReason,
   toErrorData,
   type TokenData,
+  type TokenTimings,
   type WorkerEvent,
 } from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
@@ -22,6 +24,8 @@ export interface AnswerSpec {
   /** Index of the first token event: the number of events that earlier attempts sent. */
   readonly resumeIndex: number;
   readonly seed: number;
+  /** Whether each text is sent with what the answer has taken so far. */
+  readonly tokenTimings?: boolean | undefined;
   /**
    * Checks the finished answer against its schemas; true, false, or undefined if it could not be
    * checked. Absent: nothing is to be checked.
@@ -35,6 +39,8 @@ export interface FinishedAnswer {
   readonly calls: readonly ToolCall[];
   /** The stop string that ended it. */
   readonly stop?: string | undefined;
+  /** Probabilities of the prompt's tokens, if they are asked for. */
+  readonly promptLogprobs?: readonly PromptLogprob[] | undefined;
 }
 
 /** Token counts of an answer so far. */
@@ -180,6 +186,7 @@ export class Answer {
         ids: [...ids],
         ...(logprobs.length > 0 ? { logprobs: [...logprobs] } : {}),
         ...part,
+        ...(this.spec.tokenTimings ? { timings: this.#figures() } : {}),
       },
     });
   }
@@ -187,7 +194,8 @@ export class Answer {
   /** Sends a `metrics` event, unless the reader is behind: it may miss metrics but never tokens. */
   report(): void {
     if (this.#ended || this.stream.full) return;
-    const { tokensOut, resumed, prompt } = this.#source.counts();
+    const { tokensOut, tokensCached, resumed, prompt } = this.#source.counts();
+    const now = performance.now();
     const decodeMs = this.#decodeMs;
     const seconds = decodeMs / 1000;
     const fresh = Math.max(0, tokensOut - resumed - 1);
@@ -195,7 +203,14 @@ export class Answer {
       event: "metrics",
       data: {
         tokens_out: tokensOut,
-        ...(prompt ? { prompt_done: prompt.done, prompt_total: prompt.total } : {}),
+        ...(prompt
+          ? {
+            prompt_done: prompt.done,
+            prompt_total: prompt.total,
+            prompt_cached: tokensCached,
+            prompt_ms: rounded(now - (this.#startedAt ?? now)),
+          }
+          : {}),
         decode_time_ms: Math.round(decodeMs),
         tokens_per_second: seconds > 0 ? Math.round(fresh / seconds * 100) / 100 : 0,
         queue_depth: this.#context.queueDepth(),
@@ -215,23 +230,20 @@ export class Answer {
   /** Ends with an `end` event. An answer that was cut off is not checked against its schemas. */
   end(reason: StopReason, finished: FinishedAnswer): void {
     if (this.#ended) return;
-    const { calls, stop } = finished;
+    const { calls, stop, promptLogprobs } = finished;
     const validated = reason === "MAX_TOKENS" ? undefined : this.spec.validate?.(finished);
-    const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
+    const { reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
       event: "end",
       data: {
-        tokens_in: tokensIn,
-        tokens_cached: tokensCached,
-        tokens_out: tokensOut,
-        ttft_ms: Math.round((this.#ttftMs ?? 0) * 1000) / 1000,
-        decode_time_ms: Math.round(this.#decodeMs * 1000) / 1000,
+        ...this.#figures(),
         stop_reason: reason,
         ...(stop === undefined ? {} : { stop_sequence: stop }),
         ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
         ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
         ...(validated === undefined ? {} : { validated }),
         seed: this.spec.seed,
+        ...(promptLogprobs ? { prompt_logprobs: [...promptLogprobs] } : {}),
       },
     });
   }
@@ -247,6 +259,18 @@ export class Answer {
   /** Cancels because the reader went away. */
   leave(): void {
     this.fail(new LlorchError("CANCELLED", "The client went away"));
+  }
+
+  /** What it has taken so far. */
+  #figures(): TokenTimings {
+    const { tokensIn, tokensCached, tokensOut } = this.#source.counts();
+    return {
+      tokens_in: tokensIn,
+      tokens_cached: tokensCached,
+      tokens_out: tokensOut,
+      ttft_ms: rounded(this.#ttftMs ?? 0),
+      decode_time_ms: rounded(this.#decodeMs),
+    };
   }
 
   /** Time from the first token to the last, in milliseconds. */
@@ -277,4 +301,9 @@ export class Answer {
       decode_ms: Math.round(decodeMs),
     });
   }
+}
+
+/** Milliseconds with three digits. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

@@ -56,8 +56,9 @@ Deno.test("the events of an answer come in their order, with the figures of sour
   source.counts = { ...NONE, tokensOut: 2, resumed: 2, prompt: { done: 3, total: 7 } };
   clock.pass(5);
   answer.start();
+  clock.pass(2.5);
   answer.report();
-  clock.pass(20.1234);
+  clock.pass(17.6234);
   answer.sawTokens(1);
   answer.text("a", [1], []);
   clock.pass(10.4);
@@ -81,6 +82,8 @@ Deno.test("the events of an answer come in their order, with the figures of sour
         tokens_out: 2,
         prompt_done: 3,
         prompt_total: 7,
+        prompt_cached: 0,
+        prompt_ms: 2.5,
         decode_time_ms: 0,
         tokens_per_second: 0,
       },
@@ -274,4 +277,24 @@ Deno.test("the end says whether the answer satisfies its schemas, unless it was 
   assert.deepEqual(await endOf("EOS", false), { seen, validated: false });
   assert.deepEqual(await endOf("EOS", undefined), { seen, validated: undefined });
   assert.deepEqual(await endOf("MAX_TOKENS", false), { seen: [], validated: undefined });
+});
+
+Deno.test("an answer says with each text what it has taken so far, if it is asked to", async () => {
+  using clock = new StoppedClock();
+  const { answer, source } = open({ tokenTimings: true });
+  answer.start();
+  for (const [index, text] of ["a", "b"].entries()) {
+    clock.pass(10);
+    answer.sawTokens(1);
+    source.counts = { ...NONE, tokensIn: 5, tokensCached: 3, tokensOut: index + 1 };
+    answer.text(text, [index], []);
+  }
+  answer.end("EOS", NOTHING);
+  const events = await readEvents(answer.stream.body);
+  const timings = events.flatMap(({ event, data }) => event === "token" ? [data.timings] : []);
+  const both = { tokens_in: 5, tokens_cached: 3, ttft_ms: 10 };
+  assert.deepEqual(timings, [
+    { ...both, tokens_out: 1, decode_time_ms: 0 },
+    { ...both, tokens_out: 2, decode_time_ms: 10 },
+  ]);
 });

@@ -13,6 +13,10 @@ export interface PromptFields extends ToolFields {
   readonly messages?: readonly Message[] | undefined;
   /** Whether the text of control tokens in the prompt becomes those tokens. */
   readonly special?: boolean | undefined;
+  /** false: a plain prompt gets no begin token. */
+  readonly add_special?: boolean | undefined;
+  /** true: a text that the context cannot hold is read, too. */
+  readonly beyond_context?: boolean | undefined;
   /** Text behind the gap that the model is to fill, and other files around it. */
   readonly suffix?: string | undefined;
   readonly context_files?: ExecuteRequest["context_files"];
@@ -46,14 +50,17 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
   const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
-    if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
+    if (!fields.beyond_context && count > engine.context + CUT_MARGIN) {
+      throw tooLong(`more than ${count}`, count, engine);
+    }
   };
   if (prompt !== undefined && suffix !== undefined) {
     const { context_files: files, max_tokens: room = GAP_ROOM } = fields;
     return { tokens: await engine.tokenizeGap({ prefix: prompt, suffix, files, room }, seen) };
   }
   if (prompt !== undefined) {
-    return { tokens: await engine.tokenize(prompt, { ...defined({ special }), seen }) };
+    const options = { ...defined({ special, begins: fields.add_special }), seen };
+    return { tokens: await engine.tokenize(prompt, options) };
   }
   if (messages !== undefined) {
     const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;
@@ -117,6 +124,24 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
     throw invalidRequest([{ field: "prompt", message: "has no tokens" }]);
   }
   if (prompt.length >= engine.context) throw tooLong(`${prompt.length}`, prompt.length, engine);
+}
+
+/** Most probabilities of a prompt, which one event carries: that of each token and of its candidates. */
+const MAX_PROMPT_LOGPROBS = 65_536;
+
+/**
+ * Refuses to report more probabilities of a prompt than an event can carry.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST`
+ */
+export function checkPromptLogprobs(
+  { prompt_logprobs: count }: Pick<ExecuteRequest, "prompt_logprobs">,
+  tokens: number,
+): void {
+  if (count === undefined || tokens * (1 + count) <= MAX_PROMPT_LOGPROBS) return;
+  const most = Math.floor(MAX_PROMPT_LOGPROBS / (1 + count));
+  const message = `can be ${count} for at most ${most} tokens of a prompt: this one has ${tokens}`;
+  throw invalidRequest([{ field: "prompt_logprobs", message }]);
 }
 
 function tooLong(shown: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {

@@ -1,6 +1,6 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { Logger } from "#shared/logging.ts";
-import { checkLength, checkTokenIds, readPrompt } from "../answers/prompt.ts";
+import { checkLength, checkPromptLogprobs, checkTokenIds, readPrompt } from "../answers/prompt.ts";
 import { type Reading, readingOf } from "../answers/reading.ts";
 import type { Answer, AnswerObserver } from "../answers/answer.ts";
 import { Run, type ThinkingLimit } from "./run.ts";
@@ -78,6 +78,7 @@ export class Generator {
     checkTokenIds(request, engine);
     const prompt = await readPrompt(request, engine);
     checkLength(prompt.tokens, engine);
+    checkPromptLogprobs(request, prompt.tokens.length);
     const reading = readingOf(request, prompt, engine);
     const { reader, hold, begun } = reading;
     const thinking = await this.#thinkingLimit(request, reading);
@@ -97,6 +98,9 @@ export class Generator {
       thinking,
       seed,
       sampling,
+      promptLogprobs: request.prompt_logprobs,
+      promptProgress: request.prompt_progress,
+      tokenTimings: request.token_timings,
       validate: validationOfWhole(begun?.text, validationOf(request, sampling.unheld, log)),
     }, {
       ...this.#options,

@@ -2,6 +2,7 @@ import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
+import { pieceOf, textOf } from "../answers/pieces.ts";
 import { readPrompt } from "../answers/prompt.ts";
 import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit } from "../config.ts";
@@ -133,7 +134,15 @@ function serve(
       return await generator.execute(request, log);
     },
     cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
-    tokenize: async (fields) => (await readPrompt(fields, engine)).tokens,
+    async tokenize(fields) {
+      const { tokens } = await readPrompt(fields, engine);
+      return fields.with_pieces
+        ? { tokens, pieces: tokens.map((token) => pieceOf(token, engine)) }
+        : { tokens };
+    },
+    detokenize: (tokens) => Promise.resolve(textOf(tokens, engine)),
+    render: async (chat) => (await readPrompt(chat, engine)).text ?? "",
+    template: () => engine.template,
     embed: (request, signal) => vectors.embed(engine, request, signal),
     rerank: (request, signal) => vectors.rerank(engine, request, signal),
     memoryBytes: () => engine.memoryBytes(),

@@ -1,12 +1,13 @@
-import type { ChosenLogprob } from "#shared/contracts/events.ts";
+import type { ChosenLogprob, PromptLogprob, StopReason } from "#shared/contracts/events.ts";
 import {
   Answer,
   type AnswerContext,
   type AnswerSpec,
+  type FinishedAnswer,
   type TokenCounts,
 } from "../answers/answer.ts";
 import { type Emission, Output, type OutputOptions } from "../answers/output.ts";
-import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
+import type { Chosen, Engine, Odds, Sampling } from "../engine/engine.ts";
 
 const REPLACEMENT = "\ufffd";
 
@@ -25,6 +26,10 @@ export interface RunSpec extends AnswerSpec {
   /** Most tokens of thoughts, and the tokens that end one; undefined: no limit. */
   readonly thinking?: ThinkingLimit | undefined;
   readonly sampling: Sampling;
+  /** Whether each step of the prompt is reported. */
+  readonly promptProgress?: boolean | undefined;
+  /** Most probable candidates to report for each token of the prompt; undefined: nothing is reported. */
+  readonly promptLogprobs?: number | undefined;
 }
 
 /** How thoughts are limited and ended. */
@@ -73,6 +78,8 @@ export class Run {
   #closings = 0;
   /** Whether the model only thinks, though it may not. */
   #isLost = false;
+  /** Of the prompt's tokens from the second on, as far as they are evaluated. */
+  readonly #scores: Odds[] = [];
 
   constructor(spec: RunSpec, context: RunContext) {
     const { engine } = context;
@@ -103,6 +110,7 @@ export class Run {
     const { resume, resumeIndex, prompt, thinking } = this.#spec;
     this.#isStarted = true;
     this.answer.start();
+    this.#reportPrompt();
     this.sampling.see(prompt);
     if (thinking?.most === 0) this.sampling.forbid(thinking.opening);
     this.#limitThought();
@@ -128,6 +136,29 @@ export class Run {
   evaluated(count: number, cached = this.#cached): void {
     this.#evaluated = count;
     this.#cached = cached;
+    if (this.#isStarted) this.#reportPrompt();
+  }
+
+  #reportPrompt(): void {
+    if (this.#spec.promptProgress && !this.answer.hasTokens) this.answer.report();
+  }
+
+  /**
+   * Tokens at the start of {@linkcode tokens} to evaluate by {@linkcode EngineSequence.score}; 0: none. The
+   * prompt's last token is not among them: what follows it is generated.
+   */
+  get scoredTo(): number {
+    return this.#spec.promptLogprobs === undefined ? 0 : this.#spec.prompt.length - 1;
+  }
+
+  /** Most probable candidates to read with each of those tokens. */
+  get scoredCount(): number {
+    return this.#spec.promptLogprobs ?? 0;
+  }
+
+  /** Adds the scores of the prompt's next tokens. */
+  scored(odds: readonly Odds[]): void {
+    this.#scores.push(...odds);
   }
 
   /** Adds the next generated token. */
@@ -175,14 +206,31 @@ export class Run {
     if (this.ended) return;
     this.#send(this.#output.end(reason === "MAX_TOKENS"));
     const { calls, text } = this.#output;
-    this.answer.end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, { text, calls });
+    this.#end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, { text, calls });
   }
 
   /** Ends because of a stop string or complete tool calls. */
   #stopped(): void {
     const { calls, text, stop } = this.#output;
     const reason = stop !== undefined ? "STOP_SEQUENCE" : calls.length > 0 ? "TOOL_CALLS" : "EOS";
-    this.answer.end(reason, { text, calls, stop });
+    this.#end(reason, { text, calls, stop });
+  }
+
+  #end(reason: StopReason, finished: FinishedAnswer): void {
+    this.answer.end(reason, { ...finished, promptLogprobs: this.#promptLogprobs() });
+  }
+
+  /** Undefined if not all were read, as where an answer that goes on has ended already. */
+  #promptLogprobs(): PromptLogprob[] | undefined {
+    const { prompt, promptLogprobs } = this.#spec;
+    if (promptLogprobs === undefined || this.#scores.length < this.scoredTo) return undefined;
+    const describe = (token: number) => this.#tokenText(token, this.#engine.controlText(token));
+    return prompt.map((token, index) => {
+      const odds = this.#scores[index - 1];
+      if (!odds) return { ...describe(token), top: [] };
+      const top = odds.top.map(({ token, logprob }) => ({ ...describe(token), logprob }));
+      return { ...describe(token), logprob: odds.logprob, top };
+    });
   }
 
   #push(token: number, logprob?: ChosenLogprob): Emission | undefined {
@@ -241,14 +289,15 @@ export class Run {
   }
 
   #describe(id: number, { logprob, top }: NonNullable<Chosen["odds"]>): ChosenLogprob {
-    const one = (token: number, logprob: number) => {
-      const t = this.#engine.detokenize([token]);
-      const bytes = t.includes(REPLACEMENT) ? this.#engine.partBytes(token) : undefined;
-      return { id: token, t, ...(bytes ? { bytes: [...bytes] } : {}), logprob };
-    };
+    const one = (token: number, logprob: number) => ({ ...this.#tokenText(token), logprob });
     return {
       ...one(id, logprob),
       top: top.map(({ token, logprob }) => one(token, logprob)),
     };
+  }
+
+  #tokenText(id: number, t = this.#engine.detokenize([id])) {
+    const bytes = t.includes(REPLACEMENT) ? this.#engine.partBytes(id) : undefined;
+    return { id, t, ...(bytes ? { bytes: [...bytes] } : {}) };
   }
 }

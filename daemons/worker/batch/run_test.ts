@@ -206,6 +206,21 @@ Deno.test("a run reports how much of its prompt is read until its first token, t
   assert.equal(end.data.tokens_cached, 2);
 });
 
+Deno.test("a run reports each step of its prompt, if it is asked to", async () => {
+  const run = testRun({ promptProgress: true });
+  run.evaluated(1, 1);
+  run.start();
+  run.evaluated(2);
+  run.accept({ token: 0x65 });
+  run.evaluated(3);
+  run.complete("EOS");
+  const events = await readEvents(run.answer.stream.body);
+  const figures = events.map(({ event, data }) =>
+    event === "metrics" ? [data.prompt_done, data.prompt_total, data.prompt_cached] : event
+  );
+  assert.deepEqual(figures, ["started", [1, 3, 1], [2, 3, 1], [3, 3, 1], "token", "end"]);
+});
+
 Deno.test("the speed of a resumed run counts only its own tokens", async () => {
   using clock = new StoppedClock();
   const run = testRun({ resume: tokensOf("abc") });

@@ -1,6 +1,14 @@
 import { LlorchError } from "#shared/errors.ts";
-import type { EngineSequence, Generation, StateMark } from "../engine/engine.ts";
+import {
+  type EngineSequence,
+  type Generation,
+  SCORED_AT_ONCE,
+  type StateMark,
+} from "../engine/engine.ts";
 import type { Run } from "./run.ts";
+
+/** Most tokens of one step that are scored while others generate. */
+const SCORED_BESIDE = 4;
 
 /** A sequence of the engine, and the run that uses it. */
 export class Slot {
@@ -29,9 +37,27 @@ export class Slot {
   }
 
   /**
+   * Prompt tokens that the next step may evaluate.
+   *
+   * @param isAlone Whether nothing generates meanwhile, which would wait while tokens are scored.
+   */
+  evaluable(isAlone: boolean): number {
+    const left = (this.#run?.scoredTo ?? 0) - this.#done;
+    if (left <= 0 || this.#generation) return this.remaining;
+    return Math.min(left, isAlone ? SCORED_AT_ONCE : SCORED_BESIDE);
+  }
+
+  /** Whether its next step scores tokens. */
+  get isScoring(): boolean {
+    return !this.#generation && (this.#run?.scoredTo ?? 0) > this.#done;
+  }
+
+  /**
    * Tokens of a run that are evaluated already; never the last one, which yields the next token.
    */
   shared(run: Run): number {
+    // What was evaluated before has no logits any more.
+    if (run.scoredTo > 0) return 0;
     const shared = this.sequence.sharedPrefix(run.tokens, run.sampling);
     return Math.min(shared, run.tokens.length - 1);
   }
@@ -53,7 +79,11 @@ export class Slot {
     const run = this.#run!;
     if (!this.#generation && prefill < this.remaining) {
       const end = this.#done + prefill;
-      await this.sequence.prefill(run.tokens.slice(this.#done, end), run.sampling);
+      const tokens = run.tokens.slice(this.#done, end);
+      if (this.isScoring) {
+        const next = run.tokens.slice(this.#done + 1, end + 1);
+        run.scored(await this.sequence.score(tokens, next, run.scoredCount, run.sampling));
+      } else await this.sequence.prefill(tokens, run.sampling);
       this.#done = end;
       run.evaluated(end);
       return;

@@ -137,11 +137,12 @@ export class StepLoop {
     const filling = ready.filter((slot) => slot.remaining > 0);
     const generating = ready.length - filling.length;
     const amounts = planPrefill({
-      remaining: filling.map((slot) => slot.remaining),
+      remaining: filling.map((slot) => slot.evaluable(generating === 0)),
       generating,
       chunk: this.#options.prefillChunk ?? this.#pace.chunk(generating),
       batchSize: this.#options.batchSize,
     });
+    const isScoring = filling.some((slot) => slot.isScoring);
     const began = performance.now();
     const amountOf = new Map(filling.map((slot, index) => [slot, amounts[index]!]));
     const { promise: broken, reject } = Promise.withResolvers<never>();
@@ -152,7 +153,8 @@ export class StepLoop {
       broken,
     ]);
     const prefilled = amounts.reduce((sum, amount) => sum + amount, 0);
-    this.#pace.observe({ generating, prefilled, ms: performance.now() - began });
+    // Scores take longer than prompts, which they say nothing of.
+    if (!isScoring) this.#pace.observe({ generating, prefilled, ms: performance.now() - began });
     // Only now: the engine must not be changed while others compute.
     ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
   }

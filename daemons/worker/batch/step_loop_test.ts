@@ -274,3 +274,29 @@ Deno.test("close() waits for the running step and the work queued after it, and 
     assert.deepEqual(order, ["step ends", "work", "closed"]);
     assert.deepEqual([engine.steps.length, run.ended], [1, false]);
   }));
+
+Deno.test("a prompt is scored a few tokens at a time while others generate, and more when alone", async () => {
+  const opened = new Opened({ slots: 2, next: () => 0x61 }, { prefillChunk: undefined });
+  const { engine } = opened;
+  const prompt = Array.from({ length: 101 }, (_, index) => index);
+  const alone = opened.add("alone", { prompt, promptLogprobs: 0, maxTokens: 1 });
+  const end = (await readEvents(alone.answer.stream.body)).at(-1);
+  assert.ok(end?.event === "end");
+  // 100 tokens, of which each tells of the next, and one that generates.
+  assert.deepEqual(engine.steps.map(([, count]) => count), [32, 32, 32, 4, 1]);
+  assert.deepEqual(end.data.prompt_logprobs?.map(({ logprob }) => logprob), [
+    undefined,
+    ...Array.from({ length: 100 }, (_, index) => -(index + 1)),
+  ]);
+  engine.steps.length = 0;
+  const busy = opened.add("busy", { prompt: tokensOf("x"), maxTokens: 200 });
+  const reading = readEvents(busy.answer.stream.body);
+  await until(() => busy.answer.hasTokens);
+  const beside = opened.add("beside", { prompt, promptLogprobs: 0, maxTokens: 1 });
+  await readEvents(beside.answer.stream.body);
+  const most = Math.max(...engine.steps.map(([, count]) => count));
+  assert.equal(most, 4);
+  busy.answer.leave();
+  await reading;
+  await opened.loop.close();
+});

@@ -6,7 +6,7 @@ import { isExactNumber } from "#shared/exact_json.ts";
 import { atOnce, inTurns, type Making } from "#shared/in_turns.ts";
 import { isRecord } from "#shared/json.ts";
 import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
-import { breakMarks, type MarkFinder } from "./broken_marks.ts";
+import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
 import {
   endsInThought,
   thoughtsOf,
@@ -33,6 +33,7 @@ import { type ChatMessage, turnsOf } from "./turns.ts";
 /** A chat as tokens. */
 export interface ChatPrompt {
   readonly tokens: number[];
+  readonly text: string;
   /** The end of its text, from the beginning of the answer's turn on; empty if nothing can be open there. */
   readonly answerStart: string;
   /** How the model writes thoughts and calls. */
@@ -185,7 +186,8 @@ export class ChatTemplate {
     const answerStart = continuesText ? withTextOf(turns.at(-1)!, start, syntax.thought) : start;
     const tokens = await tokenizeBroken(text, cut, this.#tokenizer, true, seen);
     const begun = continuesText ? own.at(-1)?.message.content : undefined;
-    return { tokens, answerStart, syntax, ...(begun ? { begun } : {}) };
+    const whole = cut === undefined ? text : partsAt(text, cut).join("");
+    return { tokens, text: whole, answerStart, syntax, ...(begun ? { begun } : {}) };
   }
 
   /** What a prompt has of the answer's turn: what it has more than the turns before alone. */

@@ -2,6 +2,7 @@ import type { ExecuteRequest, TextMessage } from "#shared/contracts/request.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Beginnings } from "../chat/beginnings.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
@@ -13,6 +14,8 @@ import type { CallSyntax } from "../chat/syntax.ts";
 export interface TokenizeOptions {
   /** Whether the text of control tokens becomes those tokens; by default it stays text. */
   readonly special?: boolean;
+  /** Whether the model's begin token comes first, if it has one. Default: true. */
+  readonly begins?: boolean;
   readonly seen?: TokensSeen;
 }
 
@@ -130,6 +133,8 @@ export interface Engine {
     hold?: AnswerHold,
     begun?: BegunAnswer,
   ): Promise<Sampling>;
+  /** What the model's file says of its chats. */
+  readonly template: TemplateReply;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
   /** What the model can do. */
@@ -225,6 +230,9 @@ export interface Sampling {
  */
 export type StateMark = Uint32Array;
 
+/** Most tokens of one step that are scored: each has a row of logits, with a number for every token there is. */
+export const SCORED_AT_ONCE = 32;
+
 /** One slot's share of the context. */
 export interface EngineSequence {
   /** Number of tokens at the start of `tokens` that the sequence has evaluated. */
@@ -237,6 +245,19 @@ export interface EngineSequence {
   trim(length: number): number;
   /** Evaluates tokens without choosing a next one. */
   prefill(tokens: readonly number[], sampling: Sampling): Promise<void>;
+  /**
+   * Evaluates tokens as {@linkcode prefill} does, and reads how probable each token after them is, before any
+   * sampling.
+   *
+   * @param next The token after each of `tokens`, of which there may be {@linkcode SCORED_AT_ONCE}.
+   * @param count Most probable tokens to read with each.
+   */
+  score(
+    tokens: readonly number[],
+    next: readonly number[],
+    count: number,
+    sampling: Sampling,
+  ): Promise<readonly Odds[]>;
   /** Evaluates the last tokens of a prompt and generates from there. */
   generate(tokens: readonly number[], sampling: Sampling): Generation;
   /**

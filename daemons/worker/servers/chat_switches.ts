@@ -38,7 +38,9 @@ export function switchFields(request: ChatSwitches, names: SwitchNames): Record<
 }
 
 /** @throws {LlorchError} `INVALID_REQUEST` that names the field */
-export function refuseSwitch(field: keyof ChatSwitches | "logprobs"): never {
+export function refuseSwitch(
+  field: keyof ChatSwitches | "logprobs" | "with_pieces" | "prompt_logprobs",
+): never {
   throw invalidRequest([{ field, message: UNKNOWN }]);
 }
 

@@ -49,6 +49,11 @@ export async function llamaServer(
     tokens: llamaTokens(server),
     // Versions before vision had no modalities.
     vision: isRecord(modalities) && modalities["vision"] === true,
+    template: {
+      chat_template: String(props["chat_template"] ?? ""),
+      bos_token: String(props["bos_token"] ?? ""),
+      eos_token: String(props["eos_token"] ?? ""),
+    },
     thinks: await findThinking((body) => applyTemplate(server, body, signal)),
     check({ grammar, messages }) {
       // A grammar that would crash our llama.cpp would also crash this one.
@@ -146,20 +151,53 @@ function completionFields(request: ExecuteRequest): Record<string, unknown> {
     ...defined({ json_schema }),
     ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
     ...(post_sampling_probs === true ? { post_sampling_probs } : {}),
+    ...(request.prompt_progress ? { return_progress: true } : {}),
     stream: true,
     return_tokens: true,
     cache_prompt: true,
   };
 }
 
+/** How llama-server tokenizes a text. */
+interface TokenizeOptions {
+  readonly add_special: boolean;
+  readonly parse_special: boolean;
+}
+
 function llamaTokens(server: OpenaiServer): TokenServer {
   async function tokenizeText(
     content: string,
-    options: { add_special: boolean; parse_special: boolean },
+    options: TokenizeOptions,
     signal: AbortSignal,
   ): Promise<number[]> {
     const reply = await server.post("/tokenize", { content, ...options }, signal);
     return readIds(isRecord(reply) ? reply["tokens"] : undefined);
+  }
+
+  async function render(
+    fields: PromptFields & ChatSwitches,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const tools = offeredTools(fields);
+    const reply = await server.post("/apply-template", {
+      messages: fields.messages,
+      ...(tools.length > 0 ? { tools } : {}),
+      ...switchFields(fields, TEMPLATE_SWITCHES),
+    }, signal);
+    return isRecord(reply) ? String(reply["prompt"] ?? "") : "";
+  }
+
+  /** The text of a prompt, and how it is tokenized. */
+  async function textOf(
+    fields: PromptFields & ChatSwitches,
+    signal: AbortSignal,
+  ): Promise<{ readonly content: string; readonly options: TokenizeOptions }> {
+    const { prompt, special = false, add_special = true } = fields;
+    if (prompt !== undefined) {
+      return { content: prompt, options: { add_special, parse_special: special } };
+    }
+    const options = { add_special: true, parse_special: true };
+    return { content: await render(fields, signal), options };
   }
 
   async function detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string> {
@@ -185,22 +223,25 @@ function llamaTokens(server: OpenaiServer): TokenServer {
 
   return {
     async tokenize(fields: PromptFields & ChatSwitches, signal) {
-      const { prompt, prompt_tokens, messages, special = false } = fields;
       refuseGap(fields);
-      if (prompt_tokens) return [...prompt_tokens];
-      if (prompt !== undefined) {
-        return await tokenizeText(prompt, { add_special: true, parse_special: special }, signal);
-      }
-      const tools = offeredTools(fields);
-      const reply = await server.post("/apply-template", {
-        messages,
-        ...(tools.length > 0 ? { tools } : {}),
-        ...switchFields(fields, TEMPLATE_SWITCHES),
-      }, signal);
-      const text = isRecord(reply) ? String(reply["prompt"] ?? "") : "";
-      return await tokenizeText(text, { add_special: true, parse_special: true }, signal);
+      if (fields.prompt_tokens) return [...fields.prompt_tokens];
+      const { content, options } = await textOf(fields, signal);
+      return await tokenizeText(content, options, signal);
+    },
+    async pieces(fields, signal) {
+      refuseGap(fields);
+      const { content, options } = await textOf(fields, signal);
+      const body = { content, ...options, with_pieces: true };
+      const reply = await server.post("/tokenize", body, signal);
+      const list = isRecord(reply) && Array.isArray(reply["tokens"]) ? reply["tokens"] : [];
+      const found = list.filter(isRecord);
+      return {
+        tokens: readIds(found.map(({ id }) => id)),
+        pieces: found.map(({ piece }) => Array.isArray(piece) ? readIds(piece) : String(piece)),
+      };
     },
     detokenize,
+    render,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
       const { logprobs } = request;
       let predictedBefore = 0;
@@ -232,7 +273,12 @@ export function readCompletion(
   const text = String(chunk["content"] ?? "");
   const ids = readIds(chunk["tokens"]);
   const odds = logprobs === undefined ? [] : readOdds(chunk["completion_probabilities"], logprobs);
-  const piece = { text, ids, ...(odds.length > 0 ? { logprobs: odds } : {}) };
+  const prompt = readProgress(chunk["prompt_progress"]);
+  const piece = {
+    ...{ text, ids },
+    ...(odds.length > 0 ? { logprobs: odds } : {}),
+    ...defined({ prompt }),
+  };
   if (chunk["stop"] !== true) return piece;
   const timings = isRecord(chunk["timings"]) ? chunk["timings"] : {};
   return {
@@ -243,6 +289,12 @@ export function readCompletion(
       tokensCached: Number(timings["cache_n"] ?? 0),
     },
   };
+}
+
+function readProgress(value: unknown): Piece["prompt"] {
+  if (!isRecord(value)) return undefined;
+  const count = (name: string) => Number(value[name] ?? 0);
+  return { done: count("processed"), total: count("total"), cached: count("cache") };
 }
 
 /** The contract's logarithm of probability 0, since JSON has no minus infinity. */

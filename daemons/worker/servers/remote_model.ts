@@ -2,8 +2,10 @@ import { imagesOf, NO_IMAGES } from "#shared/contracts/images.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
+import { checkVocabulary } from "../answers/pieces.ts";
 import { checkLength, checkTokenIds } from "../answers/prompt.ts";
 import { RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
@@ -12,8 +14,9 @@ import { validationOf } from "../grammar/validation.ts";
 import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
 import type { Answer } from "../answers/answer.ts";
 import type { PromptFields } from "../answers/prompt.ts";
-import type { LoadContext, Model } from "../model.ts";
+import type { LoadContext, Model, TokenizedPrompt, TokenizeFields } from "../model.ts";
 import { requireCapability } from "../answers/vector_calls.ts";
+import { refuseSwitch } from "./chat_switches.ts";
 import type { ServerKind } from "./server_kind.ts";
 import { RemoteRun, type RemoteSpec } from "./remote_run.ts";
 import { remoteEmbed, remoteRerank } from "./remote_vectors.ts";
@@ -103,10 +106,31 @@ export class RemoteModel implements Model {
     this.#table.cancel(jobId, attempt);
   }
 
-  async tokenize(fields: PromptFields): Promise<number[]> {
+  async tokenize(fields: TokenizeFields): Promise<TokenizedPrompt> {
     requireCapability(this, "tokenize");
     refuseImages(fields.messages, "the server tells their tokens only with an answer");
-    return await this.#parts.kind.tokens!.tokenize(fields, this.#closed.signal);
+    const server = this.#parts.kind.tokens!;
+    const { signal } = this.#closed;
+    if (!fields.with_pieces) return { tokens: await server.tokenize(fields, signal) };
+    return await (server.pieces ?? refuseSwitch("with_pieces"))(fields, signal);
+  }
+
+  async detokenize(tokens: readonly number[]): Promise<string> {
+    requireCapability(this, "tokenize");
+    const { tokens: server, vocabularySize } = this.#parts.kind;
+    checkVocabulary(tokens, vocabularySize);
+    return await server!.detokenize(tokens, this.#closed.signal);
+  }
+
+  async render(chat: PromptFields): Promise<string> {
+    requireCapability(this, "tokenize");
+    refuseImages(chat.messages, "prompts are shown of texts only");
+    const { render } = this.#parts.kind.tokens!;
+    return await (render ?? refuseSwitch("messages"))(chat, this.#closed.signal);
+  }
+
+  template(): TemplateReply {
+    return this.#parts.kind.template ?? { chat_template: "", bos_token: "", eos_token: "" };
   }
 
   embed(request: Parameters<Model["embed"]>[0], signal: AbortSignal) {
@@ -160,6 +184,11 @@ export class RemoteModel implements Model {
     if (!(kind.vision ?? config.openai.vision)) {
       refuseImages(request.messages, "the server of this model reads only text");
     }
+    // A server would call the address of any other URL.
+    if (imagesOf(request.messages).some(({ image_url: { url } }) => !/^data:/i.test(url))) {
+      throw invalidRequest([{ field: "messages", message: "an image must be a data: URL here" }]);
+    }
+    if (request.prompt_logprobs !== undefined) refuseSwitch("prompt_logprobs");
     const seed = request.seed ?? randomSeed();
     const common = {
       jobId: request.job_id,
@@ -170,6 +199,7 @@ export class RemoteModel implements Model {
       resumed: resume_tokens.length,
       stops: stop,
       seed,
+      tokenTimings: request.token_timings,
     };
     const { tokens } = kind;
     const generate = request.suffix !== undefined && kind.infill || kind.generateText;

@@ -8,7 +8,7 @@ import {
   type TokenCounts,
 } from "../answers/answer.ts";
 import { type Release, TextGate } from "../answers/text_gate.ts";
-import type { Piece, Usage } from "./server_kind.ts";
+import type { Piece, PromptRead, Usage } from "./server_kind.ts";
 
 /** An accepted attempt of a job. */
 export interface RemoteSpec extends AnswerSpec {
@@ -51,6 +51,8 @@ export class RemoteRun {
   #reasoning = 0;
   #usage: Usage = {};
   #onRoom = () => {};
+  /** How much of the prompt is evaluated, if the server tells it. */
+  #prompt: PromptRead | undefined;
 
   constructor(spec: RemoteSpec, context: RemoteContext) {
     this.#spec = spec;
@@ -91,6 +93,7 @@ export class RemoteRun {
     let calls: readonly ToolCall[] = [];
     for await (const piece of this.#spec.generate(signal)) {
       this.#usage = { ...this.#usage, ...piece.usage };
+      this.#sawPrompt(piece.prompt);
       this.#sendParts(piece);
       const stopString = this.#accept(piece);
       if (this.answer.ended) return;
@@ -108,6 +111,12 @@ export class RemoteRun {
     }
     this.#sendText(this.#gate.flush(stop === "MAX_TOKENS"));
     this.answer.end(stop, { text: this.#text, calls });
+  }
+
+  #sawPrompt(prompt: PromptRead | undefined): void {
+    if (!prompt) return;
+    this.#prompt = prompt;
+    this.answer.report();
   }
 
   /** Sends thoughts and calls, in which stop strings are not looked for. */
@@ -175,7 +184,7 @@ export class RemoteRun {
     const tokensIn = this.#spec.tokensIn ?? this.#usage.tokensIn ?? 0;
     return {
       tokensIn,
-      tokensCached: Math.min(this.#usage.tokensCached ?? 0, tokensIn),
+      tokensCached: Math.min(this.#usage.tokensCached ?? this.#prompt?.cached ?? 0, tokensIn),
       tokensOut: resumed + this.#fresh,
       reasoning: this.#usage.reasoning ?? this.#reasoning,
       resumed,
@@ -183,11 +192,11 @@ export class RemoteRun {
     };
   }
 
-  /** Evaluated part of the prompt: servers do not report it, so it is 0 until they answer. */
+  /** Evaluated part of the prompt: 0 until the server answers, if it does not report it. */
   #promptRead(): TokenCounts["prompt"] {
     const { tokensIn, resumed } = this.#spec;
     if (tokensIn === undefined || this.#fresh > 1) return undefined;
     const total = tokensIn + resumed;
-    return { done: this.answer.hasTokens ? total : 0, total };
+    return { done: this.answer.hasTokens ? total : this.#prompt?.done ?? 0, total };
   }
 }

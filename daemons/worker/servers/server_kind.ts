@@ -1,7 +1,9 @@
 import type { CallPart, ChosenLogprob, StopReason } from "#shared/contracts/events.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import type { PromptFields } from "../answers/prompt.ts";
+import type { TokenizedPrompt, TokenizeFields } from "../model.ts";
 import type { ChatSwitches } from "./chat_switches.ts";
 
 /** One part of a generation, as a server sends it. */
@@ -18,6 +20,15 @@ export interface Piece {
   readonly stop?: StopReason;
   readonly toolCalls?: readonly ToolCall[];
   readonly usage?: Usage;
+  /** How much of the prompt is evaluated. */
+  readonly prompt?: PromptRead;
+}
+
+/** How much of a prompt is evaluated, in tokens. */
+export interface PromptRead {
+  readonly done: number;
+  readonly total: number;
+  readonly cached: number;
 }
 
 /** Token counts of a server. */
@@ -36,6 +47,8 @@ export interface ServerKind {
   readonly context: number | undefined;
   /** Number of tokens, whose ids begin at 0; Infinity if the server does not report it. */
   readonly vocabularySize: number;
+  /** What the model's file says of its chats; absent if the server does not tell it. */
+  readonly template?: TemplateReply;
   /** Generates from token ids; undefined if the server supports only text. */
   readonly tokens: TokenServer | undefined;
   /**
@@ -62,6 +75,10 @@ export interface TokenServer {
   /** @throws {LlorchError} `INVALID_REQUEST` that names a switch which the server does not know */
   tokenize(fields: PromptFields & ChatSwitches, signal: AbortSignal): Promise<number[]>;
   detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string>;
+  /** Tokens with the text of each; absent if the server does not tell it. */
+  pieces?(fields: TokenizeFields & ChatSwitches, signal: AbortSignal): Promise<TokenizedPrompt>;
+  /** The prompt that the model's template makes of a chat; absent if the server does not tell it. */
+  render?(chat: PromptFields & ChatSwitches, signal: AbortSignal): Promise<string>;
   /** Generates from tokens; stop strings are not sent to the server. */
   generate(request: ExecuteRequest, order: TokenOrder): AsyncGenerator<Piece>;
 }

@@ -136,6 +136,24 @@ for (const kind of ["llama-server", "vllm"]) {
       );
       const counted = await client.call(workerRoutes.tokenize, { body: { prompt: " w1 w2" } });
       assert.deepEqual(counted.tokens, [1, 2]);
+      const { text } = await client.call(workerRoutes.detokenize, { body: { tokens: [1, 2] } });
+      assert.equal(text, " w1 w2");
+      const pieces = { prompt: " w1 w2", with_pieces: true };
+      const messages = [{ role: "user" as const, content: " w1" }];
+      const both = async () => [
+        (await client.call(workerRoutes.tokenize, { body: pieces })).pieces,
+        (await client.call(workerRoutes.render, { body: { messages } })).prompt,
+        (await client.call(workerRoutes.template, {})).chat_template,
+      ];
+      const long = { prompt: " w1 w2 w3", max_tokens: 1, prompt_progress: true };
+      const told = (await run(client, long)).flatMap(({ event, data }) =>
+        event === "metrics" ? [[data.prompt_done, data.prompt_total, data.prompt_cached]] : []
+      );
+      const begun = kind === "llama-server" ? [[2, 3, 1]] : [];
+      assert.deepEqual(told, [...begun, [3, 3, kind === "llama-server" ? 1 : 0]]);
+      await assert.rejects(run(client, { ...long, prompt_logprobs: 1 }), /prompt_logprobs/);
+      if (kind === "llama-server") assert.deepEqual(await both(), [[" w1", [195]], " w1", "{{}}"]);
+      else await assert.rejects(both(), /with_pieces: is not known to the engine/);
     }));
 }
 

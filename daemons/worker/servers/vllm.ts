@@ -114,7 +114,7 @@ function vllmTokens(server: OpenaiServer, model: string): TokenServer {
           ...(tools.length > 0 ? { tools } : {}),
           ...switchFields(fields, TEMPLATE_SWITCHES),
         }
-        : { prompt, add_special_tokens: true };
+        : { prompt, add_special_tokens: fields.add_special ?? true };
       const reply = await server.post("/tokenize", { model, ...body }, signal);
       return readIds(isRecord(reply) ? reply["tokens"] : undefined);
     },

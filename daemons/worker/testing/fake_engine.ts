@@ -7,6 +7,7 @@ import type {
   EngineSequence,
   Gap,
   Generation,
+  Odds,
   Sampling,
   StateMark,
   TokenizeOptions,
@@ -88,7 +89,7 @@ export class FakeEngine implements Engine {
   async tokenizeChat({ messages }: Chat, seen?: TokensSeen): Promise<ChatPrompt> {
     const text = messages.map((message) => message.content).join("|");
     const tokens = await this.tokenize(text, defined({ seen }));
-    return { tokens, answerStart: "", syntax: FAKE_SYNTAX };
+    return { tokens, text, answerStart: "", syntax: FAKE_SYNTAX };
   }
 
   tokenizeMarks(text: string): Promise<number[]> {
@@ -115,6 +116,7 @@ export class FakeEngine implements Engine {
   }
 
   readonly capabilities: readonly Capability[];
+  readonly template = { chat_template: "{{ messages }}", bos_token: "", eos_token: "" };
 
   /** A vector with the share of each byte value. */
   async embed(input: string | readonly number[]) {
@@ -167,6 +169,20 @@ export class FakeSequence implements EngineSequence {
     this.#engine.steps.push([this.#index, tokens.length]);
     await delay(this.#engine.options.stepMs ?? 0);
     this.tokens.push(...tokens);
+  }
+
+  /** Each token has the logprob -n, n being how many there were before it. */
+  async score(
+    tokens: readonly number[],
+    next: readonly number[],
+    count: number,
+  ): Promise<readonly Odds[]> {
+    const before = this.tokens.length;
+    await this.prefill(tokens);
+    return next.map((token, index) => ({
+      logprob: -(before + index + 1),
+      top: [{ token, logprob: -1 }].slice(0, count),
+    }));
   }
 
   generate(tokens: readonly number[], _sampling: Sampling): Generation {

@@ -59,7 +59,10 @@ function get(pathname: string): Response {
       });
     case "/props":
       return isOurs("llama-server")
-        ? Response.json({ default_generation_settings: { n_ctx: 256 } })
+        ? Response.json({
+          default_generation_settings: { n_ctx: 256 },
+          chat_template: "{{}}",
+        })
         : missing();
     case "/openapi.json":
       return isOurs("vllm")
@@ -79,6 +82,7 @@ interface Body {
   readonly messages?: readonly { content: string }[];
   readonly content?: string;
   readonly tokens?: readonly number[];
+  readonly with_pieces?: boolean;
   readonly input?: string | readonly string[];
   readonly documents?: readonly string[];
   readonly max_tokens?: number;
@@ -86,14 +90,19 @@ interface Body {
   readonly stream?: boolean;
   readonly tools?: readonly unknown[];
   readonly n_probs?: number;
+  readonly return_progress?: boolean;
   readonly input_prefix?: string;
 }
 
 function post(pathname: string, body: Body, signal: AbortSignal): Response | Promise<Response> {
   const said = (body.messages ?? []).map(({ content }) => content).join("");
   switch (pathname) {
-    case "/tokenize":
-      return Response.json({ tokens: tokensOf(body.content ?? String(body.prompt ?? said)) });
+    case "/tokenize": {
+      const tokens = tokensOf(body.content ?? String(body.prompt ?? said));
+      // Pieces that are no text are lists of bytes.
+      const piece = (id: number, at: number) => ({ id, piece: at === 0 ? textOf([id]) : [195] });
+      return Response.json({ tokens: body.with_pieces ? tokens.map(piece) : tokens });
+    }
     case "/detokenize": {
       const text = textOf(body.tokens!) + (values.thinks ? "<think>" : "");
       return Response.json({ content: text, prompt: text });
@@ -181,6 +190,11 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
       `data: ${typeof value === "string" ? value : JSON.stringify(value)}\n\n`,
     );
   async function* chunks() {
+    const total = prompt.length;
+    const prompt_progress = { total, cache: 1, processed: total - 1, time_ms: 5 };
+    if (body.return_progress) {
+      yield encode({ content: "", tokens: [], stop: false, tokens_predicted: 0, prompt_progress });
+    }
     for (const each of thoughts) yield encode(each);
     for (const [index, id] of ids.entries()) {
       await delay(Number(values.interval));

@@ -1,10 +1,6 @@
 import { z } from "zod";
 import { refuse, type Unsupported } from "../openai/common.ts";
 import { ALWAYS, optionalModelName, requestShape, samplingShape } from "../request.ts";
-import { defineRoute } from "../route.ts";
-import { idempotent } from "../common.ts";
-import { KEYED_JOB_ERRORS } from "../job_errors.ts";
-import { llamaDialect } from "./dialect.ts";
 
 const isEmpty = (value: unknown) =>
   Array.isArray(value) ? value.length === 0 : Object.keys(value as object).length === 0;
@@ -47,62 +43,3 @@ export const infillRequest = z.looseObject({
 
 /** A validated infill request. */
 export type InfillRequest = z.output<typeof infillRequest>;
-
-const count = z.number().int().min(0);
-
-/** An event of a streamed infill but the last, and the first fields of a whole reply. */
-const infillText = {
-  index: z.literal(0),
-  content: z.string().meta({ description: "Text for the gap" }),
-  tokens_predicted: count,
-};
-
-/** Reply of `POST /infill`, and the last event of a stream, whose `content` is empty. */
-export const infill = z.object({
-  ...infillText,
-  stop: z.literal(true),
-  model: z.string(),
-  tokens_evaluated: count.meta({ description: "Tokens of the prompt" }),
-  tokens_cached: count.meta({ description: "Those that were evaluated before" }),
-  truncated: z.literal(false),
-  stop_type: z.enum(["eos", "limit", "word"]),
-  timings: z.object({
-    cache_n: count,
-    prompt_n: count,
-    prompt_ms: z.number(),
-    predicted_n: count,
-    predicted_ms: z.number(),
-  }),
-}).meta({ id: "Infill" });
-
-/** A whole answer. */
-export type Infill = z.output<typeof infill>;
-
-export const infillChunk = z.union([
-  z.object({ ...infillText, stop: z.literal(false) }),
-  infill,
-]).meta({ id: "InfillChunk" });
-
-/** An event of a streamed answer. */
-export type InfillChunk = z.output<typeof infillChunk>;
-
-/** The routes of llama-server's own API. */
-export const llamaRoutes = {
-  infill: defineRoute({
-    method: "POST",
-    path: "/infill",
-    summary: "Fill a gap in code, in llama-server's shape, streaming or not",
-    tag: "llama-server",
-    dialect: llamaDialect,
-    anyContentType: true,
-    role: "client",
-    pages: true,
-    headers: idempotent,
-    body: infillRequest,
-    status: 200,
-    reply: infill,
-    kind: "maybe-stream",
-    event: infillChunk,
-    errors: KEYED_JOB_ERRORS,
-  }),
-};

@@ -6,6 +6,7 @@ import {
   openaiHead,
   openaiShape,
   openaiUsage,
+  promptProgress,
   refuse,
   timings,
   type Unsupported,
@@ -244,6 +245,7 @@ export const chatChunk = z.object({
   })),
   usage: openaiUsage.nullable().optional(),
   timings: timings.optional(),
+  prompt_progress: promptProgress.optional(),
 }).meta({ id: "ChatChunk" });
 
 /** An event of a streamed chat completion. */

@@ -24,6 +24,11 @@ export const openaiShape = {
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   post_sampling_probs: requestShape.post_sampling_probs.nullable(),
+  timings_per_token: z.boolean().nullish()
+    .meta({ description: "true: each chunk of a stream has timings" }),
+  return_progress: z.boolean().nullish().meta({
+    description: "true: a stream has chunks with prompt_progress before its first token",
+  }),
   chat_template: noTemplate.nullable(),
   ...lenientShape,
   ...heldShape,
@@ -79,11 +84,24 @@ export const timings = z.object({
   cache_n: count.meta({ description: "Tokens of the prompt that were evaluated before" }),
   prompt_n: count,
   prompt_ms: z.number(),
+  prompt_per_token_ms: z.number(),
   prompt_per_second: z.number(),
   predicted_n: count,
   predicted_ms: z.number(),
+  predicted_per_token_ms: z.number(),
   predicted_per_second: z.number(),
 }).meta({ id: "Timings" });
+
+/** How much of a prompt is evaluated, as llama-server tells it. */
+export const promptProgress = z.object({
+  total: count.meta({ description: "Tokens of the prompt" }),
+  cache: count.meta({ description: "Those that were evaluated before" }),
+  processed: count.meta({ description: "Those that are evaluated now, with those before" }),
+  time_ms: z.number().meta({ description: "Since the prompt's evaluation began" }),
+}).meta({ id: "PromptProgress" });
+
+/** How much of a prompt is evaluated. */
+export type PromptProgress = z.output<typeof promptProgress>;
 
 /** What an answer took. */
 export type Timings = z.output<typeof timings>;

@@ -6,6 +6,7 @@ import {
   openaiHead,
   openaiShape,
   openaiUsage,
+  promptProgress,
   refuse,
   timings,
   type Unsupported,
@@ -46,7 +47,10 @@ export const completionRequest = z.looseObject({
     description: "false: the text of control tokens in a prompt stays text; default: true",
   }),
   echo: z.boolean().nullish()
-    .meta({ description: "true: the prompt's text comes before the completion" }),
+    .meta({
+      description: "true: the prompt's text comes before the completion, and with logprobs those " +
+        "of its tokens",
+    }),
   logprobs: z.union([z.boolean(), z.number().int().min(0).max(20)]).nullish().meta({
     description: "Send each token's logprob and those of this many most probable candidates; " +
       "true: of none",
@@ -57,9 +61,15 @@ export const completionRequest = z.looseObject({
   context.addIssue({ code: "custom", path: ["prompt"], message });
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
   checkHeld(body, context);
-  if (body.echo && (typeof body.logprobs === "number" || !isText(promptsOf(body.prompt)))) {
-    const message = "needs prompts of text, without logprobs";
+  const hasLogprobs = typeof body.logprobs === "number";
+  if (body.echo && !hasLogprobs && !isText(promptsOf(body.prompt))) {
+    const message = "needs prompts of text, or logprobs";
     context.addIssue({ code: "custom", path: ["echo"], message });
+  }
+  for (const field of ["stream", "suffix"] as const) {
+    if (!body.echo || !hasLogprobs || !body[field]) continue;
+    const message = "is not supported with echo and logprobs";
+    context.addIssue({ code: "custom", path: [field], message });
   }
   if (body.suffix && typeof promptsOf(body.prompt)[0] !== "string") {
     context.addIssue({ code: "custom", path: ["suffix"], message: "needs a prompt of text" });
@@ -89,8 +99,9 @@ export function promptsOf(prompt: CompletionRequest["prompt"]): (string | number
 const completionHead = { ...openaiHead, object: z.literal("text_completion") };
 const completionLogprobs = z.object({
   tokens: z.array(z.string()),
-  token_logprobs: z.array(z.number()),
-  top_logprobs: z.array(z.record(z.string(), z.number())).nullable(),
+  token_logprobs: z.array(z.number().nullable())
+    .meta({ description: "null for the first token of a prompt" }),
+  top_logprobs: z.array(z.record(z.string(), z.number()).nullable()).nullable(),
   text_offset: z.array(z.number().int()),
 }).nullable().meta({ id: "CompletionLogprobs" });
 
@@ -117,6 +128,7 @@ export const completionChunk = z.object({
   choices: z.array(z.object({ ...choice, finish_reason: finishReason.nullable() })),
   usage: openaiUsage.nullable().optional(),
   timings: timings.optional(),
+  prompt_progress: promptProgress.optional(),
 }).meta({ id: "CompletionChunk" });
 
 /** An event of a streamed completion. */

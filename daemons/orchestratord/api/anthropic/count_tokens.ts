@@ -1,15 +1,9 @@
-import {
-  anthropicRoutes as routes,
-  offeredTools,
-  type RouteCall,
-  type TaskRequest,
-  workerRoutes,
-} from "#shared/contracts/mod.ts";
+import { anthropicRoutes as routes, workerRoutes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
-import { defined } from "#shared/json.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askedModel } from "../asked_model.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
+import { chatPrompt } from "../dialect/chat_prompt.ts";
 import { toTask } from "../dialect/task.ts";
 import { promptFields } from "./prompt.ts";
 
@@ -22,23 +16,10 @@ export function mountCountTokens(app: App, orchestrator: Orchestrator): void {
     const { reply: { count } } = await askWorker(orchestrator, call, {
       task,
       route: workerRoutes.tokenize,
-      input: { body: promptOf(task) },
+      input: { body: chatPrompt(task) },
       // Nothing is evaluated.
       tokensOf: () => 0,
     });
     return { input_tokens: count };
-  });
-}
-
-/** The fields of a task from which a worker makes its prompt. */
-function promptOf(task: TaskRequest): RouteCall<typeof workerRoutes.tokenize>["body"] {
-  const { messages, reasoning_effort, chat_template_kwargs, continue_final_message } = task;
-  const tools = offeredTools(task);
-  return defined({
-    messages,
-    tools: tools.length > 0 ? [...tools] : undefined,
-    reasoning_effort,
-    chat_template_kwargs,
-    continue_final_message,
   });
 }

@@ -16,6 +16,7 @@ export interface ChoiceJob {
   /** ms since the epoch */
   readonly createdAt: number;
   readonly tenant: string;
+  readonly request: TaskRequest;
   /** Its events from the first on, as a client reads them. */
   read(signal: AbortSignal): AsyncGenerator<readonly StreamItem[]>;
 }
@@ -89,11 +90,11 @@ export async function submitAll(
 }
 
 function liveChoice(orchestrator: Orchestrator, job: LiveJob): ChoiceJob {
-  const { createdAt, tenant, store } = job.facts;
+  const { createdAt, tenant, store, request } = job.facts;
   // A stored job goes on without its client.
   const graceMs = store ? orchestrator.config.streams.disconnect_grace_ms : 0;
   const read = (signal: AbortSignal) => followLive(orchestrator, job, 0, signal, graceMs);
-  return { id: job.id, createdAt, tenant, read };
+  return { id: job.id, createdAt, tenant, request, read };
 }
 
 /** A job that has ended. */
@@ -105,8 +106,8 @@ async function keptChoice(orchestrator: Orchestrator, id: string): Promise<Choic
       "The answer that belongs to this Idempotency-Key was erased after its retention",
     );
   }
-  const { createdAt, tenant } = row;
-  return { id, createdAt, tenant, read: () => followKept(orchestrator, id, 0) };
+  const { createdAt, tenant, request } = row;
+  return { id, createdAt, tenant, request, read: () => followKept(orchestrator, id, 0) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { infillChunk, infillRequest, type StoredJobEvent } from "#shared/contracts/mod.ts";
-import { infillTask, InfillTranslator } from "./infill.ts";
+import { infillRequest } from "#shared/contracts/mod.ts";
+import { infillTask } from "./infill.ts";
 
 const given = { model: "m", input_prefix: "a", input_suffix: "b" };
 const request = (more: Record<string, unknown> = {}) => infillRequest.parse({ ...given, ...more });
@@ -39,41 +39,4 @@ Deno.test("infillRequest refuses by name what would change the answer", () => {
     assert.throws(() => request(extra), /is not supported/);
   }
   assert.throws(() => infillRequest.parse({ model: "m", input_prefix: "a" }), /input_suffix/);
-});
-
-const item = (event: StoredJobEvent) => ({ kind: "event" as const, id: 1, event });
-const token = (t: string, i: number) => item({ event: "token", data: { t, i } });
-const end = item({
-  event: "end",
-  data: {
-    ...{ tokens_in: 9, tokens_cached: 4, tokens_out: 2, ttft_ms: 5, decode_time_ms: 6 },
-    ...{ stop_reason: "MAX_TOKENS", seed: 1 },
-  },
-});
-
-Deno.test("InfillTranslator makes llama-server's events and its whole answer", () => {
-  const translator = new InfillTranslator(request());
-  const chunks = [token("x", 0), token("y", 1), end].flatMap((each) => translator.take(0, each));
-  for (const chunk of chunks) infillChunk.parse(chunk);
-  assert.deepEqual(chunks.map(({ content, stop }) => [content, stop]), [
-    ["x", false],
-    ["y", false],
-    ["", true],
-  ]);
-  const whole = translator.whole();
-  assert.equal(whole.content, "xy");
-  assert.deepEqual([whole.stop_type, whole.tokens_predicted, whole.tokens_evaluated], [
-    "limit",
-    2,
-    9,
-  ]);
-  assert.deepEqual([whole.timings.prompt_n, whole.timings.cache_n], [5, 4]);
-});
-
-Deno.test("InfillTranslator says nothing where only the prompt is to be evaluated", () => {
-  const translator = new InfillTranslator(request({ n_predict: 0 }));
-  assert.deepEqual(translator.take(0, token("x", 0)), []);
-  const [last] = translator.take(0, end);
-  assert.deepEqual([last?.content, last?.tokens_predicted], ["", 0]);
-  assert.equal(translator.whole().content, "");
 });

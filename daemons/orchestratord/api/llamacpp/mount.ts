@@ -1,9 +1,15 @@
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { serve } from "../dialect/serve.ts";
+import { completion } from "./completion.ts";
 import { infill } from "./infill.ts";
+import { mountProps } from "./props.ts";
+import { mountTokens } from "./tokens.ts";
 
-/** llama-server's own API, as far as editors use it. */
+/** llama-server's own API. */
 export function mountLlamaServer(app: App, orchestrator: Orchestrator): void {
   serve(app, orchestrator, infill);
+  serve(app, orchestrator, completion);
+  mountTokens(app, orchestrator);
+  mountProps(app, orchestrator);
 }

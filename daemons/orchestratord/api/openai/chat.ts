@@ -7,6 +7,7 @@ import {
   eventError,
   type GivenMessage,
   isContinued,
+  type MetricsData,
   openaiRoutes as routes,
   ownTools,
   type StopReason,
@@ -16,7 +17,8 @@ import {
 import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
-import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import { Progress } from "./progress.ts";
+import { chunkTimings, isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
 import type { NameSettings } from "../dialect/task.ts";
@@ -86,16 +88,18 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #begun = new Set<number>();
   readonly #isEvaluation: boolean;
+  readonly #progress: Progress;
 
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
     const choices = request.n ?? 1;
     this.#reply = new Reply(`chatcmpl-${jobId}`, createdAt, request, choices);
     this.#isEvaluation = isEvaluation(request);
+    this.#progress = new Progress(request);
     this.#answers = Array.from({ length: choices }, () => new CollectedAnswer());
   }
 
   take(choice: number, item: StreamItem): ChatChunk[] {
-    if (item.kind === "metrics") return [];
+    if (item.kind === "metrics") return this.#progressChunk(choice, item.data);
     const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
     if (!event) return [];
     const answer = this.#answers[choice]!;
@@ -107,7 +111,11 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
       case "started":
         return this.#role(choice);
       case "token":
-        return [...this.#role(choice), this.#token(choice, event.data)];
+        this.#progress.begin(choice);
+        return [
+          ...this.#role(choice),
+          { ...this.#token(choice, event.data), ...chunkTimings(event.data) },
+        ];
       case "end":
         this.#reply.end(choice, event.data);
         return [
@@ -167,6 +175,12 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
     if (this.#begun.has(choice)) return [];
     this.#begun.add(choice);
     return [this.#chunk(choice, { role: "assistant", content: "" })];
+  }
+
+  #progressChunk(choice: number, metrics: MetricsData): ChatChunk[] {
+    const prompt_progress = this.#progress.take(choice, metrics);
+    if (!prompt_progress) return [];
+    return [...this.#role(choice), { ...this.#chunk(choice, {}), prompt_progress }];
   }
 
   #usageChunk(): ChatChunk[] {

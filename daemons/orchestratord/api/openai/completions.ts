@@ -5,13 +5,16 @@ import {
   type CompletionLogprobs,
   type CompletionRequest,
   eventError,
+  type MetricsData,
   openaiRoutes as routes,
   promptsOf,
   type StopReason,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
-import { toCompletionLogprobs } from "./logprobs.ts";
-import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { promptText, toCompletionLogprobs, toEchoedLogprobs } from "./logprobs.ts";
+import { Progress } from "./progress.ts";
+import { chunkTimings, isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
 import { type NameSettings, NO_SETTINGS } from "../dialect/task.ts";
@@ -42,6 +45,7 @@ export function completionTasks(
       ...promptFields(prompt, body),
       ...limitOf(limit),
       logprobs: body.logprobs,
+      prompt_logprobs: body.echo ? body.logprobs : undefined,
     }, settings)
   );
 }
@@ -53,7 +57,10 @@ const SPECIAL = /[<[|｜]/;
  * As llama-server and vLLM, special tokens in a text are read as such; an empty suffix is none. Workers
  * that are older than the field serve texts without special tokens.
  */
-function promptFields(prompt: string | number[], { suffix, special }: CompletionRequest) {
+export function promptFields(
+  prompt: string | number[],
+  { suffix, special }: Pick<CompletionRequest, "suffix" | "special">,
+) {
   if (typeof prompt !== "string") return { prompt_tokens: prompt };
   return {
     prompt,
@@ -68,8 +75,11 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
   readonly #texts: string[];
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #isEvaluation: boolean;
+  readonly #progress: Progress;
   /** Texts of the prompts that come before the choices. */
   readonly #echoes: readonly string[];
+  /** Prompts of the choices, if they are echoed with their logprobs, which come with the end. */
+  readonly #scored: readonly (string | number[])[];
 
   constructor(jobId: string, createdAt: number, request: CompletionRequest) {
     const prompts = promptsOf(request.prompt);
@@ -78,13 +88,15 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
     this.#reply = new Reply(`cmpl-${jobId}`, createdAt, request, choices);
     this.#texts = Array.from({ length: choices }, () => "");
     this.#isEvaluation = isEvaluation(request);
-    this.#echoes = request.echo
-      ? this.#texts.map((_, choice) => String(prompts[Math.floor(choice / (n ?? 1))]))
-      : [];
+    this.#progress = new Progress(request);
+    const own = this.#texts.map((_, choice) => prompts[Math.floor(choice / (n ?? 1))]!);
+    const isScored = request.echo === true && typeof request.logprobs === "number";
+    this.#scored = isScored ? own : [];
+    this.#echoes = request.echo && !isScored ? own.map(String) : [];
   }
 
   take(choice: number, item: StreamItem): CompletionChunk[] {
-    if (item.kind === "metrics") return [];
+    if (item.kind === "metrics") return this.#progressChunk(choice, item.data);
     const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
     if (!event) return [];
     this.#reply.take(event);
@@ -94,11 +106,13 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       case "started":
         return this.#echo(choice);
       case "token": {
+        this.#progress.begin(choice);
         const { t, logprobs } = event.data;
         const offset = this.#texts[choice]!.length;
         this.#texts[choice] += t;
         if (logprobs) (this.#logprobs[choice] ??= []).push(...logprobs);
-        return [this.#chunk(choice, t, null, toCompletionLogprobs(logprobs, offset))];
+        const chunk = this.#chunk(choice, t, null, toCompletionLogprobs(logprobs, offset));
+        return [{ ...chunk, ...chunkTimings(event.data) }];
       }
       case "end": {
         this.#reply.end(choice, event.data);
@@ -127,12 +141,37 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       ...this.#head(),
       choices: this.#texts.map((text, index) => ({
         index,
-        text,
-        logprobs: toCompletionLogprobs(this.#logprobs[index], 0),
+        ...this.#answer(text, index),
         finish_reason: FINISH_REASONS[this.#reply.endOf(index).stop_reason],
       })),
       usage: this.#reply.usage(),
       timings: timingsOf(this.#reply.endOf(0)),
+    };
+  }
+
+  #progressChunk(choice: number, metrics: MetricsData): CompletionChunk[] {
+    const prompt_progress = this.#progress.take(choice, metrics);
+    return prompt_progress ? [{ ...this.#chunk(choice, "", null), prompt_progress }] : [];
+  }
+
+  #answer(
+    generated: string,
+    index: number,
+  ): { readonly text: string; readonly logprobs: CompletionLogprobs } {
+    const logprobs = this.#logprobs[index];
+    const prompt = this.#scored[index];
+    if (prompt === undefined) {
+      return { text: generated, logprobs: toCompletionLogprobs(logprobs, 0) };
+    }
+    const { prompt_logprobs: scored } = this.#reply.endOf(index);
+    if (!scored) {
+      const message = "The worker was lost before it told the prompt's logprobs; ask again";
+      throw new LlorchError("WORKER_LOST", message);
+    }
+    const echo = typeof prompt === "string" ? prompt : promptText(scored);
+    return {
+      text: echo + generated,
+      logprobs: toEchoedLogprobs(scored, echo, logprobs ?? []),
     };
   }
 

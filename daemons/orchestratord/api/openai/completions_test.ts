@@ -72,10 +72,12 @@ Deno.test("completionTasks() reads special tokens in texts unless the request sa
 
 Deno.test("completionRequest refuses by name what would change the answer", () => {
   assert.ok(request({ echo: false, best_of: 1, suffix: null, user: "u" }));
-  assert.throws(
-    () => request({ echo: true, logprobs: 1 }),
-    /needs prompts of text, without logprobs/,
-  );
+  assert.ok(request({ echo: true, logprobs: 1, prompt: [1] }));
+  assert.throws(() => request({ echo: true, prompt: [1] }), /needs prompts of text, or logprobs/);
+  for (const extra of [{ stream: true }, { suffix: "x" }]) {
+    const given = { prompt: "a", echo: true, logprobs: 1, ...extra };
+    assert.throws(() => request(given), /is not supported with echo and logprobs/);
+  }
   for (const extra of [{ best_of: 2 }, { reasoning_effort: "low" }]) {
     assert.throws(() => request(extra), /is not supported/);
   }
@@ -104,6 +106,53 @@ Deno.test("CompletionTranslator gives the prompt before the text to who wants it
   const texts = [started, started, token].flatMap((each) => translator.take(1, each))
     .map(({ choices: [choice] }) => [choice?.index, choice?.text]);
   assert.deepEqual(texts, [[1, "b"], [1, "x"]]);
+});
+
+/** The logprobs of the prompt "a b", to which a begin token and a space are added. */
+const SCORED = [
+  { id: 1, t: "<s>", top: [] },
+  { id: 2, t: " a", logprob: -3, top: [{ id: 9, t: "c", logprob: -1 }] },
+  { id: 3, t: " b", logprob: -2, top: [{ id: 3, t: " b", logprob: -2 }] },
+];
+
+Deno.test("CompletionTranslator echoes a prompt with its logprobs, before those of the completion", () => {
+  const own = { id: 4, t: " d", logprob: -0.5, top: [{ id: 4, t: " d", logprob: -0.5 }] };
+  const echoed = (prompt: string | number[], prompt_logprobs: typeof SCORED) => {
+    const body = request({ prompt, echo: true, logprobs: 1 });
+    assert.equal(completionTasks(body)[0]?.prompt_logprobs, 1);
+    const translator = new CompletionTranslator("1", 0, body);
+    translator.take(0, item({ event: "token", data: { t: " d", i: 0, logprobs: [own] } }));
+    translator.take(0, item({ event: "end", data: { ...END, prompt_logprobs } }));
+    return completion.parse(translator.whole()).choices[0]!;
+  };
+  const { text, logprobs } = echoed("a b", SCORED);
+  assert.equal(text, "a b d");
+  assert.deepEqual(logprobs, {
+    tokens: ["<s>", " a", " b", " d"],
+    token_logprobs: [null, -3, -2, -0.5],
+    top_logprobs: [null, { c: -1 }, { " b": -2 }, { " d": -0.5 }],
+    text_offset: [0, 0, 1, 3],
+  });
+  const ofTokens = echoed([2, 3], SCORED.slice(1));
+  assert.equal(ofTokens.text, " a b d");
+  assert.deepEqual(ofTokens.logprobs?.text_offset, [0, 2, 4]);
+});
+
+Deno.test("CompletionTranslator echoes only the prompt with its logprobs where nothing is generated", () => {
+  const body = request({ prompt: "a b", echo: true, logprobs: 0, max_tokens: 0 });
+  const translator = new CompletionTranslator("1", 0, body);
+  translator.take(0, item({ event: "token", data: { t: "x", i: 0 } }));
+  const prompt_logprobs = SCORED.map((each) => ({ ...each, top: [] }));
+  translator.take(0, item({ event: "end", data: { ...END, prompt_logprobs } }));
+  const { choices: [choice] } = completion.parse(translator.whole());
+  assert.deepEqual([choice?.text, choice?.logprobs?.tokens.length], ["a b", 3]);
+  assert.equal(choice?.logprobs?.top_logprobs, null);
+});
+
+Deno.test("CompletionTranslator fails where a lost worker did not tell the prompt's logprobs", () => {
+  const translator = new CompletionTranslator("1", 0, request({ echo: true, logprobs: 0 }));
+  translator.take(0, item({ event: "end", data: END }));
+  assert.throws(() => translator.whole(), /The worker was lost before it told/);
 });
 
 Deno.test("CompletionTranslator leaves out the token of a request that only evaluates its prompt", () => {

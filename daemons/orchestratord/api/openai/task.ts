@@ -1,17 +1,44 @@
 import {
   type EndData,
   heldBy,
+  type HeldFields,
   type OpenAIUsage,
   type StoredJobEvent,
   type TaskRequest,
   type TaskRequestInput,
   type Timings,
+  type TokenData,
+  type TokenTimings,
 } from "#shared/contracts/mod.ts";
 import type { ChatRequest, CompletionRequest } from "#shared/contracts/mod.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
 
 /** OpenAI's requests that generate text. */
 export type GenerateRequest = ChatRequest | CompletionRequest;
+
+/** The fields that all requests which generate text share. */
+type SampledRequest =
+  & HeldFields
+  & Pick<
+    CompletionRequest,
+    | "model"
+    | "max_tokens"
+    | "n_predict"
+    | "temperature"
+    | "top_p"
+    | "top_k"
+    | "min_p"
+    | "repeat_penalty"
+    | "frequency_penalty"
+    | "presence_penalty"
+    | "logit_bias"
+    | "stop"
+    | "seed"
+    | "stream"
+    | "timings_per_token"
+    | "return_progress"
+  >
+  & Partial<Pick<CompletionRequest, "repetition_penalty" | "post_sampling_probs" | "n">>;
 
 /**
  * One task for each choice of a request; fields that are null or absent take our defaults. The seed
@@ -21,7 +48,7 @@ export type GenerateRequest = ChatRequest | CompletionRequest;
  * @param settings What the name of the model sets.
  */
 export function toTasks(
-  body: GenerateRequest,
+  body: SampledRequest,
   more: Readonly<Record<string, unknown>>,
   settings?: NameSettings,
 ): TaskRequest[] {
@@ -39,6 +66,9 @@ export function toTasks(
     stop: body.stop,
     ...heldFields(body),
     post_sampling_probs: body.post_sampling_probs,
+    // Whole replies have neither.
+    prompt_progress: body.stream && body.return_progress || undefined,
+    token_timings: body.stream && body.timings_per_token || undefined,
     // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
     // a random seed, and so do we.
     seed: typeof body.seed === "number" && body.seed !== -1
@@ -81,23 +111,31 @@ export function withoutTokens(event: StoredJobEvent): StoredJobEvent | undefined
   return { event: "end", data: { ...data, ...none } };
 }
 
-/** What an answer took. */
-export function timingsOf(end: EndData): Timings {
-  const { tokens_in, tokens_cached, tokens_out, ttft_ms, decode_time_ms } = end;
+/** The timings of a chunk, where the client asked for them. */
+export function chunkTimings({ timings }: Pick<TokenData, "timings">): { timings?: Timings } {
+  return timings ? { timings: timingsOf(timings) } : {};
+}
+
+/** What an answer took, or has taken so far. */
+export function timingsOf(figures: TokenTimings): Timings {
+  const { tokens_in, tokens_cached, tokens_out, ttft_ms, decode_time_ms } = figures;
   const rate = (tokens: number, ms: number) => ms > 0 ? tokens / ms * 1000 : 0;
+  const each = (tokens: number, ms: number) => tokens > 0 ? ms / tokens : 0;
   const evaluated = tokens_in - tokens_cached;
   return {
     cache_n: tokens_cached,
     prompt_n: evaluated,
     prompt_ms: ttft_ms,
+    prompt_per_token_ms: each(evaluated, ttft_ms),
     prompt_per_second: rate(evaluated, ttft_ms),
     predicted_n: tokens_out,
     predicted_ms: decode_time_ms,
+    predicted_per_token_ms: each(tokens_out, decode_time_ms),
     predicted_per_second: rate(tokens_out, decode_time_ms),
   };
 }
 
-function heldFields(body: GenerateRequest): Partial<TaskRequestInput> {
+function heldFields(body: HeldFields): Partial<TaskRequestInput> {
   const { field: _, ...held } = heldBy(body)[0] ?? {};
   return held;
 }

@@ -1,5 +1,6 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import type { Capability } from "#shared/contracts/pool.ts";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
 import type { ChatPrompt, ChatTemplate } from "../../chat/chat_template.ts";
@@ -46,6 +47,8 @@ export interface LlamaParts {
   readonly specials: ReadonlyMap<number, SpecialToken>;
   /** Undefined if the model's cannot be read. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** What the model's file says of its chats. */
+  readonly template: TemplateReply;
   /** Tokenizes texts outside of chats. */
   readonly raw: RawText;
   /** What is wrong with it. */
@@ -86,11 +89,13 @@ export class LlamaEngine implements Engine {
     return this.#parts.threads();
   }
 
-  async tokenize(text: string, { special = false, seen }: TokenizeOptions = {}): Promise<number[]> {
+  async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    const { special = false, begins = true, seen } = options;
     const { tokenizer, raw } = this.#parts;
-    return this.#withStart(
-      special ? await tokenizer.tokenize(text, true, seen) : await raw.tokenize(text, seen),
-    );
+    const tokens = special
+      ? await tokenizer.tokenize(text, true, seen)
+      : await raw.tokenize(text, seen);
+    return begins ? this.#withStart(tokens) : tokens;
   }
 
   async tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]> {
@@ -102,6 +107,10 @@ export class LlamaEngine implements Engine {
       most: contextPerSlot - 1,
     });
     return this.#withStart(tokens);
+  }
+
+  get template(): TemplateReply {
+    return this.#parts.template;
   }
 
   get warning(): string | undefined {

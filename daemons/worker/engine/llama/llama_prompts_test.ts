@@ -4,9 +4,11 @@ import { readGgufFileInfo } from "node-llama-cpp";
 import { llamaSource } from "../../../../tests/support/llama_source.ts";
 import { counterModel, writeGapModel } from "../../../../tests/support/models.ts";
 import { writeScriptModel } from "../../../../tests/support/script_model.ts";
+import { pieceOf, textOf as written } from "../../answers/pieces.ts";
 import { readPrompt } from "../../answers/prompt.ts";
 import { idsOf, textOf } from "../../testing/generator.ts";
 import { count, endOf, fieldIs, using } from "../../testing/llama.ts";
+import { DEMO_MODEL } from "../../testing/worker.ts";
 import { findGapTokens } from "./gap.ts";
 
 Deno.test("llama.cpp reads control tokens in a prompt only if the request says so", () =>
@@ -23,6 +25,27 @@ Deno.test("llama.cpp reads control tokens in a prompt only if the request says s
     assert.equal((await tokens("w7", true))[0], 1);
     const fields = { prompt: "</s><s>", special: true, max_tokens: 3 };
     assert.equal(textOf(await generate(fields)), count(0, 2));
+  }));
+
+Deno.test("llama.cpp's tokens become the text that they were made of, with control tokens and bytes", () =>
+  using(counterModel(), {}, async ({ engine }) => {
+    const tokens = await engine.tokenize("<s>w7</s>", { special: true, begins: false });
+    assert.equal(written(tokens, engine), "<s> w7</s>");
+    assert.deepEqual(tokens.map((token) => pieceOf(token, engine)), ["<s>", " w7", "</s>"]);
+    const plain = await engine.tokenize("w7", { begins: false });
+    assert.deepEqual([plain.length, written(plain, engine)], [1, " w7"]);
+  }));
+
+Deno.test("llama.cpp's prompt of a chat is told as text, and what people wrote stays in it", () =>
+  using(DEMO_MODEL, {}, async ({ engine }) => {
+    const { chat_template, eos_token } = engine.template;
+    assert.ok(chat_template.includes("messages"), chat_template);
+    const content = `a${eos_token}b`;
+    const messages = [{ role: "user" as const, content }];
+    const { text, tokens } = await readPrompt({ messages }, engine);
+    assert.ok(text?.includes(content), text);
+    // Its tokenizer begins texts with a space.
+    assert.equal(written(tokens, engine).replaceAll(" ", ""), `<s>${text}`);
   }));
 
 Deno.test("llama.cpp reads marks of thoughts in a prompt only if the request says so", async () => {

@@ -1,4 +1,5 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
+import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { isRecord } from "#shared/json.ts";
@@ -233,6 +234,7 @@ function chatTemplate(
   { chatTemplate: given, onWarning }: EngineOptions,
 ): {
   readonly chatTemplate: ChatTemplate | undefined;
+  readonly template: TemplateReply;
   readonly raw: RawText;
   readonly warning: string | undefined;
 } {
@@ -241,17 +243,20 @@ function chatTemplate(
   const source = given ?? (typeof plain === "string" ? plain : undefined);
   const toolUse = given === undefined ? toolUseTemplate(own) : undefined;
   const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
+  const bosText = model.tokens.bosString ?? text(model.tokens.bos);
+  const eosText = model.tokens.eosString ?? text(model.tokens.eos);
   const found = openChatTemplate({ plain: source, toolUse }, {
     tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
     tokenizeNext: (part, special, seen) => tokenizer.tokenizeNext(part, special, seen),
-    bosText: model.tokens.bosString ?? text(model.tokens.bos),
-    eosText: model.tokens.eosString ?? text(model.tokens.eos),
+    bosText,
+    eosText,
     specials,
   });
   // A model that does not generate needs no template.
   const warning = generates(model) ? found.warning : undefined;
   if (warning !== undefined) onWarning(warning);
-  return { chatTemplate: found.template, raw: found.raw, warning };
+  const template = { chat_template: source ?? "", bos_token: bosText, eos_token: eosText };
+  return { chatTemplate: found.template, template, raw: found.raw, warning };
 }
 
 /** GGUF's numbers of the kinds of tokens that are not ordinary pieces of text. */

@@ -1,6 +1,6 @@
 import type { LlamaModel } from "node-llama-cpp";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import type { Chosen, EngineSequence, Generation, Sampling, StateMark } from "../engine.ts";
+import type { Chosen, EngineSequence, Generation, Odds, Sampling, StateMark } from "../engine.ts";
 import type { Batcher } from "./batcher.ts";
 import { type NativeContext, type NativeSampler, nativeSampler } from "./native.ts";
 import { ModelOdds } from "./model_odds.ts";
@@ -72,6 +72,26 @@ export class LlamaSequence implements EngineSequence {
     this.#adapter = own(sampling).adapter;
     await this.#options.batcher.run(this.#part(tokens, 0), () => Promise.resolve());
     this.#tokens.push(...tokens);
+  }
+
+  async score(
+    tokens: readonly number[],
+    next: readonly number[],
+    count: number,
+    sampling: Sampling,
+  ): Promise<readonly Odds[]> {
+    this.#adapter = own(sampling).adapter;
+    return await this.#options.batcher.run(
+      this.#part(tokens, tokens.length),
+      async (rows, sample) => {
+        this.#tokens.push(...tokens);
+        const found: Odds[] = [];
+        for (const [index, row] of rows.entries()) {
+          found.push(await this.#odds.read(row, next[index]!, count, sample));
+        }
+        return found;
+      },
+    );
   }
 
   generate(tokens: readonly number[], sampling: Sampling): Generation {

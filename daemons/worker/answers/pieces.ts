@@ -1,0 +1,47 @@
+import type { TokenPiece } from "#shared/contracts/worker.ts";
+import { invalidRequest } from "#shared/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+
+type Vocabulary = Pick<Engine, "detokenize" | "controlText" | "partBytes" | "vocabularySize">;
+
+const REPLACEMENT = "\ufffd";
+
+/** The text of a token, also of a control token, or its bytes if it is a part of a character. */
+export function pieceOf(token: number, engine: Vocabulary): TokenPiece {
+  const text = engine.controlText(token) ?? engine.detokenize([token]);
+  const bytes = text.includes(REPLACEMENT) ? engine.partBytes(token) : undefined;
+  return bytes ? [...bytes] : text;
+}
+
+/**
+ * The text of tokens, with that of control tokens.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` for ids outside of the vocabulary
+ */
+export function textOf(tokens: readonly number[], engine: Vocabulary): string {
+  checkVocabulary(tokens, engine.vocabularySize);
+  let text = "";
+  let run: number[] = [];
+  const flush = () => {
+    if (run.length > 0) text += engine.detokenize(run);
+    run = [];
+  };
+  for (const token of tokens) {
+    const control = engine.controlText(token);
+    if (control === undefined) run.push(token);
+    else {
+      flush();
+      text += control;
+    }
+  }
+  flush();
+  return text;
+}
+
+/** @throws {LlorchError} `INVALID_REQUEST` for ids outside of a vocabulary of this size */
+export function checkVocabulary(tokens: readonly number[], size: number): void {
+  const wrong = tokens.findIndex((token) => token >= size);
+  if (wrong < 0) return;
+  const message = `is not a token: the model's tokens are 0 to ${size - 1}`;
+  throw invalidRequest([{ field: `tokens.${wrong}`, message }]);
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { tokenId } from "../common.ts";
+import { ALWAYS, optionalModelName } from "../request.ts";
+import { embedRequest, tokenPiece } from "../worker.ts";
+
+/** Body of `POST /tokenize`. */
+export const nativeTokenizeRequest = z.looseObject({
+  model: optionalModelName,
+  content: z.string(),
+  add_special: z.boolean().nullish()
+    .meta({ description: "true: with the model's begin token, if it has one; default: false" }),
+  parse_special: z.boolean().nullish().meta({
+    description: "The text of control tokens becomes those tokens; default: true",
+  }),
+  with_pieces: z.boolean().nullish().meta({ description: "true: with the text of each token" }),
+}).meta({ id: "NativeTokenizeRequest" });
+
+export const nativeTokens = z.object({
+  tokens: z.union([
+    z.array(tokenId),
+    z.array(z.object({
+      id: tokenId,
+      piece: tokenPiece.meta({ description: "Bytes, if it is a part of a character" }),
+    })),
+  ]),
+}).meta({ id: "NativeTokens" });
+
+/** Body of `POST /detokenize`. */
+export const nativeDetokenizeRequest = z.looseObject({
+  model: optionalModelName,
+  tokens: z.array(tokenId).max(1_000_000),
+}).meta({ id: "NativeDetokenizeRequest" });
+
+export const nativeText = z.object({ content: z.string() }).meta({ id: "NativeText" });
+
+/** Reply of `POST /apply-template`. */
+export const nativePrompt = z.object({ prompt: z.string() }).meta({ id: "NativePrompt" });
+
+const content = z.union([z.string().min(1), z.array(tokenId).min(1), embedRequest.shape.input], {
+  error: "must be a text, token ids, or a list of at most 2048 of either, none empty",
+});
+
+/** Body of `POST /embedding`. */
+export const nativeEmbeddingRequest = z.looseObject({
+  model: optionalModelName,
+  content: content.optional(),
+  input: content.optional().meta({ description: "The same as content" }),
+  embd_normalize: z.number().int().min(0, "is not supported below 0: vectors have a length of 1")
+    .max(16).nullish().meta({
+      description: "0: the largest number becomes 32760; 1: their sum becomes 1; 2 (default): " +
+        "the length becomes 1; more: the norm of that number",
+    }),
+}).refine(
+  (body) => (body.content === undefined) !== (body.input === undefined),
+  { error: "exactly one of content and input is needed", path: ["content"], ...ALWAYS },
+).meta({ id: "NativeEmbeddingRequest" });
+
+/** Reply of `POST /embedding`: each text has a list of one vector. */
+export const nativeEmbeddings = z.array(z.object({
+  index: z.number().int().min(0),
+  embedding: z.array(z.array(z.number())).length(1),
+})).meta({ id: "NativeEmbeddings" });
