@@ -97,7 +97,7 @@ export const emptyAnswer = (): Answer => ({
 });
 
 /** Arguments as JSON writes them, with all digits: some dialects give objects. */
-const plainArguments = (text: string) => JSON.stringify(parseExactJson(text));
+export const plainArguments = (text: string) => JSON.stringify(parseExactJson(text));
 
 /** The dialects by their names. */
 export const dialects: Record<string, DialectUnderTest> = {
@@ -197,7 +197,7 @@ export const dialects: Record<string, DialectUnderTest> = {
     body: (question) => ({
       input: question.content,
       max_output_tokens: question.maxTokens,
-      stop: question.stop,
+      stop: question.stop === undefined ? undefined : [question.stop],
       temperature: question.temperature,
       tools: flatTools(question.tools, "parameters", { type: "function" }),
     }),
