@@ -67,7 +67,10 @@ export async function compareDialects(
       for (const family of families) {
         await step(family.name, () => compareFamily(family, service));
       }
-    }, { orchestratord: families.map(nameToml).join("\n"), poolManagerd: "worker.threads = 1" });
+    }, {
+      orchestratord: families.map(nameToml).join("\n"),
+      poolManagerd: "worker.threads = 1\nworker.default_context = 16384",
+    });
   } finally {
     await Deno.remove(models, { recursive: true });
   }
