@@ -14,6 +14,7 @@ import { openConsoles } from "./consoles.ts";
 import { idleHost } from "./idle.ts";
 import { portableStart } from "./portable_start.ts";
 import { dialectFirstToken, dialectTokens } from "./relay/dialects.ts";
+import { leavingClients } from "./relay/leaving.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
@@ -30,7 +31,7 @@ const BENCHES: Readonly<
   answers: [answerCosts],
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
-  dialects: [dialectFirstToken, dialectTokens],
+  dialects: [dialectFirstToken, dialectTokens, leavingClients],
   idle: [idleHost],
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],

@@ -4,13 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { createLogger } from "#shared/logging.ts";
-import { configSchema } from "../../daemons/orchestratord/config.ts";
-import { Orchestratord } from "../../daemons/orchestratord/daemon.ts";
 import { dialects } from "../../daemons/orchestratord/testing/dialects.ts";
-import { FakeEngine } from "../../daemons/worker/testing/fake_engine.ts";
-import { openWorker, TOKEN, whenReady } from "../../daemons/worker/testing/worker.ts";
-import { registerWorker } from "../support/source/process.ts";
+import { TOKEN } from "../../daemons/worker/testing/worker.ts";
+import { withOneSlot } from "../support/one_slot.ts";
 import { until } from "../support/stack.ts";
 
 /** Lets an engine make one step at a time. */
@@ -30,38 +26,6 @@ class Gate {
   }
 }
 
-interface Parts {
-  readonly url: string;
-  readonly workerUrl: string;
-  readonly engine: FakeEngine;
-  readonly gate: Gate;
-}
-
-/** Runs a test with orchestratord, and a worker of one slot whose steps the test allows. */
-async function withGate(test: (parts: Parts) => Promise<void>): Promise<void> {
-  const state_dir = await Deno.makeTempDir();
-  const gate = new Gate();
-  const engine = new FakeEngine({ step: () => gate.pass() });
-  const { worker, client } = await openWorker(() => Promise.resolve(engine), {
-    stop_deadline_ms: 100,
-  });
-  const config = configSchema.parse({
-    ...{ port: 0, state_dir },
-    pools: { heartbeat_interval_ms: 100_000 },
-  });
-  const daemon = await Orchestratord.open(config, { log: createLogger("test") });
-  try {
-    await whenReady(client);
-    await registerWorker(daemon.url, { url: worker.url, pid: Deno.pid, token: TOKEN }, 1);
-    await test({ url: daemon.url, workerUrl: worker.url, engine, gate });
-  } finally {
-    gate.open(Infinity);
-    await daemon.close();
-    await worker.close();
-    await Deno.remove(state_dir, { recursive: true });
-  }
-}
-
 /** How many requests of a worker were cancelled. */
 async function cancelled(workerUrl: string): Promise<number> {
   const headers = { authorization: `Bearer ${TOKEN}` };
@@ -76,8 +40,9 @@ for (const [name, dialect] of Object.entries(dialects)) {
   for (const stream of [true, false]) {
     const title = `${name}: a client that leaves ${stream ? "a stream" : "a whole answer"} ` +
       "frees its slot when the step ends";
-    Deno.test(title, () =>
-      withGate(async ({ url, workerUrl, engine, gate }) => {
+    Deno.test(title, () => {
+      const gate = new Gate();
+      return withOneSlot(() => gate.pass(), async ({ url, workerUrl, engine }) => {
         const ask = (content: string, maxTokens: number, signal: AbortSignal | null = null) =>
           fetch(url + dialect.path, {
             method: "POST",
@@ -101,6 +66,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
         await other;
         const [, tokens] = engine.steps[4]!;
         assert.ok(tokens > 1, `the step after is the other client's: ${engine.steps}`);
-      }));
+      });
+    });
   }
 }
