@@ -1,5 +1,5 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { type ExecuteRequest, isTokenId, type Message } from "#shared/contracts/request.ts";
 import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
@@ -79,7 +79,8 @@ export function checkTokenIds(request: ExecuteRequest, engine: Tokenizer): void 
     errors.push({ field: `${field}.${index}`, message });
   }
   for (const key of Object.keys(request.logit_bias ?? {})) {
-    if (!outside(Number(key))) continue;
+    // Any other key is a text.
+    if (!isTokenId(key) || !outside(Number(key))) continue;
     errors.push({ field: `logit_bias.${key}`, message: `is not a token: ${limit}` });
   }
   if (errors.length > 0) throw invalidRequest(errors);
