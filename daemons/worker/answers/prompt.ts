@@ -45,7 +45,7 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
   const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
-    if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
+    if (count > engine.context + CUT_MARGIN) throw tooLong(count, engine, true);
   };
   if (prompt !== undefined && suffix !== undefined) {
     const { context_files: files, max_tokens: room = GAP_ROOM } = fields;
@@ -95,14 +95,17 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
   if (prompt.length === 0) {
     throw invalidRequest([{ field: "prompt", message: "has no tokens" }]);
   }
-  if (prompt.length >= engine.context) throw tooLong(`${prompt.length}`, prompt.length, engine);
+  if (prompt.length >= engine.context) throw tooLong(prompt.length, engine);
 }
 
-function tooLong(shown: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {
+/** @param isAtLeast Whether the rest of the prompt was not counted. */
+function tooLong(tokens: number, { context }: Tokenizer, isAtLeast = false): LlorchError {
   return new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
-    `Cannot fit a prompt of ${shown} tokens and a reply into the context of ${context} tokens: ` +
+    `Cannot fit a prompt of ${
+      isAtLeast ? "at least " : ""
+    }${tokens} tokens and a reply into the context of ${context} tokens: ` +
       `shorten it to at most ${context - 1}`,
-    { details: { prompt_tokens, context } },
+    { details: { prompt_tokens: tokens, context, ...(isAtLeast ? { at_least: true } : {}) } },
   );
 }
