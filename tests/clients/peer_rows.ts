@@ -238,7 +238,7 @@ const MESSAGES: readonly PeerRow[] = [
     },
     status: 200,
     says: [
-      /^event: message_start\n/,
+      /^event: message_start\n.*"usage":{"input_tokens":[1-9]\d*,/,
       /"content_block":{"type":"thinking","thinking":"","signature":""}}/,
       /event: ping/,
       /"content_block":{"type":"tool_use","id":"[^"]+","name":"get_hour","input":{}}/,
@@ -270,7 +270,7 @@ const MESSAGES: readonly PeerRow[] = [
     headers: ANTHROPIC,
     body: { model: "claude-none", max_tokens: 1, messages: W7 },
     status: 404,
-    has: { type: "error", error: { type: "not_found_error" } },
+    has: { type: "error", error: { type: "not_found_error", code: "model_not_found" } },
   },
 ];
 
