@@ -23,6 +23,7 @@ Deno.test("events of a streamed message come in Anthropic's order, under their n
   withHarness({}, async ({ url, pool }) => {
     pool.onSpawn = (_, worker) => {
       worker.script = SCRIPT.slice(0, 6);
+      worker.startedFields = { tokens_in: 9, tokens_cached: 4 };
       worker.endFields = { ...SCRIPT_END, tool_calls: SCRIPT_END.tool_calls!.slice(0, 1) };
     };
     const reply = await post(`${url}/v1/messages?beta=true`, { ...request, stream: true });
@@ -48,6 +49,10 @@ Deno.test("events of a streamed message come in Anthropic's order, under their n
     const [start] = events;
     assert.ok(start?.type === "message_start");
     assert.match(start.message.id, /^msg_./);
+    assert.deepEqual(start.message.usage, {
+      ...{ input_tokens: 5, cache_creation_input_tokens: 0, cache_read_input_tokens: 4 },
+      output_tokens: 0,
+    });
     assert.deepEqual(
       events.flatMap((each) => each.type === "content_block_start" ? [each.content_block] : []),
       [

@@ -28,6 +28,10 @@ export const startedData = z.object({
   }),
   started_at: timestamp,
   queue_wait_ms: milliseconds,
+  tokens_in: z.number().int().min(0).optional()
+    .meta({ description: "Tokens of the prompt; absent if the engine tells them only at the end" }),
+  tokens_cached: z.number().int().min(0).optional()
+    .meta({ description: "Those of them that were evaluated before" }),
 }).meta({ id: "StartedEvent" });
 
 /** The model that answers in place of the one that was asked for, if the event says so. */

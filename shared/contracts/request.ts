@@ -33,10 +33,10 @@ export const samplingShape = {
   repetition_penalty: z.number().min(0.01).max(10).default(1).meta({ description: "1 is off" }),
   frequency_penalty: penalty.default(0),
   presence_penalty: penalty.default(0),
-  logit_bias: z.record(
-    z.string().regex(/^\d{1,9}$/, "must be a token id"),
-    z.number().min(-100).max(100),
-  ).optional().meta({ description: "Token id to bias; -100 forbids the token" }),
+  logit_bias: z.record(z.string().min(1).max(256), z.number().min(-100).max(100)).optional().meta({
+    description: "Token id to bias; -100 forbids the token. A key that is no number is a text, " +
+      "each of whose tokens gets the bias",
+  }),
   seed: z.number().int().min(-1, "must be 0 to 4294967295, or -1 for one at random")
     .max(0xffffffff).optional()
     .meta({ description: "Chosen at random, and reported, when absent or -1" })
@@ -52,10 +52,15 @@ const contextFile = z.strictObject({
   text: z.string(),
 }).meta({ id: "ContextFile" });
 
+/** Whether a key of `logit_bias` is a token's id; otherwise it is a text. */
+export const isTokenId = (key: string): boolean => /^\d+$/.test(key);
+
 /** What to generate; shared by `/v2/tasks` and `/execute`. */
 export const requestShape = {
   model: modelName,
-  prompt: z.string().optional().meta({ description: "Empty only with a suffix" }),
+  prompt: z.string().optional().meta({
+    description: "Empty: from the beginning of a text, if the model has a token for that",
+  }),
   prompt_tokens: z.array(tokenId).min(1).optional(),
   messages: messages.optional(),
   max_tokens: z.number().int().min(1).max(1_000_000).optional()
@@ -127,9 +132,6 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
   }
   const refuse = (field: string, message: string) =>
     context.addIssue({ code: "custom", path: [field], message });
-  if (request["prompt"] === "" && request["suffix"] === undefined) {
-    refuse("prompt", "must not be empty without a suffix");
-  }
   if (request["context_files"] !== undefined && request["suffix"] === undefined) {
     refuse("context_files", "needs a suffix");
   }

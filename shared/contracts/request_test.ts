@@ -26,7 +26,7 @@ Deno.test("taskRequest names every wrong field at once", () => {
     max_tokens: 0,
     top_p: 2,
     seed: -2,
-    logit_bias: { x: 1 },
+    logit_bias: { x: 101 },
     stop: [""],
   });
   assert.deepEqual(wrong.sort(), ["logit_bias.x", "max_tokens", "seed", "stop.0", "top_p"]);

@@ -23,6 +23,20 @@ export interface BodyReading {
 }
 
 /**
+ * Refuses a compressed body.
+ *
+ * @throws {LlorchError} `UNSUPPORTED_MEDIA_TYPE`
+ */
+export function checkEncoding({ headers }: Request): void {
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (/^identity$/i.test(encoding.trim())) return;
+  throw new LlorchError(
+    "UNSUPPORTED_MEDIA_TYPE",
+    `Cannot read a body with Content-Encoding "${encoding.slice(0, 100)}": send it uncompressed`,
+  );
+}
+
+/**
  * Reads a JSON body within its limits.
  *
  * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE` or `INVALID_REQUEST`.
@@ -39,6 +53,7 @@ export async function readJsonBody(
       `Cannot read a body of type "${type.slice(0, 100)}": send Content-Type: application/json`,
     );
   }
+  checkEncoding(request);
   const text = new TextDecoder("utf-8", { fatal: true });
   let decoded: string;
   const raw = await readBytes(request, limits);

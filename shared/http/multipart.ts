@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { deadline, LATE } from "../deadline.ts";
 import { BODY_TIMEOUT_MS } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
+import { checkEncoding } from "./body.ts";
 
 /** Most parts of a form. */
 const MAX_PARTS = 32;
@@ -37,6 +38,7 @@ export async function* readForm(
   request: Request,
   { idleMs = BODY_TIMEOUT_MS }: FormReading = {},
 ): AsyncGenerator<FormPart> {
+  checkEncoding(request);
   const boundary = boundaryOf(request.headers.get("content-type") ?? "");
   const input = new Input(request.body?.getReader(), idleMs);
   try {

@@ -13,6 +13,8 @@ import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
 import { idleHost } from "./idle.ts";
 import { portableStart } from "./portable_start.ts";
+import { dialectFirstToken, dialectTokens } from "./relay/dialects.ts";
+import { leavingClients } from "./relay/leaving.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
@@ -29,6 +31,7 @@ const BENCHES: Readonly<
   answers: [answerCosts],
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
+  dialects: [dialectFirstToken, dialectTokens, leavingClients],
   idle: [idleHost],
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { writeEncoderModel } from "../support/encoder_model.ts";
 import { llamaSource } from "../support/llama_source.ts";
-import { writeCallerModel, writeCounterModel } from "../support/models.ts";
+import { writeCallerModel, writeCounterModel, writeGapModel } from "../support/models.ts";
 import { ROOT, withStack } from "../support/stack.ts";
 import { familyOf, writeFamily } from "./models/family_file.ts";
 
@@ -18,6 +18,7 @@ export async function withModels(test: (url: string) => Promise<void>): Promise<
   try {
     writeCounterModel(join(models, "counter.gguf"));
     writeCallerModel(join(models, "caller.gguf"));
+    writeGapModel(join(models, "gap.gguf"));
     writeEncoderModel(join(models, "embedder.gguf"), { purpose: "embed" });
     writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
     await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(models, "demo.gguf"));

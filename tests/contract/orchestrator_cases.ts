@@ -397,9 +397,10 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       fields: ["chat_template", "suffix", "post_sampling_probs"],
     },
     { route: r.completions, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.completions, body: { ...task, prompt: "" } },
     {
       route: r.completions,
-      body: { ...task, prompt: "", echo: true },
+      body: { ...task, prompt: [], echo: true },
       error: "INVALID_REQUEST",
       fields: ["prompt"],
     },

@@ -42,6 +42,8 @@ export class FakeWorker {
   failWith: LlorchError | undefined;
   /** Its answer to every prompt, event by event; undefined: it counts. */
   script: readonly Omit<TokenData, "i">[] | undefined;
+  /** Additional fields of its `started` events. */
+  startedFields: Readonly<Record<string, unknown>> = {};
   /** Additional fields of its `end` events. */
   endFields: Readonly<Partial<EndData>> = {};
   /** Prompt progress that it reports before the first token, in tokens; undefined: none. */
@@ -155,6 +157,7 @@ export class FakeWorker {
       worker_id: "w",
       model,
       started_at: new Date().toISOString(),
+      ...this.startedFields,
     });
     if (this.prompt) {
       const resumed = request.resume_tokens.length;

@@ -142,15 +142,22 @@ export class Answer {
     return this.#context.log;
   }
 
-  /** Sends the `started` event; called when the answer gets a slot. */
-  start(): void {
+  /**
+   * Sends the `started` event; called when the answer gets a slot.
+   *
+   * @param counts What is known of the prompt's tokens.
+   */
+  start(counts?: Pick<TokenCounts, "tokensIn" | "tokensCached">): void {
     const { jobId, workerId, modelRef } = this.spec;
     this.#startedAt = performance.now();
     this.#context.observer.started(this.#startedAt - this.#acceptedAt);
     const started_at = new Date().toISOString();
     this.#send({
       event: "started",
-      data: { job_id: jobId, worker_id: workerId, model: modelRef, started_at },
+      data: {
+        ...{ job_id: jobId, worker_id: workerId, model: modelRef, started_at },
+        ...(counts ? { tokens_in: counts.tokensIn, tokens_cached: counts.tokensCached } : {}),
+      },
     });
   }
 

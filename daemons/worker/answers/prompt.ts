@@ -1,5 +1,10 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { ExecuteRequest, Message, TextMessage } from "#shared/contracts/request.ts";
+import {
+  type ExecuteRequest,
+  isTokenId,
+  type Message,
+  type TextMessage,
+} from "#shared/contracts/request.ts";
 import { NO_IMAGES } from "#shared/contracts/images.ts";
 import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
@@ -51,7 +56,7 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
     if (!fields.beyond_context && count > engine.context + CUT_MARGIN) {
-      throw tooLong(`more than ${count}`, count, engine);
+      throw tooLong(count, engine, true);
     }
   };
   if (prompt !== undefined && suffix !== undefined) {
@@ -108,7 +113,8 @@ export function checkTokenIds(request: ExecuteRequest, engine: Tokenizer): void 
     errors.push({ field: `${field}.${index}`, message });
   }
   for (const key of Object.keys(request.logit_bias ?? {})) {
-    if (!outside(Number(key))) continue;
+    // Any other key is a text.
+    if (!isTokenId(key) || !outside(Number(key))) continue;
     errors.push({ field: `logit_bias.${key}`, message: `is not a token: ${limit}` });
   }
   if (errors.length > 0) throw invalidRequest(errors);
@@ -123,7 +129,7 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
   if (prompt.length === 0) {
     throw invalidRequest([{ field: "prompt", message: "has no tokens" }]);
   }
-  if (prompt.length >= engine.context) throw tooLong(`${prompt.length}`, prompt.length, engine);
+  if (prompt.length >= engine.context) throw tooLong(prompt.length, engine);
 }
 
 /** Most probabilities of a prompt, which one event carries: that of each token and of its candidates. */
@@ -144,11 +150,14 @@ export function checkPromptLogprobs(
   throw invalidRequest([{ field: "prompt_logprobs", message }]);
 }
 
-function tooLong(shown: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {
+/** @param isAtLeast Whether the rest of the prompt was not counted. */
+function tooLong(tokens: number, { context }: Tokenizer, isAtLeast = false): LlorchError {
   return new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
-    `Cannot fit a prompt of ${shown} tokens and a reply into the context of ${context} tokens: ` +
+    `Cannot fit a prompt of ${
+      isAtLeast ? "at least " : ""
+    }${tokens} tokens and a reply into the context of ${context} tokens: ` +
       `shorten it to at most ${context - 1}`,
-    { details: { prompt_tokens, context } },
+    { details: { prompt_tokens: tokens, context, ...(isAtLeast ? { at_least: true } : {}) } },
   );
 }

@@ -355,7 +355,12 @@ Deno.test("a text that is far too long is refused after a piece of it, whole cha
   using({ context: 1000 }, async ({ generator, engine }) => {
     const messages = [{ role: "user", content: "é".repeat(1_000_000) }];
     for (const fields of [{ prompt: "x".repeat(1_000_000) }, { messages }]) {
-      await assert.rejects(generator.execute(request(fields)), codeIs("CONTEXT_LENGTH_EXCEEDED"));
+      await assert.rejects(
+        generator.execute(request(fields)),
+        (error: LlorchError) =>
+          error.code === "CONTEXT_LENGTH_EXCEEDED" && error.details?.["at_least"] === true &&
+          /a prompt of at least \d+ tokens/.test(error.message),
+      );
     }
     assert.ok(engine.read < 20_000, `${engine.read} tokens were read`);
   }));

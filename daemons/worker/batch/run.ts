@@ -109,7 +109,7 @@ export class Run {
   start(): void {
     const { resume, resumeIndex, prompt, thinking } = this.#spec;
     this.#isStarted = true;
-    this.answer.start();
+    this.answer.start(this.#counts());
     this.#reportPrompt();
     this.sampling.see(prompt);
     if (thinking?.most === 0) this.sampling.forbid(thinking.opening);

@@ -1,5 +1,5 @@
 import type { ChosenLogprob } from "#shared/contracts/events.ts";
-import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { type ExecuteRequest, isTokenId } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
@@ -141,12 +141,16 @@ async function* infill(
 
 /** Fields of `/completion` and `/infill`. */
 function completionFields(request: ExecuteRequest): Record<string, unknown> {
-  const { logprobs, json_schema, post_sampling_probs, ...rest } = request;
-  const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
+  const { logprobs, json_schema, post_sampling_probs, logit_bias, ...rest } = request;
+  const sampling = samplingFields(rest as ExecuteRequest, NAMES);
   return {
     ...sampling,
     ...(logit_bias
-      ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
+      ? {
+        logit_bias: Object.entries(logit_bias).map((
+          [key, bias],
+        ) => [isTokenId(key) ? Number(key) : key, bias]),
+      }
       : {}),
     ...defined({ json_schema }),
     ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),

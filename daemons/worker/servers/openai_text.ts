@@ -1,5 +1,5 @@
 import type { StopReason } from "#shared/contracts/events.ts";
-import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { type ExecuteRequest, isTokenId } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Piece, TextOrder, Usage } from "./server_kind.ts";
@@ -38,6 +38,7 @@ export function samplingFields(
   const errors: FieldError[] = [];
   const refuse = (field: string) =>
     errors.push({ field, message: "is not known to the engine that serves this model" });
+  for (const key of Object.keys(logit_bias ?? {})) if (!isTokenId(key)) refuse(`logit_bias.${key}`);
   for (const field of ["top_k", "min_p", "repetition_penalty"] as const) {
     const name = names[field];
     if (name !== undefined) body[name] = request[field];

@@ -26,6 +26,8 @@ export interface FakeEngineOptions {
   readonly capabilities?: readonly Capability[];
   /** Duration of one step, in milliseconds. */
   readonly stepMs?: number;
+  /** Ends when a step may end; by default after `stepMs`. */
+  readonly step?: () => Promise<void>;
   /** The token after these; by default the number of tokens so far, modulo 256. */
   readonly next?: (tokens: readonly number[]) => number;
   /** Bytes of a token; by default the token's own value as one byte. */
@@ -166,8 +168,9 @@ export class FakeSequence implements EngineSequence {
   }
 
   async prefill(tokens: readonly number[]): Promise<void> {
-    this.#engine.steps.push([this.#index, tokens.length]);
-    await delay(this.#engine.options.stepMs ?? 0);
+    const { steps, options } = this.#engine;
+    steps.push([this.#index, tokens.length]);
+    await (options.step?.() ?? delay(options.stepMs ?? 0));
     this.tokens.push(...tokens);
   }
 

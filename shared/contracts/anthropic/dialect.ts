@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
-import { errorCode } from "../common.ts";
 import type { Dialect } from "../dialect.ts";
+import { openaiCode, OWN_CODES } from "../openai/common.ts";
 import { overflowOf } from "../overflow.ts";
 
 /** The `type` that Anthropic's clients expect with a status; others are `api_error`. */
@@ -23,10 +23,10 @@ const TYPES: Readonly<Record<number, string>> = {
   504: "timeout_error",
 };
 
-/** Error body of the routes of Anthropic's API, with llorch's code beside. */
+/** Error body of the routes of Anthropic's API, with llorch's code beside, as on all of `/v1`. */
 export const anthropicErrorBody = z.object({
   type: z.literal("error"),
-  error: z.object({ type: z.string(), message: z.string(), code: errorCode }),
+  error: z.object({ type: z.string(), message: z.string(), code: z.enum([...OWN_CODES.keys()]) }),
   request_id: z.string().nullable(),
 }).meta({ id: "AnthropicError" });
 
@@ -44,7 +44,8 @@ export const anthropicDialect: Dialect = {
   readError(body) {
     const parsed = anthropicErrorBody.safeParse(body);
     if (!parsed.success) return undefined;
-    return new LlorchError(parsed.data.error.code, parsed.data.error.message);
+    const { code, message } = parsed.data.error;
+    return new LlorchError(OWN_CODES.get(code)!, message);
   },
 };
 
@@ -57,8 +58,13 @@ export function anthropicError(
   const overflow = overflowOf(error);
   // Claude Code shortens its conversation by these words.
   const message = overflow
-    ? `prompt is too long: ${overflow.tokens} tokens > ${overflow.context} maximum`
+    ? `prompt is too long: ${overflow.tokens} tokens > ${overflow.context} maximum` +
+      overflow.note
     : error.message;
   const type = TYPES[status] ?? "api_error";
-  return { type: "error", error: { type, message, code }, request_id: correlationId };
+  return {
+    type: "error",
+    error: { type, message, code: openaiCode(code) },
+    request_id: correlationId,
+  };
 }

@@ -33,10 +33,10 @@ export function llamaError(error: LlorchError) {
   const { code, message, status } = error;
   const overflow = overflowOf(error);
   if (overflow) {
-    const { tokens: n_prompt_tokens, context: n_ctx } = overflow;
+    const { tokens: n_prompt_tokens, context: n_ctx, note } = overflow;
     const type = "exceed_context_size_error";
     const words = `request (${n_prompt_tokens} tokens) exceeds the available context size ` +
-      `(${n_ctx} tokens), try increasing it`;
+      `(${n_ctx} tokens), try increasing it${note}`;
     const base = { code: status, message: words, type, llorch_code: code };
     return { error: { ...base, n_prompt_tokens, n_ctx } };
   }

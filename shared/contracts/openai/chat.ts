@@ -18,12 +18,39 @@ import { assistantShape, messageContent, messageText, resultShape } from "../mes
 import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
 import { checkTools, toolCall, toolShape } from "../tools.ts";
 
+/** Parts that assistants of other vendors write: a refusal is text, and thoughts are skipped. */
+const assistantPart = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("refusal"), refusal: z.string() }),
+  z.looseObject({ type: z.enum(["thinking", "redacted_thinking", "reasoning"]) }),
+], {
+  error: ({ input }) => {
+    const { type } = Object(input) as { type?: unknown };
+    return typeof type === "string"
+      ? `parts of type ${type.slice(0, 64)} are not supported in a message of the assistant`
+      : "must be a part of type text";
+  },
+});
+
+function textParts(parts: readonly z.output<typeof assistantPart>[]) {
+  return parts.flatMap((part) => {
+    if (part.type === "text") return [{ type: part.type, text: part.text }];
+    return part.type === "refusal" ? [{ type: "text" as const, text: part.refusal }] : [];
+  });
+}
+
+const assistantText = z.union(
+  [z.string(), z.array(assistantPart).transform(textParts), z.null()],
+  { error: "must be text, or a list of parts of type text" },
+).meta({ description: "A text or its parts, each of which gets a line; null: empty" });
+
 const chatMessage = z.discriminatedUnion("role", [
   z.object({ role: z.enum(["system", "developer"]), content: messageText }),
   z.object({ role: z.literal("user"), content: messageContent }),
   z.object({
     role: z.literal("assistant"),
     ...assistantShape,
+    content: assistantText.optional(),
     reasoning: z.string().nullish()
       .meta({ description: "The same as reasoning_content, as vLLM names it" }),
   }),

@@ -55,10 +55,6 @@ export const completionRequest = z.looseObject({
     description: "Send each token's logprob and those of this many most probable candidates; " +
       "true: of none",
   }).transform((given) => typeof given === "boolean" ? (given ? 0 : undefined) : given),
-}).superRefine(({ prompt, suffix }, context) => {
-  if (suffix || !promptsOf(prompt).includes("")) return;
-  const message = "must not be empty without a suffix";
-  context.addIssue({ code: "custom", path: ["prompt"], message });
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
   checkHeld(body, context);
   const hasLogprobs = typeof body.logprobs === "number";

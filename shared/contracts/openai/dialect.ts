@@ -39,11 +39,11 @@ export function openaiError(
   const { code, message, details, status } = error;
   const overflow = overflowOf(error);
   if (overflow) {
-    const { tokens, context } = overflow;
+    const { tokens, context, note } = overflow;
     return {
       error: {
         message: `request (${tokens} tokens) exceeds the available context size (${context} ` +
-          `tokens): ${openaiCode(code)}`,
+          `tokens): ${openaiCode(code)}${note}`,
         type: "exceed_context_size_error",
         param: "messages",
         code: openaiCode(code),

@@ -25,11 +25,11 @@ export const anyStop = z.union([z.string(), z.array(z.string())], {
 const bias = z.number();
 const tokenId = z.number().int().min(0);
 
-/** Biases by token, or as pairs; `false` forbids a token. */
+/** Biases by token or text, or as pairs; `false` forbids a token. */
 export const anyBias = z.union([
   z.record(z.string(), bias),
-  z.array(z.tuple([tokenId, z.union([bias, z.literal(false)])])).max(10_000),
-], { error: "must map ids of tokens to biases, or list pairs of them" }).nullish()
+  z.array(z.tuple([z.union([tokenId, z.string()]), z.union([bias, z.literal(false)])])).max(10_000),
+], { error: "must map ids of tokens, or texts, to biases, or list pairs of them" }).nullish()
   .transform((given) => {
     if (!Array.isArray(given)) return given ?? undefined;
     return Object.fromEntries(given.map(([id, value]) => [String(id), value || -100]));
@@ -55,6 +55,23 @@ const responseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
+/** Ways of vLLM's `structured_outputs` to hold an answer that the engine does not have. */
+const UNHELD_OUTPUTS = [
+  "regex",
+  "structural_tag",
+  "whitespace_pattern",
+  "disable_any_whitespace",
+  "disable_additional_properties",
+];
+
+/** Refuses what would hold the answer and is not known here, by name. */
+function refuseOutputs(outputs: Record<string, unknown>, context: z.RefinementCtx): void {
+  for (const name of UNHELD_OUTPUTS) {
+    if (outputs[name] == null || outputs[name] === false) continue;
+    context.addIssue({ code: "custom", path: [name], message: "is not supported" });
+  }
+}
+
 /** How an answer is held, in the words of OpenAI, llama-server and vLLM. */
 export const heldShape = {
   response_format: responseFormat.nullish(),
@@ -65,9 +82,12 @@ export const heldShape = {
   guided_choice: choices.nullish(),
   structured_outputs: z.looseObject({
     json: schema.nullish(),
+    json_object: z.boolean().nullish(),
     grammar: requestShape.grammar.nullable(),
     choice: choices.nullish(),
-  }).nullish().meta({ description: "As vLLM has it: json, grammar or choice" }),
+  }).superRefine(refuseOutputs).nullish().meta({
+    description: "As vLLM has it: json, json_object, grammar or choice",
+  }),
 };
 
 /** Other names of fields, and those that only others have. */
@@ -127,6 +147,7 @@ export interface HeldFields {
   readonly structured_outputs?:
     | {
       readonly json?: Record<string, unknown> | null | undefined;
+      readonly json_object?: boolean | null | undefined;
       readonly grammar?: string | null | undefined;
       readonly choice?: readonly string[] | null | undefined;
     }
@@ -152,6 +173,7 @@ export function heldBy(body: HeldFields): Held[] {
     json_schema: body.json_schema,
     guided_json: body.guided_json,
     "structured_outputs.json": outputs?.json,
+    "structured_outputs.json_object": outputs?.json_object === true ? { type: "object" } : null,
   };
   const grammars = {
     grammar: body.grammar,

@@ -4,45 +4,18 @@
  *
  * @module
  */
-import { registerSource, type Source, startSource } from "../../support/source/process.ts";
-import type { RunningDaemon } from "../../support/service.ts";
 import { type Bench, type Figure, median } from "../bench.ts";
 import { chatTarget, executeTarget, type Target, tasksTarget } from "./measure.ts";
 import { firstToken, type Gaps, pacedGaps, throughput } from "./measure.ts";
 import { liteLlm, llamaServerRouter, llamaSwap, type Peer, type PeerOrReason } from "./peers.ts";
-import { type Proxy, startNginx, startOrchestratord, stop } from "./proxies.ts";
+import { inRounds, ms, withParts } from "./parts.ts";
+import { stop } from "./proxies.ts";
 import { usageOf } from "./usage.ts";
 
 const STREAMS = 500;
 const INTERVAL_MS = 50;
 const ROUNDS = 3;
 const PROBES = 200;
-
-interface Parts {
-  readonly dir: string;
-  readonly source: Source;
-  readonly nginx: Proxy | undefined;
-  readonly orchestratord: RunningDaemon;
-}
-
-/** Runs a measurement with a source and the proxies in front of it, and ends them all. */
-async function withParts<T>(intervalMs: number, work: (parts: Parts) => Promise<T>): Promise<T> {
-  const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
-  const started: { program: Proxy["program"] }[] = [];
-  try {
-    const source = await startSource(intervalMs);
-    started.push(source);
-    const nginx = await startNginx(dir, source.url);
-    if (nginx) started.push(nginx);
-    const orchestratord = await startOrchestratord(dir);
-    started.push(orchestratord);
-    await registerSource(orchestratord.url, source, 2 * STREAMS);
-    return await work({ dir, source, nginx, orchestratord });
-  } finally {
-    for (const each of started.reverse()) await stop(each);
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 /** Tokens per second through each target, as fast as possible. */
 export const relayThroughput: Bench = {
@@ -179,25 +152,4 @@ function routedPair({ direct, through }: Peer): Target[] {
 
 async function named(name: string, peer: Promise<PeerOrReason>) {
   return { name, peer: await peer.catch((error) => `did not start: ${error}`) };
-}
-
-/** Measures every target in each round; the first round only warms up. */
-async function inRounds<T>(
-  targets: readonly Target[],
-  rounds: number,
-  measure: (target: Target) => Promise<T>,
-): Promise<Map<string, T[]>> {
-  const results = new Map<string, T[]>(targets.map(({ name }) => [name, []]));
-  for (let round = 0; round <= rounds; round++) {
-    for (const target of targets) {
-      const result = await measure(target);
-      if (round > 0) results.get(target.name)!.push(result);
-    }
-  }
-  console.log(`  load average ${Deno.loadavg().map((load) => load.toFixed(1)).join(", ")}`);
-  return results;
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 }

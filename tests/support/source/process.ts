@@ -20,13 +20,29 @@ export async function startSource(intervalMs: number): Promise<Source> {
   return { url: JSON.parse(line.value).url, program };
 }
 
+/** A worker that a test has started by itself. */
+export interface OwnWorker {
+  readonly url: string;
+  readonly pid: number;
+  readonly token: string;
+}
+
+/** Registers a pool at an orchestrator, with a source as in {@linkcode registerWorker}. */
+export function registerSource(
+  orchestratorUrl: string,
+  { url, program }: Source,
+  slots: number,
+): Promise<void> {
+  return registerWorker(orchestratorUrl, { url, pid: program.pid, token: "source" }, slots);
+}
+
 /**
- * Registers a pool at an orchestrator. Its only worker is a source, with the model `counter`
+ * Registers a pool at an orchestrator. Its only worker is a given one, with the model `counter`
  * loaded. It reports only once, so `pools.heartbeat_interval_ms` of the orchestrator must be long.
  */
-export async function registerSource(
+export async function registerWorker(
   orchestratorUrl: string,
-  source: Source,
+  { url, pid, token }: OwnWorker,
   slots: number,
 ): Promise<void> {
   const model_ref = "file:/models/counter.gguf";
@@ -34,7 +50,7 @@ export async function registerSource(
   const state: PoolState = {
     pool_id: "source",
     instance_id: "source",
-    endpoint: source.url,
+    endpoint: url,
     version: "0",
     models_revision: 1,
     devices: [{ id: "cpu", kind: "cpu", name: "cpu", total_bytes: 1e10, free_bytes: 1e10 }],
@@ -54,12 +70,12 @@ export async function registerSource(
     workers: [{
       worker_id: "source",
       request_id: "source",
-      pid: source.program.pid,
+      pid,
       model_ref,
       fingerprint,
       device: "cpu",
-      uri: source.url,
-      token: "source",
+      uri: url,
+      token,
       backend: "source",
       capabilities: ["generate"],
       state: "ready",

@@ -9,6 +9,7 @@ import {
   type MessagesEvent,
   type MessagesRequest,
   type StopReason,
+  type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -66,7 +67,7 @@ export class MessagesTranslator implements Translator<MessagesEvent, MessageRepl
         return [];
       case "started":
         this.#head = { ...this.#head, model: fallbackOf(event) ?? this.#head.model };
-        return this.#begin();
+        return this.#begin(event.data);
       case "token":
         return [...this.#begin(), ...this.#blocks.take(event).flatMap(eventsOf)];
       case "end":
@@ -88,17 +89,16 @@ export class MessagesTranslator implements Translator<MessagesEvent, MessageRepl
     return { ...this.#head, content: this.#blocks.blocks.map(wholeBlock), ...delta, usage };
   }
 
-  /** The event that comes first; what was evaluated, and what was cached, is known at the end only. */
-  #begin(): MessagesEvent[] {
+  /** The event that comes first; some engines tell the prompt's tokens at the end only. */
+  #begin({ tokens_in = 0, tokens_cached = 0 }: PromptTokens = {}): MessagesEvent[] {
     if (this.#hasBegun) return [];
     this.#hasBegun = true;
-    const cache = { cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
     const message = {
       ...this.#head,
       content: [],
       stop_reason: null,
       stop_sequence: null,
-      usage: { input_tokens: 0, ...cache, output_tokens: 0 },
+      usage: usageOf({ tokens_in, tokens_cached, tokens_out: 0 }),
     };
     return [{ type: "message_start", message }];
   }
@@ -109,14 +109,28 @@ export class MessagesTranslator implements Translator<MessagesEvent, MessageRepl
         stop_reason: STOP_REASONS[stop_reason],
         stop_sequence: stop_sequence ?? null,
       },
-      usage: {
-        input_tokens: tokens_in - tokens_cached,
-        cache_creation_input_tokens: 0,
-        cache_read_input_tokens: tokens_cached,
-        output_tokens: tokens_out,
-      },
+      usage: usageOf({ tokens_in, tokens_cached, tokens_out }),
     };
   }
+}
+
+type PromptTokens = Pick<
+  Extract<StoredJobEvent, { event: "started" }>["data"],
+  "tokens_in" | "tokens_cached"
+>;
+
+function usageOf(
+  { tokens_in, tokens_cached, tokens_out }: Pick<
+    EndData,
+    "tokens_in" | "tokens_cached" | "tokens_out"
+  >,
+): MessageReply["usage"] {
+  return {
+    input_tokens: tokens_in - tokens_cached,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: tokens_cached,
+    output_tokens: tokens_out,
+  };
 }
 
 function eventsOf(step: BlockStep): MessagesEvent[] {

@@ -118,6 +118,6 @@ export class AnswerBlocks {
     const block = this.#open;
     if (!block || text === "" && !logprobs) return [];
     this.#text += text;
-    return [{ step: "more", block, text, ...(logprobs ? { logprobs } : {}) }];
+    return logprobs ? [{ step: "more", block, text, logprobs }] : [{ step: "more", block, text }];
   }
 }

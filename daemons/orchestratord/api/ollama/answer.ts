@@ -57,11 +57,28 @@ export const generateLine: MakeLine<OllamaGenerateReply> = (head, { text = "", t
   ...(thinking === undefined ? {} : { thinking }),
 });
 
+/** Writes times as ISO 8601: each line of a stream has one, and most of it lasts for a second. */
+export class IsoTimes {
+  #second = NaN;
+  #upToSecond = "";
+
+  /** @param ms since the epoch */
+  write(ms: number): string {
+    const second = Math.floor(ms / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#upToSecond = new Date(second * 1000).toISOString().slice(0, -4);
+    }
+    return `${this.#upToSecond}${String(ms - second * 1000).padStart(3, "0")}Z`;
+  }
+}
+
 /** Makes the lines and the whole answer of a chat, or of a request to generate. */
 export class OllamaTranslator<Line> implements Translator<Line, Line> {
   #model: string;
   readonly #line: MakeLine<Line>;
   readonly #blocks = new AnswerBlocks();
+  readonly #times = new IsoTimes();
   readonly #began = performance.now();
   #calls = 0;
   #waitMs = 0;
@@ -132,7 +149,7 @@ export class OllamaTranslator<Line> implements Translator<Line, Line> {
   }
 
   #head() {
-    return { model: this.#model, created_at: new Date().toISOString() };
+    return { model: this.#model, created_at: this.#times.write(Date.now()) };
   }
 
   #endedBy({ stop_reason, tokens_in, tokens_out, ttft_ms, decode_time_ms }: EndData): OllamaEnded {

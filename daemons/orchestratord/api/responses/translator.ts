@@ -31,6 +31,8 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
   readonly #blocks = new AnswerBlocks();
   readonly #output: OutputItem[] = [];
   #logprobs: TextLogprobs = [];
+  /** Id of the item that is open: each of its events has it. */
+  #openId = "";
   #sequence = 0;
   #status: ResponseObject["status"] = "queued";
   #end: EndData | undefined;
@@ -62,11 +64,13 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
       case "started":
         this.#head = { ...this.#head, model: fallbackOf(event) ?? this.#head.model };
         return this.#begun();
-      case "token":
-        return [
-          ...this.#begun(),
-          ...this.#numbered(this.#blocks.take(event).flatMap((step) => this.#steps(step))),
-        ];
+      case "token": {
+        const begun = this.#begun();
+        const events = this.#numbered(
+          this.#blocks.take(event).flatMap((step) => this.#steps(step)),
+        );
+        return begun.length > 0 ? [...begun, ...events] : events;
+      }
       case "end": {
         this.#end = event.data;
         const isCut = event.data.stop_reason === "MAX_TOKENS";
@@ -146,6 +150,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
 
   #open(block: Block): ResponseStep[] {
     this.#logprobs = [];
+    this.#openId = `${PREFIXES[block.kind]}_${this.#jobId}_${block.index}`;
     const item = this.#item(block, "", "in_progress");
     const added: ResponseStep = {
       type: "response.output_item.added",
@@ -162,9 +167,12 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
       case "text": {
         const logprobs = toChatLogprobs(given)?.content ?? [];
         this.#logprobs.push(...logprobs);
+        // Written out, as this is made for each token.
         return {
           type: "response.output_text.delta",
-          ...this.#partPlace(block),
+          item_id: this.#openId,
+          output_index: block.index,
+          content_index: 0,
           delta,
           logprobs,
         };
@@ -202,7 +210,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
   }
 
   #item(block: Block, text: string, status: OutputItem["status"]): OutputItem {
-    const id = this.#itemId(block);
+    const id = this.#openId;
     switch (block.kind) {
       case "text": {
         const part = { type: "output_text" as const, text, annotations: [] };
@@ -224,12 +232,8 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
     }
   }
 
-  #itemId({ kind, index }: Block): string {
-    return `${PREFIXES[kind]}_${this.#jobId}_${index}`;
-  }
-
   #place(block: Block) {
-    return { item_id: this.#itemId(block), output_index: block.index };
+    return { item_id: this.#openId, output_index: block.index };
   }
 
   #partPlace(block: Block) {

@@ -17,6 +17,7 @@ import type {
   SamplingRequest,
   TokenizeOptions,
 } from "../engine.ts";
+import { biasIds } from "./bias_ids.ts";
 import { findGapTokens, gapPrompt, type GapTokens } from "./gap.ts";
 import type { Group } from "./group.ts";
 import { endsGeneration } from "./native.ts";
@@ -166,7 +167,8 @@ export class LlamaEngine implements Engine {
     hold?: AnswerHold,
     begun?: BegunAnswer,
   ): Promise<Sampling> {
-    const { llama, models: [model], adapters, tokenizer } = this.#parts;
+    const { llama, models: [model], adapters, tokenizer, raw } = this.#parts;
+    const { logit_bias } = request;
     const adapter = request.lora === undefined ? undefined : adapters.get(request.lora);
     if (request.lora !== undefined && !adapter) {
       const known = adapters.size === 0 ? "none" : [...adapters.keys()].join(", ");
@@ -177,7 +179,9 @@ export class LlamaEngine implements Engine {
       { field: begun.field, tokens: await tokenizer.tokenizeNext(begun.text, false) };
     return new LlamaSampling({
       llama,
-      request,
+      request: logit_bias
+        ? { ...request, logit_bias: await biasIds(logit_bias, (text) => raw.tokenize(text)) }
+        : request,
       seed,
       grammars: await createGrammars(llama, model, request, hold, start),
       hold,

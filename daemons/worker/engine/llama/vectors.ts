@@ -77,17 +77,25 @@ export class LlamaVectors {
   async #read(text: string): Promise<string | Token[]> {
     const { tokenizer } = this.#options;
     if (!tokenizer.inPieces(text)) return text;
-    return await tokenizer.tokenize(text, false, (count) => this.#check(count));
+    return await tokenizer.tokenize(text, false, (count) => this.#check(count, true));
   }
 
-  #check(tokens: number): void {
+  /** @param isAtLeast Whether the rest of the text is not counted yet. */
+  #check(tokens: number, isAtLeast = false): void {
     const { contextSize } = this.#options;
     if (tokens < contextSize) return;
     throw new LlorchError(
       "CONTEXT_LENGTH_EXCEEDED",
-      `Cannot fit an input of ${tokens} tokens into the context of ${contextSize} tokens: ` +
+      `Cannot fit an input of ${
+        isAtLeast ? "at least " : ""
+      }${tokens} tokens into the context of ${contextSize} tokens: ` +
         `shorten it to at most ${contextSize - 1}`,
-      { details: { prompt_tokens: tokens, context: contextSize } },
+      {
+        details: {
+          ...{ prompt_tokens: tokens, context: contextSize },
+          ...(isAtLeast ? { at_least: true } : {}),
+        },
+      },
     );
   }
 }

@@ -1,0 +1,59 @@
+import { registerSource, type Source, startSource } from "../../support/source/process.ts";
+import type { RunningDaemon } from "../../support/service.ts";
+import type { Target } from "./measure.ts";
+import { type Proxy, startNginx, startOrchestratord, stop } from "./proxies.ts";
+
+/** Streams that a source takes at the same time. */
+const SLOTS = 1000;
+
+/** A source, and the proxies in front of it. */
+export interface Parts {
+  readonly dir: string;
+  readonly source: Source;
+  readonly nginx: Proxy | undefined;
+  readonly orchestratord: RunningDaemon;
+}
+
+/** Runs a measurement with a source and the proxies in front of it, and ends them all. */
+export async function withParts<T>(
+  intervalMs: number,
+  work: (parts: Parts) => Promise<T>,
+): Promise<T> {
+  const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
+  const started: { program: Proxy["program"] }[] = [];
+  try {
+    const source = await startSource(intervalMs);
+    started.push(source);
+    const nginx = await startNginx(dir, source.url);
+    if (nginx) started.push(nginx);
+    const orchestratord = await startOrchestratord(dir);
+    started.push(orchestratord);
+    await registerSource(orchestratord.url, source, SLOTS);
+    return await work({ dir, source, nginx, orchestratord });
+  } finally {
+    for (const each of started.reverse()) await stop(each);
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Measures every target in each round; the first round only warms up. */
+export async function inRounds<T>(
+  targets: readonly Target[],
+  rounds: number,
+  measure: (target: Target) => Promise<T>,
+): Promise<Map<string, T[]>> {
+  const results = new Map<string, T[]>(targets.map(({ name }) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const target of targets) {
+      const result = await measure(target);
+      if (round > 0) results.get(target.name)!.push(result);
+    }
+  }
+  console.log(`  load average ${Deno.loadavg().map((load) => load.toFixed(1)).join(", ")}`);
+  return results;
+}
+
+/** A time for people. */
+export function ms(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+}
