@@ -272,7 +272,7 @@ Deno.test("responses belong to their key: others find nothing, operators do", ()
     }
     const chained = { input: "x", previous_response_id: made.id };
     assert.equal((await call(guarded, "POST", "", chained, other)).status, 404);
-    const listed = async (headers: Record<string, string>) => {
+    const listed = async (headers?: Record<string, string>) => {
       const { body } = await call(guarded, "GET", "", undefined, headers);
       return (body as unknown as { data: { id: string }[] }).data.map(({ id }) => id);
     };

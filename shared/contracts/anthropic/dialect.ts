@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import type { Dialect } from "../dialect.ts";
+import { loadingOf, loadingView } from "../loading.ts";
 import { overflowOf } from "../overflow.ts";
 
 /** The `type` that Anthropic's clients expect with a status; others are `api_error`. */
@@ -26,7 +27,12 @@ const TYPES: Readonly<Record<number, string>> = {
 /** Error body of the routes of Anthropic's API, with llorch's code beside. */
 export const anthropicErrorBody = z.object({
   type: z.literal("error"),
-  error: z.object({ type: z.string(), message: z.string(), code: errorCode }),
+  error: z.object({
+    type: z.string(),
+    message: z.string(),
+    code: errorCode,
+    loading: loadingView.optional(),
+  }),
   request_id: z.string().nullable(),
 }).meta({ id: "AnthropicError" });
 
@@ -60,5 +66,9 @@ export function anthropicError(
     ? `prompt is too long: ${overflow.tokens} tokens > ${overflow.context} maximum`
     : error.message;
   const type = TYPES[status] ?? "api_error";
-  return { type: "error", error: { type, message, code }, request_id: correlationId };
+  return {
+    type: "error",
+    error: { type, message, code, ...loadingOf(error) },
+    request_id: correlationId,
+  };
 }

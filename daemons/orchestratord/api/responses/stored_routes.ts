@@ -8,6 +8,7 @@ import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { ListedResponse, ResponseRow } from "../../store/response_store.ts";
+import { loadingNote } from "../loading.ts";
 import { boundTo } from "../own_jobs.ts";
 import type { Translator } from "../dialect/dialect.ts";
 import { frames } from "../dialect/serve.ts";
@@ -72,7 +73,13 @@ export function mountStoredResponses(
       const jobId = await jobOf(row);
       const batches = oneChoice(eventsOf(orchestrator, jobId, signal));
       const translator = later(translatorOf(row, true), after);
-      return openStreams.reply(frames(batches, translator, responseWriter), close, responseWriter);
+      const note = loadingNote(orchestrator.loop, [jobId]);
+      return openStreams.reply(
+        frames(batches, translator, responseWriter),
+        close,
+        responseWriter,
+        note,
+      );
     });
   });
 
