@@ -65,6 +65,9 @@ export const BODY_TIMEOUT_MS = 30_000;
 /** Default context in tokens per slot; less if the model was trained for less. */
 export const DEFAULT_CONTEXT = 4096;
 
+/** Context that agents need for their own instructions and some work, in tokens. */
+export const AGENT_CONTEXT = 16_000;
+
 /** Default number of slots of a worker. */
 export const DEFAULT_SLOTS = 4;
 

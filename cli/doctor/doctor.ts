@@ -1,4 +1,5 @@
 import { checkConfigFiles } from "./config_files.ts";
+import { checkContext } from "./context.ts";
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 import { checkDaemons } from "./daemons.ts";
@@ -14,6 +15,7 @@ const CHECKS: readonly Check[] = [
   checkGit,
   checkSsh,
   checkModels,
+  checkContext,
   checkMemory,
   checkDisk,
   checkGpu,

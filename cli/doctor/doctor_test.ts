@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { fakeMachine, port8080Taken, ran } from "../testing/fake_machine.ts";
+import { fakeMachine, foundModel, port8080Taken, ran } from "../testing/fake_machine.ts";
 import { checkConfigFiles } from "./config_files.ts";
 import { examine } from "./doctor.ts";
+import { checkContext } from "./context.ts";
 import { checkDaemons } from "./daemons.ts";
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
@@ -33,7 +34,7 @@ Deno.test("doctor: every problem has a fix", async () => {
     denoVersion: "1.0.0",
     exists: () => false,
     run: always(undefined),
-    findModels: always({ names: [], problems: ["/m/x.gguf: it is cut off"] }),
+    findModels: always({ models: [], problems: ["/m/x.gguf: it is cut off"] }),
     memory: { totalBytes: GIB, availableBytes: 1 },
     freeBytes: always(0),
     isPortFree: () => false,
@@ -98,15 +99,15 @@ Deno.test("doctor: a missing git is a warning", async () => {
 
 Deno.test("doctor: models are listed, broken files are shown, no model is a warning", async () => {
   assert.deepEqual(await found(checkModels), ["ok models: demo"]);
-  const names = ["a", "b", "c", "d", "e", "f", "g"];
+  const models = ["a", "b", "c", "d", "e", "f", "g"].map((name) => foundModel(name));
   assert.deepEqual(
-    await found(checkModels, { findModels: always({ names, problems: ["/m/x.gguf: cut off"] }) }),
+    await found(checkModels, { findModels: always({ models, problems: ["/m/x.gguf: cut off"] }) }),
     [
       "warn models: /m/x.gguf: cut off | remove the file or fetch it again",
       "ok models: a, b, c, d, e, and 2 more",
     ],
   );
-  assert.deepEqual(await found(checkModels, { findModels: always({ names: [], problems: [] }) }), [
+  assert.deepEqual(await found(checkModels, { findModels: always({ models: [], problems: [] }) }), [
     "warn models: none found | put a GGUF file into /home/ada/.local/share/llorch/models",
   ]);
 });
@@ -115,7 +116,7 @@ Deno.test("doctor: models are searched for in the default folders and in the che
   let searched: readonly string[] = [];
   const findModels: Machine["findModels"] = (dirs) => {
     searched = dirs;
-    return Promise.resolve({ names: ["demo"], problems: [] });
+    return Promise.resolve({ models: [foundModel("demo")], problems: [] });
   };
   await found(checkModels, { findModels });
   assert.deepEqual(searched, [
@@ -125,6 +126,32 @@ Deno.test("doctor: models are searched for in the default folders and in the che
   ]);
   await found(checkModels, { findModels, checkout: undefined });
   assert.equal(searched.length, 2);
+});
+
+Deno.test("doctor: a context that is too short for agents is a warning, unless it is the model's own", async () => {
+  const models = [foundModel("small"), foundModel("large", 131_072), foundModel("unknown", 0)];
+  const at = { findModels: always({ models, problems: [] }) };
+  const own = "agents need 16000 tokens: small has 2048, its own";
+  const fix = "set worker.default_context in pool-manager.toml, or give deno task up --context";
+  assert.deepEqual(await found(checkContext, at), [
+    `warn context: agents need 16000 tokens: large has 4096 of 131072, unknown has 4096 | ${fix}`,
+    `ok context: ${own}`,
+  ]);
+
+  const toml = "[worker]\ndefault_context = 20000\n";
+  const readText = (path: string) =>
+    Promise.resolve(path === "/etc/llorch/pool-manager.toml" ? toml : undefined);
+  assert.deepEqual(await found(checkContext, { ...at, readText }), [`ok context: ${own}`]);
+
+  const workers = always([{ model_ref: models[1]!.ref, context: 8192 }]);
+  assert.match(
+    (await found(checkContext, { ...at, readText, workers }))[0] ?? "",
+    /^warn context: agents need 16000 tokens: large has 8192 of 131072 \|/,
+  );
+  const long = { findModels: always({ models: [foundModel("large", 131_072)], problems: [] }) };
+  assert.deepEqual(await found(checkContext, { ...long, readText }), [
+    "ok context: enough for agents",
+  ]);
 });
 
 Deno.test("doctor: little memory is a warning", async () => {

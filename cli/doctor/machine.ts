@@ -1,6 +1,8 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { health } from "#shared/contracts/common.ts";
+import { type WorkerView } from "#shared/contracts/mod.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
 import { LOOPBACK } from "#shared/defaults.ts";
 import {
   checkoutRoot,
@@ -8,18 +10,28 @@ import {
   type ExecutableName,
   findExecutable,
 } from "#shared/executables.ts";
+import { createClient } from "#shared/http/client.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import { trusting } from "#shared/http/tls.ts";
 import { defined } from "#shared/json.ts";
 import type { Env } from "#shared/paths.ts";
 import { runProgram, type RunResult } from "#shared/run_program.ts";
+import { readApiToken } from "#shared/secrets.ts";
 import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 
+/** A model's file. */
+export interface DoctorModel {
+  /** The name by which it is requested. */
+  readonly name: string;
+  readonly ref: string;
+  /** Tokens that it was trained for; 0 if its file does not say. */
+  readonly contextLength: number;
+}
+
 /** The models in some folders. */
 export interface FoundModels {
-  /** The name by which each is requested. */
-  readonly names: readonly string[];
+  readonly models: readonly DoctorModel[];
   /** Files that look like models but cannot be used, one line each. */
   readonly problems: readonly string[];
 }
@@ -52,6 +64,10 @@ export interface Machine {
   daemonAt(url: string): Promise<string | undefined>;
   /** The addresses of daemons in the settings. */
   daemonUrls(): Promise<DaemonUrls>;
+  /** Text of a file; undefined if it cannot be read. */
+  readText(path: string): Promise<string | undefined>;
+  /** Workers of the orchestrator in the settings; none if it does not answer. */
+  workers(): Promise<readonly Pick<WorkerView, "model_ref" | "context">[]>;
 }
 
 /** Timeout of a health request, in milliseconds. */
@@ -83,6 +99,18 @@ export function systemMachine({ env, cwd }: Pick<Context, "env" | "cwd">): Machi
       const { orchestrator, pool } = await settings({ env, cwd });
       return { orchestrator: orchestrator.url, pool: pool.url };
     },
+    readText: (path) => Deno.readTextFile(path).catch(() => undefined),
+    async workers() {
+      try {
+        const { url, tokenFile, caFile } = (await settings({ env, cwd })).orchestrator;
+        const token = readApiToken(tokenFile, env);
+        const options = { baseUrl: url, timeoutMs: DAEMON_TIMEOUT_MS, http: trusting(caFile) };
+        return (await createClient({ ...options, token }).call(routes.workers, {})).workers;
+      } catch {
+        // That it does not answer is another check's finding.
+        return [];
+      }
+    },
   };
 }
 
@@ -106,10 +134,12 @@ async function freeBytes(path: string): Promise<number> {
 
 async function findModels(dirs: readonly string[]): Promise<FoundModels> {
   const { models, problems } = await scanModels(dirs);
-  const names = models.map(({ model_ref, aliases }) =>
-    aliases.find((alias) => !/[/:]/.test(alias)) ?? model_ref
-  );
-  return { names, problems: problems.map(({ path, message }) => `${path}: ${message}`) };
+  const found = models.map(({ model_ref: ref, aliases, context_length: contextLength }) => ({
+    name: aliases.find((alias) => !/[/:]/.test(alias)) ?? ref,
+    ref,
+    contextLength,
+  }));
+  return { models: found, problems: problems.map(({ path, message }) => `${path}: ${message}`) };
 }
 
 async function run(command: string, args: readonly string[]): Promise<RunResult | undefined> {

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { defaultModelsDirs, personModelsDir } from "#shared/models/default_dirs.ts";
 import type { Check, Finding } from "./finding.ts";
+import type { Machine } from "./machine.ts";
 
 /** Longest list of names in one line. */
 const MAX_NAMES = 5;
 
 /** Lists the models in the default folders, and the demo model of a checkout. */
 export const checkModels: Check = async (machine) => {
-  const demo = machine.checkout === undefined ? [] : [join(machine.checkout, "catalog", "demo")];
-  const dirs = [...defaultModelsDirs(machine.env), ...demo];
-  const { names, problems } = await machine.findModels(dirs);
+  const { models, problems } = await machine.findModels(foldersOf(machine));
+  const names = models.map(({ name }) => name);
   const fix = "remove the file or fetch it again";
   const broken = problems.map((message): Finding => ({
     name: "models",
@@ -25,3 +25,9 @@ export const checkModels: Check = async (machine) => {
   const message = `${names.slice(0, MAX_NAMES).join(", ")}${more}`;
   return [...broken, { name: "models", status: "ok", message }];
 };
+
+/** The default folders of models, and that of the demo model in a checkout. */
+export function foldersOf({ env, checkout }: Machine): string[] {
+  const demo = checkout === undefined ? [] : [join(checkout, "catalog", "demo")];
+  return [...defaultModelsDirs(env), ...demo];
+}

@@ -104,17 +104,20 @@ export class OpenStreams {
    * Makes a reply that is a stream.
    *
    * @param close Gives the stream's place back.
+   * @param note What it says about its silence; undefined: nothing.
    */
   reply(
     frames: AsyncGenerator<Uint8Array>,
     close: () => void,
     { format, errorFrame }: StreamWriter = ownStream,
+    note?: () => string | undefined,
   ): Response {
     const { keep_alive_ms: keepAliveMs, slow_reader_ms: afterMs } = this.#config.streams;
     const lastFrame = () => errorFrame(this.#tooSlow());
     return new StreamResponse(frames, {
       format,
       keepAliveMs,
+      note,
       slowReader: { afterMs, lastFrame },
       onClose: close,
     });

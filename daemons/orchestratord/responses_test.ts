@@ -272,6 +272,14 @@ Deno.test("responses belong to their key: others find nothing, operators do", ()
     }
     const chained = { input: "x", previous_response_id: made.id };
     assert.equal((await call(guarded, "POST", "", chained, other)).status, 404);
+    const listed = async (headers?: Record<string, string>) => {
+      const { body } = await call(guarded, "GET", "", undefined, headers);
+      return (body as unknown as { data: { id: string }[] }).data.map(({ id }) => id);
+    };
+    assert.deepEqual(await listed(own), [made.id]);
+    assert.deepEqual(await listed(other), []);
+    assert.deepEqual(await listed(operator), [made.id]);
+    assert.equal((await call(guarded, "GET", `?after=${made.id}`, undefined, other)).status, 404);
     assert.equal((await call(guarded, "GET", path, undefined, operator)).status, 200);
     assert.equal((await call(guarded, "GET", path, undefined, own)).status, 200);
   }));

@@ -82,6 +82,7 @@ async function runStack<S extends z.ZodObject, O extends UpOptions>(
     stack = await startStack(options, {
       env: (name) => Deno.env.get(name),
       show,
+      say,
       signal: interrupt.signal,
       hurry: hurry.signal,
     });

@@ -20,7 +20,10 @@ export const upOptions = z.strictObject({
   model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
   slots: count(4, "Requests that a worker answers at the same time"),
   context: z.number().int().min(8).optional().describe(
-    "Tokens per slot; default: 4096, or the model's own context if smaller",
+    "Tokens per slot; default: what fits into memory, at most the model's own context and 32768",
+  ),
+  yes: z.boolean().default(false).describe(
+    "Download the model without asking if it is in the catalog and not on this machine",
   ),
   json: z.boolean().default(false).describe(
     "Print one line of JSON on stdout once everything is ready",

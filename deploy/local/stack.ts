@@ -1,12 +1,16 @@
 import { basename, join } from "node:path";
-import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { type Device, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { findExecutable } from "#shared/executables.ts";
-import { type Client, createClient } from "#shared/http/client.ts";
+import { type Client, createClient, TransportError } from "#shared/http/client.ts";
 import { CloseStack, delay, UsageError } from "#shared/lifecycle.ts";
-import { type FoundModel, scanModels } from "#shared/models/scan.ts";
+import { type FoundModel, scanModels, type ScanResult } from "#shared/models/scan.ts";
 import type { Env } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { type Child, startChild } from "./child.ts";
+import { chooseContext, describeContext } from "./context.ts";
+import { offerDownload } from "./download.ts";
 import { endLeftovers, type Leftover } from "./leftovers.ts";
 import type { LogLine } from "./log_view.ts";
 import { modelsDirs, stateDir, type UpOptions } from "./options.ts";
@@ -33,6 +37,8 @@ export interface LocalStack {
 export interface StackDeps {
   readonly env: Env;
   readonly show: (line: LogLine) => void;
+  /** Shows a line of our own. */
+  readonly say: (text: string) => void;
   /** Stops the start, and the daemons that were started. */
   readonly signal: AbortSignal;
   /** Makes a stop kill the processes at once. */
@@ -47,11 +53,11 @@ export interface StackDeps {
  */
 export async function startStack(options: UpOptions, deps: StackDeps): Promise<LocalStack> {
   const dirs = modelsDirs(options, deps.env);
-  await checkModel(options.model, dirs);
+  const model = await modelIn(dirs, options, deps);
 
   const parts = new CloseStack();
   try {
-    return await startParts(options, deps, dirs, parts);
+    return await startParts(options, deps, { dirs, model }, parts);
   } catch (error) {
     await parts.close();
     throw error;
@@ -60,8 +66,8 @@ export async function startStack(options: UpOptions, deps: StackDeps): Promise<L
 
 async function startParts(
   options: UpOptions,
-  { env, ...deps }: StackDeps,
-  dirs: readonly string[],
+  { env, say, ...deps }: StackDeps,
+  { dirs, model }: { readonly dirs: readonly string[]; readonly model: FoundModel },
   parts: CloseStack,
 ): Promise<LocalStack> {
   const state = stateDir(options, env);
@@ -85,16 +91,27 @@ async function startParts(
   ]);
   const token = readApiToken(undefined, env);
   const client = createClient({ baseUrl: orchestrator.url, token });
-  const pool = await start("pool-managerd", [
-    `--port=${options.pool_port}`,
-    `--state-dir=${join(state.dir, "pool-managerd")}`,
-    "--pool-id=local",
-    `--models-dirs=${dirs.join(",")}`,
-    `--orchestrator-url=${orchestrator.url}`,
-    `--worker-port-base=${options.worker_port_base}`,
-    `--worker-default-slots=${options.slots}`,
-    ...(options.context === undefined ? [] : [`--worker-default-context=${options.context}`]),
-  ]);
+  const startPool = (context: number | undefined) =>
+    start("pool-managerd", [
+      `--port=${options.pool_port}`,
+      `--state-dir=${join(state.dir, "pool-managerd")}`,
+      "--pool-id=local",
+      `--models-dirs=${dirs.join(",")}`,
+      `--orchestrator-url=${orchestrator.url}`,
+      `--worker-port-base=${options.worker_port_base}`,
+      `--worker-default-slots=${options.slots}`,
+      ...(context === undefined ? [] : [`--worker-default-context=${context}`]),
+    ]);
+  let pool = await startPool(options.context);
+  if (options.context === undefined) {
+    // Only a running pool manager knows the memory of its devices.
+    const choice = chooseContext(model, await usualDevice(client, deps.signal), options.slots);
+    say(describeContext(choice, options.slots));
+    if (choice.context > DEFAULT_CONTEXT) {
+      await pool.stop(STOP_DEADLINE_MS);
+      pool = await startPool(choice.context);
+    }
+  }
 
   let closing = false;
   const broken = Promise.race([orchestrator, pool].map(async (child): Promise<never> => {
@@ -134,14 +151,66 @@ function shortName({ aliases, model_ref }: FoundModel): string {
   return aliases.find((alias) => !alias.includes("/")) ?? model_ref;
 }
 
-async function checkModel(model: string, dirs: readonly string[]): Promise<void> {
-  const { models, problems } = await scanModels(dirs);
-  if (models.some((each) => each.model_ref === model || each.aliases.includes(model))) return;
-  const broken = problems.find(({ path }) => basename(path) === `${model}.gguf`);
+/**
+ * The model in some folders; one of the catalog is downloaded into the first if the person wants that.
+ *
+ * @throws {UsageError} if it is not there, with what to do
+ */
+async function modelIn(
+  dirs: readonly string[],
+  { model, yes: isYes }: UpOptions,
+  { say, signal }: StackDeps,
+): Promise<FoundModel> {
+  const find = ({ models }: ScanResult) =>
+    models.find((each) => each.model_ref === model || each.aliases.includes(model));
+  let scanned = await scanModels(dirs);
+  let found = find(scanned);
+  if (!found && !brokenFile(model, scanned)) {
+    if (await offerDownload(model, { dir: dirs[0]!, isYes, say, signal })) {
+      scanned = await scanModels(dirs);
+      found = find(scanned);
+    }
+  }
+  return found ?? refuse(model, dirs, scanned);
+}
+
+/** The unusable file of a model. */
+function brokenFile(model: string, { problems }: ScanResult) {
+  return problems.find(({ path }) => basename(path) === `${model}.gguf`);
+}
+
+function refuse(model: string, dirs: readonly string[], scanned: ScanResult): never {
+  const { models } = scanned;
+  const broken = brokenFile(model, scanned);
   if (broken) throw new UsageError(`Cannot use the model "${model}": ${broken.message}`);
   const names = new Set(models.map(shortName));
   const found = names.size === 0 ? "there is none" : `there are ${[...names].join(", ")}`;
   throw new UsageError(`Cannot find the model "${model}" in ${dirs.join(" or ")}: ${found}`);
+}
+
+/** The device on which the pool loads models that name none. */
+async function usualDevice(client: Client, signal: AbortSignal): Promise<Device> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    const [pool] = await poolsOf(client);
+    const usable = pool?.devices.filter(({ unavailable }) => unavailable === undefined) ?? [];
+    const device = usable.find(({ kind }) => kind !== "cpu") ?? usable[0];
+    if (device) return device;
+    await delay(50, signal);
+  }
+  throw new Error(`The pool manager did not register within ${START_TIMEOUT_MS} ms`);
+}
+
+/** The pools of the stack; none while orchestratord does not answer. */
+async function poolsOf(
+  client: Client,
+): Promise<readonly { readonly devices: readonly Device[] }[]> {
+  try {
+    return (await client.call(routes.pools, {})).pools;
+  } catch (error) {
+    if (error instanceof LlorchError || error instanceof TransportError) return [];
+    throw error;
+  }
 }
 
 /** Waits until the model is loaded. */

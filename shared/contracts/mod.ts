@@ -13,6 +13,7 @@ export * from "./dialect.ts";
 export * from "./events.ts";
 export * from "./job.ts";
 export * from "./keys.ts";
+export * from "./loading.ts";
 export type * from "./messages.ts";
 export * from "./llamacpp/completion.ts";
 export * from "./llamacpp/dialect.ts";

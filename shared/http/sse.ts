@@ -20,6 +20,7 @@ const encoder = new TextEncoder();
 export const SSE: StreamFormat = {
   contentType: "text/event-stream; charset=utf-8",
   keepAlive: encodeSseComment("keep-alive"),
+  comment: encodeSseComment,
 };
 
 /** Encodes a comment, which readers ignore; `text` must not contain a line break. */

@@ -6,6 +6,8 @@ export interface StreamFormat {
   readonly contentType: string;
   /** A frame without meaning that keeps an idle stream open; absent if the format has none. */
   readonly keepAlive?: Uint8Array;
+  /** Encodes a text that readers ignore, without a line break; absent if the format has none. */
+  comment?(text: string): Uint8Array;
 }
 
 /** Options of a {@linkcode StreamResponse}. */
@@ -13,6 +15,11 @@ export interface StreamOptions {
   readonly format: StreamFormat;
   /** A keep-alive is sent after this long without a frame, or up to a quarter later, in ms. */
   readonly keepAliveMs: number;
+  /**
+   * What the stream says about its silence, in formats with comments: when it opens, then four times as
+   * often as a keep-alive, until it is undefined.
+   */
+  readonly note?: (() => string | undefined) | undefined;
   readonly status?: number;
   /** How to end the stream if the client does not read; by default it is never ended. */
   readonly slowReader?: SlowReader;
@@ -67,7 +74,7 @@ export async function writeStream(
   { status, headers, frames, options }: StreamResponse,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const { format: { keepAlive }, keepAliveMs, slowReader, onClose } = options;
+  const { format: { keepAlive, comment }, keepAliveMs, note, slowReader, onClose } = options;
   /** When the last frame was written, or, if the client is slow, was read by it. */
   let since = systemClock.steady();
   let isOpen = true;
@@ -79,9 +86,16 @@ export async function writeStream(
   };
   /** Not awaited: the generator may be waiting; its own signal ends that wait. */
   const giveBack = () => void frames.return(undefined).catch(() => {});
+  const say = (): boolean => {
+    const text = comment && note?.();
+    if (!isOpen || text === undefined) return false;
+    since = systemClock.steady();
+    return outgoing.write(comment!(text));
+  };
   const look = () => {
     const elapsed = systemClock.steady() - since;
     if (!outgoing.writableNeedDrain) {
+      if (say()) return;
       if (!keepAlive || elapsed < keepAliveMs) return;
       since = systemClock.steady();
       outgoing.write(keepAlive);
@@ -105,6 +119,7 @@ export async function writeStream(
   let isHeadSent = false;
   setImmediate(() => {
     if (!isHeadSent) outgoing.flushHeaders();
+    say();
   });
   try {
     for (let next = await frames.next(); isOpen && !next.done; next = await frames.next()) {

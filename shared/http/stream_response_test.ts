@@ -48,6 +48,35 @@ Deno.test("a StreamResponse sends a comment after silence, and loses no frame by
   });
 });
 
+Deno.test("a StreamResponse says its note when it opens, and instead of keep-alives while it has one", async () => {
+  const enough = Promise.withResolvers<void>();
+  let count = 0;
+  const note = () => {
+    if (count < 3) return `note ${++count}`;
+    enough.resolve();
+    return undefined;
+  };
+  async function* frames() {
+    await enough.promise;
+    yield bytes.encode("frame");
+  }
+  await ask(frames(), { format: SSE, keepAliveMs: 40, note }, async (response) => {
+    const all = await response.text();
+    assert.match(all, /^: note 1\n\n: note 2\n\n: note 3\n\n(?:: keep-alive\n\n)*frame$/);
+  });
+});
+
+Deno.test("a StreamResponse of a format without comments says no note", async () => {
+  async function* frames() {
+    await delay(50);
+    yield bytes.encode("frame");
+  }
+  const options = { format: { contentType: "text/plain" }, keepAliveMs: 10, note: () => "x" };
+  await ask(frames(), options, async (response) => {
+    assert.equal(await response.text(), "frame");
+  });
+});
+
 Deno.test("the head of a StreamResponse does not wait for its first frame", async () => {
   const allowed = Promise.withResolvers<void>();
   async function* frames() {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { orchestratorRoutes } from "#shared/contracts/mod.ts";
 import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
-import { counterModel } from "../support/models.ts";
+import { counterModel, writeCounterModel } from "../support/models.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import {
   isAlive,
@@ -168,6 +168,32 @@ Deno.test("up refuses a port in use with a clear error and leaves nothing behind
     }
   }
   listener.close();
+});
+
+Deno.test("up says how to get a model of the catalog, and ends", async () => {
+  const { code, stderr } = await failedStart(["--model=tinyllama"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /Cannot find the model "tinyllama" in .*: llorch models download tinyllama/);
+  assert.match(stderr, /--dir .* fetches it \([\d.]+ GiB\), or give --yes/);
+});
+
+Deno.test("up takes a context that fits into memory, and says so", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    writeCounterModel(join(dir, "long.gguf"), { context: 20_000 });
+    await withStack({ models: dir, model: "long", slots: 2 }, async (stack) => {
+      const [worker] = await stack.workers();
+      const said = /^context +(\d+) tokens for each of 2 slots, /m.exec(stack.program.stderr());
+      assert.equal(String(worker?.context), said?.[1]);
+      assert.ok(worker!.context > 4096);
+    });
+    await withStack({ models: dir, model: "long", context: 1000 }, async (stack) => {
+      assert.equal((await stack.workers())[0]?.context, 1000);
+      assert.doesNotMatch(stack.program.stderr(), /^context /m);
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
 
 Deno.test("up refuses a state folder that cannot be written", async () => {

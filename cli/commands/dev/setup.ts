@@ -10,7 +10,7 @@ import { setUp, type SetupStep } from "../../checkout/setup.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { talkingGit } from "../../git/git.ts";
-import { ask } from "../../output/ask.ts";
+import { ask } from "#shared/ask.ts";
 import { type Colour, painter } from "../../output/paint.ts";
 import { OutputClosed } from "../../output/process_output.ts";
 

@@ -12,7 +12,7 @@ import { deletablePaths, removeModel } from "../../models/delete.ts";
 import { alreadyThere, type Downloaded, downloadModel } from "../../models/download.ts";
 import { hubSettings } from "../../models/hub.ts";
 import { downloadTarget } from "../../models/target.ts";
-import { ask } from "../../output/ask.ts";
+import { ask } from "#shared/ask.ts";
 import { formatBytes } from "../../output/bytes.ts";
 
 /** `llorch models download` */

@@ -7,6 +7,7 @@ import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
 import { names } from "./names/mod.ts";
 import { pools } from "./pools/mod.ts";
+import { responses } from "./responses/mod.ts";
 
 /** `llorch orchestrator` */
 export const orchestrator: Group = {
@@ -38,6 +39,7 @@ export const orchestrator: Group = {
     models,
     names,
     pools,
+    responses,
     ...daemonCommands(ORCHESTRATORD, {
       start: [
         { line: "orchestrator start", summary: "On port 8080, until llorch orchestrator stop" },

@@ -17,6 +17,7 @@ import type { ListedRow } from "../store/job_store.ts";
 import { followKept, followLive } from "../jobs/follow.ts";
 import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 import { checkModelName, seesPaths } from "./hide_paths.ts";
+import { loadingNote, tellingLoads } from "./loading.ts";
 import { named } from "./named_task.ts";
 
 /** Events that are read from the store at a time to put an output together. */
@@ -37,22 +38,27 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     const { body, given, headers, request, signal, correlationId, caller } = call;
     const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
     checkModelName(caller, body.model);
-    const submit = async () =>
-      await jobs.submit(named(body, given, loop.meaning(body.model)), {
-        durable: true,
-        asWritten: body,
-        seesTarget: seesPaths(caller),
-        idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
-        correlationId,
-        ...await access.terms(caller, jobs),
-      });
+    const submit = () =>
+      tellingLoads(
+        loop,
+        body.model,
+        async () =>
+          await jobs.submit(named(body, given, loop.meaning(body.model)), {
+            durable: true,
+            asWritten: body,
+            seesTarget: seesPaths(caller),
+            idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
+            correlationId,
+            ...await access.terms(caller, jobs),
+          }),
+      );
     if (!wantsStream) return (await submit()).accepted;
     return await openStreams.place(signal, async (close) => {
       const { accepted, job } = await submit();
       const followed = job
         ? live(job, 0, signal)
         : await eventsOf(accepted.job_id, 0, signal, caller);
-      return reply(followed, false, close);
+      return reply(accepted.job_id, followed, false, close);
     });
   });
 
@@ -62,12 +68,18 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
       openStreams.place(signal, async (close) => {
         const after = Number(headers["last-event-id"] ?? 0);
         const followed = await eventsOf(params.id, after, signal, caller);
-        return reply(followed, query.ids === "true", close);
+        return reply(params.id, followed, query.ids === "true", close);
       }),
   );
 
-  function reply(followed: Followed | undefined, withIds: boolean, close: () => void): Response {
-    if (followed) return openStreams.reply(frames(followed, withIds), close);
+  function reply(
+    jobId: string,
+    followed: Followed | undefined,
+    withIds: boolean,
+    close: () => void,
+  ): Response {
+    const note = loadingNote(loop, [jobId]);
+    if (followed) return openStreams.reply(frames(followed, withIds), close, undefined, note);
     close();
     return new Response(null, { status: 204 });
   }

@@ -16,6 +16,7 @@ import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { countAhead, countAheadOfQueued } from "./queue.ts";
+import { type Load, loadOf } from "./loading.ts";
 import { predictStart } from "./rates.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
@@ -187,5 +188,22 @@ export class Loop {
       queue_position: ahead.jobs,
       predicted_start_ms: Math.max(startMs, Math.round(job.notBefore - now)),
     };
+  }
+
+  /** The load that a waiting job waits for, with the name of its model as its client wrote it. */
+  loadFor(jobId: string): { readonly model: string; readonly load: Load } | undefined {
+    const job = this.#state.queued.get(jobId);
+    const load = job && loadOf(this.#state, job.fingerprint, this.#clock.steady());
+    return load && { model: job.model, load };
+  }
+
+  /** The load that new jobs of a name would wait for; undefined, too, if the name means no model. */
+  loadOfModel(given: string): Load | undefined {
+    try {
+      return loadOf(this.#state, this.resolve(given).fingerprint, this.#clock.steady());
+    } catch (error) {
+      if (error instanceof LlorchError) return undefined;
+      throw error;
+    }
   }
 }

@@ -10,6 +10,7 @@ import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
 import { noteMissing } from "./missing.ts";
+import { measureLoad } from "./loading.ts";
 import { measure } from "./rates.ts";
 import { beginReload } from "./reload.ts";
 import { giveUp, preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
@@ -184,7 +185,7 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
     if (worker?.report.state === "ready") {
       state.spawns.delete(spawn.requestId);
       const tookMs = now - spawn.startedAt;
-      measure(state, spawn.fingerprint, "loadMs", tookMs);
+      measureLoad(state, spawn, tookMs);
       effects.push({ kind: "loaded", spawn, tookMs });
     } else if (spawn.workerId !== undefined && exited.has(spawn.workerId)) {
       const { detail, is_final } = exited.get(spawn.workerId)!;

@@ -22,17 +22,17 @@ export interface ResponseRow {
 
 /** A response of a list, without its texts. */
 export interface ListedResponse extends Omit<ResponseRow, "request" | "response"> {
-  /** Number in the order of creation. */
-  readonly seq: number;
   /** Size of request and response in bytes of UTF-8. */
   readonly bytes: number;
+  /** The `status` that the text of the response has; undefined while its job runs. */
+  readonly status: string | undefined;
 }
 
 /** Which responses a page shows. */
 export interface ResponseFilter {
   readonly tenant?: string | undefined;
-  /** Only responses with a lower `seq`. */
-  readonly before?: number | undefined;
+  /** Only responses that were stored before the one with this id. */
+  readonly before?: string | undefined;
   readonly limit: number;
 }
 

@@ -122,11 +122,10 @@ export const RESPONSE_CASES: Readonly<Record<string, Case>> = {
     await responses.finish("r2", '"é"', 2000);
     const page = await responses.page({ limit: 2 });
     assert.deepEqual(page.map(({ id, bytes }) => [id, bytes]), [["r3", 100], ["r2", 6]]);
-    const [last] = await responses.page({ limit: 2, before: page[1]!.seq });
+    const [last] = await responses.page({ limit: 2, before: "r2" });
     assert.deepEqual([last?.id, last?.bytes], ["r1", 10]);
-    assert.deepEqual(await responses.page({ limit: 2, before: last!.seq }), []);
+    assert.deepEqual(await responses.page({ limit: 2, before: "r1" }), []);
     assert.deepEqual(await responses.page({ limit: 9, tenant: "t" }), [{
-      seq: page[1]!.seq,
       id: "r2",
       tenant: "t",
       jobId: "job of r2",
@@ -136,8 +135,19 @@ export const RESPONSE_CASES: Readonly<Record<string, Case>> = {
       endedAt: 2000,
       usedAt: 2000,
       bytes: 6,
+      status: undefined,
     }]);
-    assert.deepEqual(await responses.page({ limit: 9, tenant: "t", before: page[1]!.seq }), []);
+    assert.deepEqual(await responses.page({ limit: 9, tenant: "t", before: "r2" }), []);
+  },
+
+  async "a page of responses has the status that each text says, if it can be read"({ responses }) {
+    const texts = ['{"output":1,"status":"failed"}', "[".repeat(2000) + "]".repeat(2000)];
+    for (const [index, response] of texts.entries()) {
+      await responses.add(storedResponse(`r${index}`, { response }));
+    }
+    await responses.add(runningResponse("r2"));
+    const page = await responses.page({ limit: 9 });
+    assert.deepEqual(page.map(({ status }) => status), [undefined, undefined, "failed"]);
   },
 
   async "trim() removes those used longest ago until no more than a number are left"(store) {

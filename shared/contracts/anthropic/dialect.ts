@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
 import type { Dialect } from "../dialect.ts";
 import { openaiCode, OWN_CODES } from "../openai/common.ts";
+import { loadingOf, loadingView } from "../loading.ts";
 import { overflowOf } from "../overflow.ts";
 
 /** The `type` that Anthropic's clients expect with a status; others are `api_error`. */
@@ -26,7 +27,12 @@ const TYPES: Readonly<Record<number, string>> = {
 /** Error body of the routes of Anthropic's API, with llorch's code beside, as on all of `/v1`. */
 export const anthropicErrorBody = z.object({
   type: z.literal("error"),
-  error: z.object({ type: z.string(), message: z.string(), code: z.enum([...OWN_CODES.keys()]) }),
+  error: z.object({
+    type: z.string(),
+    message: z.string(),
+    code: z.enum([...OWN_CODES.keys()]),
+    loading: loadingView.optional(),
+  }),
   request_id: z.string().nullable(),
 }).meta({ id: "AnthropicError" });
 
@@ -64,7 +70,7 @@ export function anthropicError(
   const type = TYPES[status] ?? "api_error";
   return {
     type: "error",
-    error: { type, message, code: openaiCode(code) },
+    error: { type, message, code: openaiCode(code), ...loadingOf(error) },
     request_id: correlationId,
   };
 }

@@ -2,9 +2,14 @@ import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import type { Dialect } from "../dialect.ts";
+import { loadingOf, loadingView } from "../loading.ts";
 
 /** Error body of Ollama's routes, with llorch's code beside. */
-export const ollamaErrorBody = z.object({ error: z.string(), code: errorCode })
+export const ollamaErrorBody = z.object({
+  error: z.string(),
+  code: errorCode,
+  loading: loadingView.optional(),
+})
   .meta({ id: "OllamaError" });
 
 /** Ollama's API: `/api/…`. */
@@ -19,6 +24,6 @@ export const ollamaDialect: Dialect = {
 };
 
 /** An error's body, which is also the last line of a stream that failed. */
-export function ollamaError({ code, message }: LlorchError): z.output<typeof ollamaErrorBody> {
-  return { error: message, code };
+export function ollamaError(error: LlorchError): z.output<typeof ollamaErrorBody> {
+  return { error: error.message, code: error.code, ...loadingOf(error) };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { noTemplate } from "../chat_fields.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { errorCode } from "../common.ts";
+import { loadingView } from "../loading.ts";
 import { requestShape, samplingShape } from "../request.ts";
 import { heldBy, type HeldFields, heldShape, lenientShape } from "./lenient.ts";
 
@@ -181,5 +182,6 @@ export const openaiErrorBody = z.object({
     n_prompt_tokens: z.number().int().optional()
       .meta({ description: "Of a prompt that the context cannot hold" }),
     n_ctx: z.number().int().optional().meta({ description: "Tokens that the context holds" }),
+    loading: loadingView.optional(),
   }),
 }).meta({ id: "OpenAIError" });

@@ -1,6 +1,7 @@
 import { type ErrorCode, type FieldError, LlorchError } from "../../errors.ts";
 import type { Dialect } from "../dialect.ts";
 import type { z } from "zod";
+import { loadingOf } from "../loading.ts";
 import { overflowOf } from "../overflow.ts";
 import { openaiCode, openaiErrorBody, OWN_CODES } from "./common.ts";
 
@@ -54,5 +55,6 @@ export function openaiError(
   }
   const fields = details?.["errors"] as readonly FieldError[] | undefined;
   const type = TYPES[code] ?? (status < 500 ? "invalid_request_error" : "server_error");
-  return { error: { message, type, param: fields?.[0]?.field || null, code: openaiCode(code) } };
+  const param = fields?.[0]?.field || null;
+  return { error: { message, type, param, code: openaiCode(code), ...loadingOf(error) } };
 }

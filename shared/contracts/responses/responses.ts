@@ -173,6 +173,23 @@ export const response = z.object({
 /** A response. */
 export type ResponseObject = z.output<typeof response>;
 
+/** A stored response in a list, without its text. */
+export const listedResponse = z.object({
+  id: z.string(),
+  object: z.literal("response"),
+  status: responseStatus.meta({ description: "in_progress: its job waits or runs" }),
+  model: z.string(),
+  previous_response_id: z.string().nullable(),
+  created_at: z.number().int().meta({ description: "Seconds since the epoch" }),
+  ended_at: z.number().int().nullable().meta({ description: "Seconds since the epoch" }),
+  used_at: z.number().int()
+    .meta({ description: "Last read, or use in a chain; seconds since the epoch" }),
+  bytes: count.meta({ description: "Size of request and response" }),
+}).meta({ id: "ListedResponse" });
+
+/** A stored response in a list. */
+export type ListedResponseView = z.output<typeof listedResponse>;
+
 export const deletedResponse = z.object({
   id: z.string(),
   object: z.literal("response"),

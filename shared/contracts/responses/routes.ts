@@ -2,9 +2,11 @@ import { z } from "zod";
 import { idempotencyKey } from "../common.ts";
 import { JOB_ERRORS } from "../job_errors.ts";
 import { openaiDialect } from "../openai/dialect.ts";
+import { pageFields } from "../openai/files.ts";
 import { defineRoute } from "../route.ts";
 import {
   deletedResponse,
+  listedResponse,
   response,
   responseEvent,
   responseInput,
@@ -37,6 +39,22 @@ export const responsesRoutes = {
     kind: "maybe-stream",
     event: responseEvent,
     errors: [...JOB_ERRORS, "NOT_FOUND", "CONFLICT", "CONTENT_EXPIRED"],
+  }),
+  listResponses: defineRoute({
+    method: "GET",
+    path: "/v1/responses",
+    summary: "List stored responses, newest first",
+    ...openai,
+    role: "client",
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(100).default(20),
+      after: z.string().max(256).optional()
+        .meta({ description: "Id of the last response seen" }),
+    }),
+    status: 200,
+    reply: z.object({ ...pageFields, data: z.array(listedResponse) }).meta({ id: "ResponseList" }),
+    kind: "json",
+    errors: ["NOT_FOUND"],
   }),
   getResponse: defineRoute({
     method: "GET",

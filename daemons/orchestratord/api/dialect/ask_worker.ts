@@ -9,6 +9,7 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { callAttempt } from "../../jobs/call_attempt.ts";
 import type { Orchestrator } from "../../service.ts";
+import { tellingLoads } from "../loading.ts";
 import { followAll, submitAll } from "./choices.ts";
 import type { Asking } from "./serve.ts";
 
@@ -35,6 +36,15 @@ export interface WorkerAnswer<R extends Route> {
  * @throws {LlorchError} the job's error; `NOT_READY` if too many clients wait already
  */
 export async function askWorker<R extends Route>(
+  orchestrator: Orchestrator,
+  asking: Asking,
+  question: WorkerQuestion<R>,
+): Promise<WorkerAnswer<R>> {
+  const { model } = question.task;
+  return await tellingLoads(orchestrator.loop, model, () => ask(orchestrator, asking, question));
+}
+
+async function ask<R extends Route>(
   orchestrator: Orchestrator,
   { signal, correlationId, caller, keepMs }: Asking,
   { task, route, input, tokensOf }: WorkerQuestion<R>,

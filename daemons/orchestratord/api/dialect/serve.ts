@@ -5,6 +5,7 @@ import type { App, Caller } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { type ChoiceItems, type ChoiceJob, followAll, submitAll } from "./choices.ts";
 import { askedModel } from "../asked_model.ts";
+import { loadingNote, tellingLoads } from "../loading.ts";
 import type { BodyOf, ChunkWriter, ModelRoute, Operation, Translator } from "./dialect.ts";
 import { startOrTimeout } from "./start.ts";
 
@@ -62,6 +63,19 @@ function keyOf({ headers }: Asking): string | undefined {
 export async function answer<Chunk, Whole>(
   orchestrator: Orchestrator,
   asking: Asking,
+  answering: Answering<Chunk, Whole>,
+): Promise<Whole | Response> {
+  const { model } = answering.tasks[0]!;
+  return await tellingLoads(
+    orchestrator.loop,
+    model,
+    () => answerNow(orchestrator, asking, answering),
+  );
+}
+
+async function answerNow<Chunk, Whole>(
+  orchestrator: Orchestrator,
+  asking: Asking,
   { tasks, namesImages, isStream, translator: make, writer }: Answering<Chunk, Whole>,
 ): Promise<Whole | Response> {
   const { config, openStreams } = orchestrator;
@@ -72,14 +86,15 @@ export async function answer<Chunk, Whole>(
   const begin = async () => {
     const jobs = await submitAll(orchestrator, tasks, submitting);
     const batches = followAll(jobs, signal);
-    return { translator: make(jobs[0]!), batches };
+    return { translator: make(jobs[0]!), batches, jobs: jobs.map(({ id }) => id) };
   };
   if (isStream) {
     return await openStreams.place(signal, async (close) => {
-      const { translator, batches } = await begin();
+      const { translator, batches, jobs } = await begin();
       // A failure before the first byte can be an HTTP status. If loading takes longer, the stream opens first.
       const started = await startOrTimeout(batches, config.streams.first_byte_ms);
-      return openStreams.reply(frames(started, translator, writer), close, writer);
+      const note = loadingNote(orchestrator.loop, jobs);
+      return openStreams.reply(frames(started, translator, writer), close, writer, note);
     });
   }
   return await openStreams.wait(async () => {

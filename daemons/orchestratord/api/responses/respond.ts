@@ -11,6 +11,7 @@ import type { Orchestrator } from "../../service.ts";
 import type { ResponseRow } from "../../store/response_store.ts";
 import { askedModel } from "../asked_model.ts";
 import { checkModelName, seesPaths } from "../hide_paths.ts";
+import { loadingNote, tellingLoads } from "../loading.ts";
 import { scopedKey } from "../own_jobs.ts";
 import { answer, frames } from "../dialect/serve.ts";
 import { startOrTimeout } from "../dialect/start.ts";
@@ -45,7 +46,11 @@ export async function respond(
   const { body } = asked;
   const idempotencyKey = call.headers["idempotency-key"];
   if (body.background || idempotencyKey !== undefined) {
-    return await respondDurably(orchestrator, keeper, call, asked);
+    return await tellingLoads(
+      orchestrator.loop,
+      body.model,
+      () => respondDurably(orchestrator, keeper, call, asked),
+    );
   }
   return await answer<ResponseEvent, ResponseObject>(orchestrator, call, {
     tasks: [asked.task],
@@ -169,6 +174,7 @@ async function respondDurably(
         frames(started, translatorOf(row, isStored), responseWriter),
         close,
         responseWriter,
+        loadingNote(orchestrator.loop, [row.jobId!]),
       );
     });
   }

@@ -1,8 +1,15 @@
-import { type ResponseEvent, responsesRoutes as routes } from "#shared/contracts/mod.ts";
+import {
+  type ListedResponseView,
+  type ResponseEvent,
+  responsesRoutes as routes,
+  responseStatus,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
-import type { ResponseRow } from "../../store/response_store.ts";
+import type { ListedResponse, ResponseRow } from "../../store/response_store.ts";
+import { loadingNote } from "../loading.ts";
+import { boundTo } from "../own_jobs.ts";
 import type { Translator } from "../dialect/dialect.ts";
 import { frames } from "../dialect/serve.ts";
 import { eventsOf, oneChoice } from "./job_events.ts";
@@ -24,6 +31,23 @@ export function mountStoredResponses(
     await store.responses.touch(id, clock.now());
     return row;
   };
+
+  app.mount(routes.listResponses, async ({ query: { limit, after }, caller }) => {
+    if (after !== undefined) await ownResponse(orchestrator, after, caller);
+    const rows = await store.responses.page({
+      tenant: boundTo(caller),
+      before: after,
+      limit: limit + 1,
+    });
+    const data = rows.slice(0, limit).map(listedView);
+    return {
+      object: "list" as const,
+      data,
+      first_id: data[0]?.id ?? null,
+      last_id: data.at(-1)?.id ?? null,
+      has_more: rows.length > limit,
+    };
+  });
 
   // Before the route of one response: an id at the end of a path may have slashes.
   app.mount(routes.responseInput, async ({ params: { id }, query, caller }) => {
@@ -50,7 +74,13 @@ export function mountStoredResponses(
       const jobId = await jobOf(row);
       const batches = oneChoice(eventsOf(orchestrator, jobId, signal));
       const translator = later(translatorOf(row, true), after);
-      return openStreams.reply(frames(batches, translator, responseWriter), close, responseWriter);
+      const note = loadingNote(orchestrator.loop, [jobId]);
+      return openStreams.reply(
+        frames(batches, translator, responseWriter),
+        close,
+        responseWriter,
+        note,
+      );
     });
   });
 
@@ -88,6 +118,24 @@ export function mountStoredResponses(
     }
     return jobId;
   }
+}
+
+/** A response of a list as clients see it. */
+function listedView(row: ListedResponse): ListedResponseView {
+  const seconds = (ms: number) => Math.floor(ms / 1000);
+  const { endedAt } = row;
+  const status = responseStatus.safeParse(row.status).data;
+  return {
+    id: row.id,
+    object: "response",
+    status: status ?? (endedAt === undefined ? "in_progress" : "completed"),
+    model: row.model,
+    previous_response_id: row.previousId ?? null,
+    created_at: seconds(row.createdAt),
+    ended_at: endedAt === undefined ? null : seconds(endedAt),
+    used_at: seconds(row.usedAt),
+    bytes: row.bytes,
+  };
 }
 
 /** Leaves out the events that a client has. */

@@ -20,9 +20,9 @@ const SLICE_BYTES = 1024 * 1024;
 /** Pause between two transactions, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
 
-/** All columns but the texts, which may be long. */
-const LISTED = "seq, response_id, tenant, job_id, previous_id, model, created_at, ended_at, " +
-  "used_at, bytes";
+/** All columns but the texts, which may be long; SQLite refuses to read JSON of more than 1000 levels. */
+const LISTED = "response_id, tenant, job_id, previous_id, model, created_at, ended_at, " +
+  "used_at, bytes, CASE WHEN json_valid(response) THEN response ->> '$.status' END AS status";
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -178,13 +178,13 @@ function beyond(
 function selectPage(db: DatabaseSync, { tenant, before, limit }: ResponseFilter): ListedResponse[] {
   const where = new Conditions();
   where.add("tenant = ?", tenant);
-  where.add("seq < ?", before);
+  where.add("seq < (SELECT seq FROM responses WHERE response_id = ?)", before);
   return db.prepare(
     `SELECT ${LISTED} FROM responses WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
   ).all(...where.values, limit).map((row) => ({
-    seq: Number(row["seq"]),
     ...toFacts(row),
     bytes: Number(row["bytes"]),
+    status: row["status"] === null ? undefined : String(row["status"]),
   }));
 }
 

@@ -1,8 +1,13 @@
-import { onAbort } from "#shared/aborts.ts";
-import type { Context } from "../context.ts";
+import { onAbort } from "./aborts.ts";
 
 /** Longest answer that is read, in bytes. */
 const MAX_ANSWER = 64;
+
+/** Where a question is shown. */
+interface Asking {
+  readonly stderr: { write(text: string): void };
+  readonly signal: AbortSignal;
+}
 
 /**
  * Asks a person at a terminal for yes or no.
@@ -13,7 +18,7 @@ const MAX_ANSWER = 64;
 export async function ask(
   question: string,
   usual: boolean,
-  { stderr, signal }: Pick<Context, "stderr" | "signal">,
+  { stderr, signal }: Asking,
 ): Promise<boolean> {
   stderr.write(`${question} ${usual ? "[Y/n]" : "[y/N]"} `);
   const answer = new Uint8Array(MAX_ANSWER);
