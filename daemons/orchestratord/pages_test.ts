@@ -319,6 +319,28 @@ Deno.test("pages know inference routes only: preflights and answers of all other
   });
 });
 
+Deno.test("a listed page may read that an inference path is not there, and nothing of other paths", async () => {
+  await withHarness({}, async ({ url }) => {
+    for (const path of ["/v1/audio/speech", "/v1/messages/batches", "/api/blobs/x", "/v1/x/y/z"]) {
+      const asked = { origin: APP, "access-control-request-method": "POST" };
+      const preflight = await call(url, "OPTIONS", path, asked);
+      assert.deepEqual([preflight.status, preflight.shownTo], [204, APP], path);
+      assert.match(preflight.headers["access-control-allow-methods"]!, /POST/);
+      const { status, shownTo, headers } = await call(url, "POST", path, { origin: APP }, {});
+      assert.deepEqual([status, shownTo, headers.vary], [404, APP, "Origin"], path);
+      const other = await call(url, "POST", path, { origin: ANYWHERE }, {});
+      assert.deepEqual([other.status, other.shownTo], [404, undefined], path);
+    }
+    for (
+      const path of ["/v2/nothing", "/v1/files/x/nothing", "/v1/batches/x/nothing", "/nothing"]
+    ) {
+      const asked = { origin: APP, "access-control-request-method": "POST" };
+      assert.equal((await call(url, "OPTIONS", path, asked)).shownTo, undefined, path);
+      assert.equal((await call(url, "POST", path, { origin: APP }, {})).shownTo, undefined, path);
+    }
+  });
+});
+
 Deno.test("a preflight is answered under every path of a route, and says the same with and without a token", async () => {
   const asked = {
     origin: "http://localhost:3000",

@@ -10,7 +10,7 @@ import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../
 import type { Logger } from "../logging.ts";
 import { traced } from "../tracing.ts";
 import { type BodyLimits, readJsonBody } from "./body.ts";
-import { dialectAt, pathPattern } from "./dialect_at.ts";
+import { dialectAt, pathPattern, routesNear } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
 import { checkTexts, withEnd } from "./large_bodies.ts";
@@ -96,6 +96,12 @@ export function createApp(options: AppOptions): App {
   const routes: Route[] = [];
   const routesAt = (path: string) => routes.filter((route) => pathPattern(route.path).test(path));
 
+  /** The routes for pages at a path; at one without a route those near it, whose clients may try it. */
+  const forPagesAt = (path: string) => {
+    const there = routesAt(path);
+    return (there.length > 0 ? there : routesNear(routes, path)).filter((route) => route.pages);
+  };
+
   /** Makes an error reply of anything thrown; logs the cause of an internal error. */
   function fail(
     thrown: unknown,
@@ -160,7 +166,7 @@ export function createApp(options: AppOptions): App {
     const correlationId = correlationIdOf(request);
     const path = pathOf(request);
     const allowed = routesAt(path);
-    const forPages = allowed.filter((route) => route.pages);
+    const forPages = forPagesAt(path);
     if (forPages.length > 0 && isPreflight(request)) {
       const reply = preflightReply(request, forPages);
       setIds(reply.headers, correlationId);
@@ -180,8 +186,7 @@ export function createApp(options: AppOptions): App {
   function refuseRequest(request: Request, error: LlorchError): Response {
     const path = pathOf(request);
     const response = fail(error, request, correlationIdOf(request), dialectAt(routes, path));
-    const isForPages = routesAt(path).some((route) => route.pages);
-    if (isForPages) markForPage(response, request, () => mayRead(request));
+    if (forPagesAt(path).length > 0) markForPage(response, request, () => mayRead(request));
     return response;
   }
 

@@ -12,15 +12,21 @@ export function pathPattern(path: string): RegExp {
  * common. Undefined is llorch's own dialect.
  */
 export function dialectAt(routes: readonly Route[], path: string): Dialect | undefined {
-  let nearest: Route | undefined;
-  let longest = 0;
+  return routesNear(routes, path)[0]?.dialect;
+}
+
+/** The routes that have the most leading segments in common with a path, and at least one. */
+export function routesNear(routes: readonly Route[], path: string): Route[] {
+  let nearest: Route[] = [];
+  let longest = 1;
   for (const route of routes) {
     const length = commonSegments(route.path, path);
-    if (length <= longest) continue;
+    if (length < longest) continue;
+    if (length > longest) nearest = [];
     longest = length;
-    nearest = route;
+    nearest.push(route);
   }
-  return nearest?.dialect;
+  return nearest;
 }
 
 function commonSegments(one: string, other: string): number {

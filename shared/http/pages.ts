@@ -30,7 +30,7 @@ export function isPreflight({ method, headers }: Request): boolean {
  * Replies to a preflight: the same to every page, since only the call itself has the key. Credentials are
  * never allowed, so a browser sends no cookie and shows no answer that one was needed for.
  *
- * @param routes The routes for pages at the request's path.
+ * @param routes The routes for pages at the request's path, or near it.
  */
 export function preflightReply({ headers }: Request, routes: readonly Route[]): Response {
   const asked = (headers.get("access-control-request-headers") ?? "").toLowerCase().split(",");
@@ -39,7 +39,7 @@ export function preflightReply({ headers }: Request, routes: readonly Route[]): 
     status: 204,
     headers: {
       "access-control-allow-origin": headers.get("origin") ?? "",
-      "access-control-allow-methods": routes.map(({ method }) => method).join(", "),
+      "access-control-allow-methods": [...new Set(routes.map(({ method }) => method))].join(", "),
       "access-control-allow-headers": [...ALWAYS, ...new Set(known)].join(", "),
       "access-control-max-age": String(MAX_AGE_S),
       "vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",

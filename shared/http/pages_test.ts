@@ -109,9 +109,23 @@ Deno.test("a preflight names all methods of its path, also where the path means 
   assert.equal((await preflight(call, "/ask")).status, 204);
 });
 
-Deno.test("other routes, unknown paths and OPTIONS that are no preflight know nothing of pages", async () => {
+Deno.test("a listed page may read that a path near routes for pages is not there", async () => {
   const call = testApp();
-  for (const [path, status] of [["/v2/keys", 405], ["/v1/nothing", 404], ["/", 404]] as const) {
+  const asked = await preflight(call, "/v1/nothing");
+  assert.equal(asked.status, 204);
+  assert.equal(asked.headers.get("access-control-allow-methods"), "POST, GET, DELETE");
+  const shown = await call("POST", "/v1/nothing", { origin: LISTED });
+  assert.equal(shown.status, 404);
+  assert.equal(shown.headers.get("access-control-allow-origin"), LISTED);
+  const hidden = await call("POST", "/v1/nothing", { origin: "app://other" });
+  assert.equal(hidden.status, 404);
+  assert.deepEqual(corsOf(hidden), []);
+  for (const reply of [shown, hidden]) await reply.body?.cancel();
+});
+
+Deno.test("other routes, paths near them and OPTIONS that are no preflight know nothing of pages", async () => {
+  const call = testApp();
+  for (const [path, status] of [["/v2/keys", 405], ["/v2/nothing", 404], ["/", 404]] as const) {
     const reply = await preflight(call, path);
     assert.equal(reply.status, status, path);
     assert.deepEqual(corsOf(reply), [], path);
