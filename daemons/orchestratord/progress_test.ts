@@ -57,7 +57,13 @@ Deno.test("return_progress tells before the first token how much of the prompt i
 
 Deno.test("timings_per_token gives each chunk with text its timings", () =>
   withHarness({}, async (harness) => {
-    const timings = { tokens_in: 9, tokens_cached: 4, tokens_out: 2, ttft_ms: 5, decode_time_ms: 4 };
+    const timings = {
+      tokens_in: 9,
+      tokens_cached: 4,
+      tokens_out: 2,
+      ttft_ms: 5,
+      decode_time_ms: 4,
+    };
     harness.pool.onSpawn = (_id, worker) => worker.tokenFields = { timings };
     for (const [index, [path]] of ROUTES.entries()) {
       const chunks = await chunksOf(harness, index, { timings_per_token: true });

@@ -88,9 +88,7 @@ export function toEchoedLogprobs(
 ): NonNullable<CompletionLogprobs> {
   const after = toCompletionLogprobs(generated, text.length)!;
   const hasTop = [...prompt, ...generated].some(({ top }) => top.length > 0);
-  const tops = prompt.map(({ logprob, top }) =>
-    logprob === undefined ? null : topOf(top)
-  );
+  const tops = prompt.map(({ logprob, top }) => logprob === undefined ? null : topOf(top));
   return {
     tokens: [...prompt.map(toText), ...after.tokens],
     token_logprobs: [...prompt.map(({ logprob }) => logprob ?? null), ...after.token_logprobs],
