@@ -118,7 +118,8 @@ async function compareFamily(family: Family, { client, orchestratord }: Service)
   }
   for (const [name, body] of Object.entries(ASKED)) {
     const reply = await ask(url, dialects[name]!, { content: "hi" }, { ...more, ...body });
-    assert.match(await reply.text(), /image input is not supported/, name);
+    const text = await reply.text();
+    assert.match(text, /image input is not supported/, `${name}: ${text}`);
     assert.equal(reply.status, 400, name);
   }
   await client.call(routes.unloadModel, { params: { ref: modelOf(family) }, body: {} });
