@@ -21,6 +21,7 @@ import { writeFamily } from "./family_file.ts";
 const ASKED = {
   chat: { messages: [picture("image_url", { image_url: { url: "data:image/png;base64,aGk=" } })] },
   messages: {
+    max_tokens: 9,
     messages: [
       picture("image", { source: { type: "base64", media_type: "image/png", data: "aGk=" } }),
     ],
