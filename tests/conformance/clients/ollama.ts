@@ -153,7 +153,7 @@ Deno.test("ollama: an empty chat loads the model", async () => {
 Deno.test("ollama: the lists of models", async () => {
   assert.match((await ollama.version()).version, /^\d+\.\d+\.\d+/);
   const { models } = await ollama.list();
-  const counter = models.find(({ name }) => name === "counter");
+  const counter = models.find(({ name }) => name === "counter:latest");
   assert.ok(counter && counter.size > 0);
   assert.equal(counter.details.family, "llama");
   const shown = await ollama.show({ model: "counter" });
