@@ -147,7 +147,7 @@ Deno.test("ollama: an empty chat loads the model", async () => {
   const { done_reason } = await ollama.chat({ model: "script", messages: [] });
   assert.equal(done_reason, "load");
   const { models } = await ollama.ps();
-  assert.ok(models.some(({ name }) => name === "script"));
+  assert.ok(models.some(({ name }) => name === "script:latest"));
 });
 
 Deno.test("ollama: the lists of models", async () => {
