@@ -8,7 +8,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Options of {@linkcode runProgram} and {@linkcode runInForeground}. */
+/** Options of {@linkcode runProgram}. */
 export interface ProgramOptions {
   readonly cwd?: string;
   /** Added to our own environment. */
@@ -34,6 +34,12 @@ export async function runProgram(
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
+/** Options of {@linkcode runInForeground}. */
+export interface ForegroundOptions extends ProgramOptions {
+  /** `null`: without its output, which would be among our own. @default "inherit" */
+  readonly stdout?: "inherit" | "null";
+}
+
 /**
  * Runs a program in the foreground, on our terminal and with our input and output.
  *
@@ -44,14 +50,14 @@ export async function runProgram(
  */
 export async function runInForeground(
   { command, args }: Executable,
-  options: ProgramOptions = {},
+  { stdout = "inherit", ...options }: ForegroundOptions = {},
   passSignals: (send: (name: Deno.Signal) => void) => () => void = () => () => {},
 ): Promise<number> {
   const child = new Deno.Command(command, {
     ...options,
     args: [...args],
     stdin: "inherit",
-    stdout: "inherit",
+    stdout,
     stderr: "inherit",
   }).spawn();
   const stopPassing = passSignals((name) => signalChild(child, name));

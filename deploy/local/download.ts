@@ -3,7 +3,7 @@ import { EXIT } from "#shared/defaults.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { isRecord, parseJson } from "#shared/json.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { runProgram, type RunResult } from "#shared/run_program.ts";
+import { runInForeground, runProgram, type RunResult } from "#shared/run_program.ts";
 
 /** How a download is offered. */
 export interface Offer {
@@ -64,17 +64,8 @@ function systemDeps({ signal }: Offer): OfferDeps {
   const stderr = { write: (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text)) };
   return {
     query: (args) => runProgram(withArgs(args), { signal }),
-    async run(args) {
-      // Our standard output may be read as JSON.
-      const child = new Deno.Command(llorch.command, {
-        args: [...llorch.args, ...args],
-        stdin: "null",
-        stdout: "null",
-        stderr: "inherit",
-        signal,
-      }).spawn();
-      return (await child.status).code;
-    },
+    // Our standard output may be read as JSON.
+    run: (args) => runInForeground(withArgs(args), { stdout: "null" }),
     isTerminal: Deno.stdin.isTerminal() && Deno.stderr.isTerminal(),
     ask: (question) => ask(question, true, { stderr, signal }),
   };
