@@ -4,7 +4,12 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { anthropicErrorBody, ollamaErrorBody, openaiErrorBody } from "#shared/contracts/mod.ts";
+import {
+  anthropicErrorBody,
+  llamaErrorBody,
+  ollamaErrorBody,
+  openaiErrorBody,
+} from "#shared/contracts/mod.ts";
 import { until } from "../../tests/support/stack.ts";
 import { type Harness, withHarness } from "./testing/harness.ts";
 
@@ -15,6 +20,16 @@ const chat = { model: "counter", messages, max_tokens: 3, stream: true };
 const STREAMS = [
   { path: "/v1/chat/completions", body: chat, end: "data: [DONE]\n\n" },
   { path: "/v1/messages", body: chat, end: "message_stop" },
+  {
+    path: "/v1/completions",
+    body: { model: "counter", prompt: "w7", max_tokens: 3, stream: true },
+    end: "data: [DONE]\n\n",
+  },
+  {
+    path: "/infill",
+    body: { model: "counter", input_prefix: "w7", input_suffix: "", n_predict: 3, stream: true },
+    end: '"stop":true',
+  },
   {
     path: "/v1/responses",
     body: { model: "counter", input: "w7", max_output_tokens: 3, stream: true },
@@ -30,12 +45,15 @@ const STREAMS = [
 
 const HEADERS = { "content-type": "application/json", accept: "text/event-stream" };
 
-/** Opens a stream and reads it until its text matches; the rest is read by the returned function. */
+/**
+ * Opens a stream and reads it until its text matches. The returned function reads on, until the text matches
+ * another pattern or to the end.
+ */
 async function streamed(
   { url }: Harness,
   { path, body }: { readonly path: string; readonly body: unknown },
   pattern: RegExp,
-): Promise<() => Promise<string>> {
+): Promise<(pattern?: RegExp) => Promise<string>> {
   const init = { method: "POST", headers: HEADERS, body: JSON.stringify(body) };
   const reply = await fetch(url + path, init);
   assert.equal(reply.status < 300, true, `${path}: ${reply.status}`);
@@ -50,8 +68,8 @@ async function streamed(
   };
   await read(() => pattern.test(text));
   assert.match(text, pattern, path);
-  return async () => {
-    await read(() => false);
+  return async (next) => {
+    await read(() => next?.test(text) ?? false);
     return text;
   };
 }
@@ -74,6 +92,29 @@ Deno.test("streams say in comments that the model is loading, and for how long i
       pool.holdLoads = true;
       await pool.kill([...pool.workers.keys()][0]!);
     }
+  }));
+
+Deno.test("an Anthropic stream keeps its pings while the model is loading", () =>
+  withHarness({ streams: { first_byte_ms: 1, keep_alive_ms: 20 } }, async (harness) => {
+    harness.pool.holdLoads = true;
+    const said = /: loading counter, .*\n\nevent: ping\ndata: \{"type":"ping"\}\n\n/;
+    const rest = await streamed(harness, { path: "/v1/messages", body: chat }, said);
+    await harness.pool.ready();
+    assert.ok((await rest()).includes("message_stop"));
+  }));
+
+Deno.test("a stream whose worker died says that the model is loading again", () =>
+  withHarness({ streams: { first_byte_ms: 1, keep_alive_ms: 20 } }, async (harness) => {
+    const { pool } = harness;
+    pool.tokens = 2;
+    const body = { model: "counter", prompt: "w7", max_tokens: 4, stream: true };
+    const rest = await streamed(harness, { path: "/v1/completions", body }, /w9"/);
+    pool.holdLoads = true;
+    pool.tokens = Infinity;
+    await pool.kill([...pool.workers.keys()][0]!);
+    await rest(/w9"[^]*\n: loading counter, .*\n\n/);
+    await pool.ready();
+    assert.match(await rest(), /w9"[^]*\n: loading counter, [^]*w10"[^]*w11"/);
   }));
 
 Deno.test("Ollama's lines have no comments while the model is loading", () =>
@@ -128,6 +169,12 @@ Deno.test("what is refused while the model is loading says so, and when to try a
     assert.equal(ollamaErrorBody.parse(ollama.body).loading?.model, "counter");
     const own = await refused("/v2/tasks", { model: "counter", messages });
     assert.equal(own.body.error.details.loading.model, "counter");
+    const infill = await refused("/infill", {
+      model: "counter",
+      input_prefix: "x",
+      input_suffix: "",
+    });
+    assert.equal(llamaErrorBody.parse(infill.body).error.loading?.model, "counter");
     const embeddings = await refused("/v1/embeddings", { model: "counter", input: "x" });
     assert.equal(embeddings.body.error.loading.model, "counter");
 

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { response, responseEvent, type ResponseObject } from "#shared/contracts/mod.ts";
+import {
+  orchestratorRoutes,
+  response,
+  responseEvent,
+  type ResponseObject,
+} from "#shared/contracts/mod.ts";
 import { readSse } from "#shared/http/sse.ts";
 import { until } from "../../tests/support/stack.ts";
 import { withGuarded } from "./testing/guarded.ts";
@@ -282,6 +287,38 @@ Deno.test("responses belong to their key: others find nothing, operators do", ()
     assert.equal((await call(guarded, "GET", `?after=${made.id}`, undefined, other)).status, 404);
     assert.equal((await call(guarded, "GET", path, undefined, operator)).status, 200);
     assert.equal((await call(guarded, "GET", path, undefined, own)).status, 200);
+  }));
+
+Deno.test("a list of responses has the newest first, with their state, size and times", () =>
+  withHarness({}, async (harness) => {
+    const { reply } = orchestratorRoutes.listResponses;
+    const page = async (query: string) => reply.parse((await call(harness, "GET", query)).body);
+    assert.deepEqual(await page(""), {
+      ...{ object: "list", data: [], has_more: false },
+      ...{ first_id: null, last_id: null },
+    });
+    const first = await create(harness, { input: "w1", max_output_tokens: 1 });
+    const next = { input: "w2", previous_response_id: first.id, max_output_tokens: 1 };
+    const second = await create(harness, next);
+    harness.pool.only().allow(0);
+    const third = await create(harness, { input: "w1", background: true });
+
+    const { data, ...ends } = await page("?limit=2");
+    assert.deepEqual(ends, {
+      ...{ object: "list", has_more: true },
+      ...{ first_id: third.id, last_id: second.id },
+    });
+    const [running, ended] = data;
+    assert.deepEqual([running!.status, running!.ended_at], ["in_progress", null]);
+    const { created_at, ended_at, used_at, bytes, ...rest } = ended!;
+    assert.deepEqual(rest, {
+      ...{ id: second.id, object: "response", status: "incomplete", model: "counter" },
+      previous_response_id: first.id,
+    });
+    assert.ok(created_at <= ended_at! && used_at >= ended_at! && bytes > 100);
+    const older = await page(`?after=${second.id}`);
+    assert.deepEqual([older.data.map(({ id }) => id), older.has_more], [[first.id], false]);
+    assert.equal((await call(harness, "GET", "?after=resp_none")).status, 404);
   }));
 
 Deno.test("a chain is bounded", () =>

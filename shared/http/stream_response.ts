@@ -90,7 +90,8 @@ export async function writeStream(
     const text = comment && note?.();
     if (!isOpen || text === undefined) return false;
     since = systemClock.steady();
-    return outgoing.write(comment!(text));
+    outgoing.write(comment!(text));
+    return true;
   };
   const look = () => {
     const elapsed = systemClock.steady() - since;

@@ -8,6 +8,11 @@ import type { Load } from "../scheduler/loading.ts";
 /** Statuses of errors that a load can be the reason for. */
 const STATUSES: readonly number[] = [429, 503, 504];
 
+/** Whether a load can be the reason for an error: it is never that of a key's own limits. */
+function mayBeDueToLoad({ code, status, retriable }: LlorchError): boolean {
+  return retriable && STATUSES.includes(status) && code !== "RATE_LIMITED";
+}
+
 /** What a stream says while the first of these jobs that still waits waits for a load; undefined: nothing. */
 export function loadingNote(loop: Loop, jobIds: readonly string[]): () => string | undefined {
   return () => {
@@ -52,7 +57,7 @@ export function withLoading(
   model: string,
   load: Load | undefined,
 ): LlorchError {
-  if (!load || !error.retriable || !STATUSES.includes(error.status)) return error;
+  if (!load || !mayBeDueToLoad(error)) return error;
   const { elapsedMs, usualMs } = load;
   const loading: LoadingView = {
     model,

@@ -30,6 +30,8 @@ Deno.test("withLoading() adds the load to an error that is for now, with the tim
   assert.equal(late.retryAfterMs, 1000, "what the error itself says");
   assert.equal(withLoading(full, "m", { elapsedMs: 1000 }).retryAfterMs, 1000);
   assert.equal(withLoading(full, "m", undefined), full);
-  const wrong = new LlorchError("INVALID_REQUEST", "x");
-  assert.equal(withLoading(wrong, "m", load), wrong);
+  for (const code of ["INVALID_REQUEST", "RATE_LIMITED"] as const) {
+    const other = new LlorchError(code, "x");
+    assert.equal(withLoading(other, "m", load), other);
+  }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { A, B, pool, Run, submit, worker } from "../testing/scheduler.ts";
 import { loadOf } from "./loading.ts";
+import { measure, predictStart } from "./rates.ts";
 import type { Spawn } from "./state.ts";
 
 /** The only spawn. */
@@ -27,6 +28,7 @@ Deno.test("loadOf() has how long a load has taken, and later how long one usuall
 
   run.at(2000, pool([]), submit("j2", 2000));
   assert.deepEqual(loadOf(run.state, A, 2500), { elapsedMs: 500, usualMs: 1000 });
+  assert.equal(predictStart(run.state, A, { jobs: 0, tokens: 0 }, 2500), 500);
 });
 
 Deno.test("loadOf() knows nothing of loads on other kinds of devices", () => {
@@ -38,4 +40,26 @@ Deno.test("loadOf() knows nothing of loads on other kinds of devices", () => {
   const gpu = { devices: [{ ...cpu, kind: "cuda" as const }] };
   run.at(2000, pool([], gpu), submit("j2", 2000));
   assert.deepEqual(loadOf(run.state, A, 2500), { elapsedMs: 500 });
+});
+
+Deno.test("the start of a job is predicted from loads on the kind of device that loads its model", () => {
+  const run = new Run();
+  run.at(0, pool([]));
+  run.at(0, submit("j1", 0));
+  run.at(1000, reporting(run, "ready"));
+  // Another kind is slower.
+  measure(run.state, A, "loadMs", 6000);
+  run.at(2000, pool([]), submit("j2", 2000));
+  assert.equal(predictStart(run.state, A, { jobs: 0, tokens: 0 }, 2400), 600);
+});
+
+Deno.test("only the job that is tried alone waits for its worker", () => {
+  const run = new Run();
+  run.at(0, pool([]));
+  run.at(100, submit("j1", 100));
+  const spawn = spawned(run);
+  run.state.spawns.set(spawn.requestId, { ...spawn, trialOf: "j1" });
+  assert.equal(loadOf(run.state, A, 400), undefined);
+  assert.equal(loadOf(run.state, A, 400, "j2"), undefined);
+  assert.deepEqual(loadOf(run.state, A, 400, "j1"), { elapsedMs: 300 });
 });

@@ -193,7 +193,7 @@ export class Loop {
   /** The load that a waiting job waits for, with the name of its model as its client wrote it. */
   loadFor(jobId: string): { readonly model: string; readonly load: Load } | undefined {
     const job = this.#state.queued.get(jobId);
-    const load = job && loadOf(this.#state, job.fingerprint, this.#clock.steady());
+    const load = job && loadOf(this.#state, job.fingerprint, this.#clock.steady(), jobId);
     return load && { model: job.model, load };
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { defaultSlots } from "./load_size.ts";
-import type { Ahead, Rates, State, Worker } from "./state.ts";
+import type { Ahead, Rates, Spawn, State, Worker } from "./state.ts";
 import { holdersOf, isUsable } from "./workers.ts";
 
 /** Weight of the newest value in a moving average. */
@@ -42,6 +42,23 @@ export function measure(
   state.rates.set(fingerprint, rates);
   const [oldest] = state.rates.keys();
   if (state.rates.size > REMEMBERED_MODELS && oldest !== undefined) state.rates.delete(oldest);
+}
+
+/** Notes how long a load took, from the request for a worker to its readiness. */
+export function measureLoad(state: State, spawn: Spawn, tookMs: number): void {
+  measure(state, spawn.fingerprint, "loadMs", tookMs);
+  measure(state, onItsKind(state, spawn), "loadMs", tookMs);
+}
+
+/** Average of a model's last loads on the same kind of device, in ms; undefined if none was measured. */
+export function usualLoad(state: Readonly<State>, spawn: Spawn): number | undefined {
+  return state.rates.get(onItsKind(state, spawn))?.loadMs;
+}
+
+/** Key of the figures of a model on a kind of device. */
+function onItsKind(state: Readonly<State>, { poolId, device, fingerprint }: Spawn): string {
+  const devices = state.pools.get(poolId)?.devices ?? [];
+  return `${fingerprint} ${devices.find(({ id }) => id === device)?.kind ?? "cpu"}`;
 }
 
 /**
@@ -147,7 +164,8 @@ function loadRemaining(
 ): number {
   const loadMs = state.rates.get(fingerprint)?.loadMs ?? guessedLoad(state, fingerprint);
   for (const spawn of state.spawns.values()) {
-    if (spawn.fingerprint === fingerprint) return Math.max(0, loadMs - (now - spawn.startedAt));
+    if (spawn.fingerprint !== fingerprint) continue;
+    return Math.max(0, (usualLoad(state, spawn) ?? loadMs) - (now - spawn.startedAt));
   }
   return loadMs;
 }

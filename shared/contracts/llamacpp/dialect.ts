@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
 import { errorCode } from "../common.ts";
+import { loadingOf, loadingView } from "../loading.ts";
 import { overflowOf } from "../overflow.ts";
 import type { Dialect } from "../dialect.ts";
 
@@ -13,6 +14,7 @@ export const llamaErrorBody = z.object({
     llorch_code: errorCode,
     n_prompt_tokens: z.number().int().optional(),
     n_ctx: z.number().int().optional(),
+    loading: loadingView.optional(),
   }),
 }).meta({ id: "LlamaServerError" });
 
@@ -41,5 +43,5 @@ export function llamaError(error: LlorchError) {
     return { error: { ...base, n_prompt_tokens, n_ctx } };
   }
   const type = status < 500 ? "invalid_request_error" : "server_error";
-  return { error: { code: status, message, type, llorch_code: code } };
+  return { error: { code: status, message, type, llorch_code: code, ...loadingOf(error) } };
 }

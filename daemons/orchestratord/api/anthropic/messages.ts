@@ -188,13 +188,19 @@ function wholeBlock(block: WholeBlock): ContentBlock {
   }
 }
 
-const PING = encodeSse("ping", { type: "ping" });
+const encoder = new TextEncoder();
+
+const PING = formatSse("ping", { type: "ping" });
 
 /** Writes events under the name of their type. */
 const writer: ChunkWriter<MessagesEvent> = {
-  format: { ...SSE, keepAlive: PING },
-  frame: (events) =>
-    new TextEncoder().encode(events.map((event) => formatSse(event.type, event)).join("")),
+  format: {
+    ...SSE,
+    keepAlive: encoder.encode(PING),
+    // Clients may take a stream without pings for dead, and comments are not shown to them.
+    comment: (text) => encoder.encode(`: ${text}\n\n${PING}`),
+  },
+  frame: (events) => encoder.encode(events.map((event) => formatSse(event.type, event)).join("")),
   errorFrame: (error) => encodeSse("error", anthropicError(error)),
 };
 
