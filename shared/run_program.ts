@@ -36,10 +36,8 @@ export async function runProgram(
 
 /** Options of {@linkcode runInForeground}. */
 export interface ForegroundOptions extends ProgramOptions {
-  /** Without our input and output: it only writes what goes to standard error. */
-  readonly isQuiet?: boolean;
-  /** Ends the program when it aborts. */
-  readonly signal?: AbortSignal;
+  /** `null`: without its output, which would be among our own. @default "inherit" */
+  readonly stdout?: "inherit" | "null";
 }
 
 /**
@@ -52,14 +50,14 @@ export interface ForegroundOptions extends ProgramOptions {
  */
 export async function runInForeground(
   { command, args }: Executable,
-  { isQuiet = false, ...options }: ForegroundOptions = {},
+  { stdout = "inherit", ...options }: ForegroundOptions = {},
   passSignals: (send: (name: Deno.Signal) => void) => () => void = () => () => {},
 ): Promise<number> {
   const child = new Deno.Command(command, {
     ...options,
     args: [...args],
-    stdin: isQuiet ? "null" : "inherit",
-    stdout: isQuiet ? "null" : "inherit",
+    stdin: "inherit",
+    stdout,
     stderr: "inherit",
   }).spawn();
   const stopPassing = passSignals((name) => signalChild(child, name));

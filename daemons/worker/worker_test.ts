@@ -162,6 +162,11 @@ Deno.test("a worker turns tokens into text, tells their pieces, and renders chat
       client.call(workerRoutes.detokenize, { body: { tokens: [1, 9999] } }),
       /tokens\.1: is not a token/,
     );
+    const tokenize = (length: number, more = {}) =>
+      client.call(workerRoutes.tokenize, { body: { prompt: "a".repeat(length), ...more } });
+    await assert.rejects(tokenize(20_000), /CONTEXT_LENGTH_EXCEEDED|into the context of 1000/);
+    assert.equal((await tokenize(20_000, { beyond_context: true })).count, 20_000);
+    await assert.rejects(tokenize(60_000, { beyond_context: true }), /send it in parts/);
     const messages = [{ role: "user" as const, content: "a" }];
     const rendered = await client.call(workerRoutes.render, { body: { messages } });
     assert.deepEqual(rendered, { prompt: "a" });

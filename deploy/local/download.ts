@@ -65,7 +65,7 @@ function systemDeps({ signal }: Offer): OfferDeps {
   return {
     query: (args) => runProgram(withArgs(args), { signal }),
     // Our standard output may be read as JSON.
-    run: (args) => runInForeground(withArgs(args), { isQuiet: true, signal }),
+    run: (args) => runInForeground(withArgs(args), { stdout: "null" }),
     isTerminal: Deno.stdin.isTerminal() && Deno.stderr.isTerminal(),
     ask: (question) => ask(question, true, { stderr, signal }),
   };

@@ -67,7 +67,10 @@ export const tokenizeRequest = z.strictObject({
   }),
   with_pieces: z.boolean().optional().meta({ description: "true: the reply has pieces" }),
   beyond_context: z.boolean().optional()
-    .meta({ description: "true: a text that the context cannot hold is tokenized, too" }),
+    .meta({
+      description:
+        "true: a text that the context cannot hold is tokenized, too, up to 32768 tokens",
+    }),
 }).refine(
   (body) => (body.prompt === undefined) !== (body.messages === undefined),
   { message: "exactly one of prompt and messages is needed", path: ["prompt"] },
@@ -86,8 +89,8 @@ export const tokenizeReply = z.object({
     .meta({ description: "One for each token; only with with_pieces" }),
 }).meta({ id: "TokenizeReply" });
 
-/** Most tokens of one call that turns them into text. */
-const MAX_TOKENS = 1_000_000;
+/** Most tokens of one call that turns them into text: more than any context holds. */
+const MAX_TOKENS = 262_144;
 
 export const detokenizeRequest = z.strictObject({
   tokens: z.array(tokenId).max(MAX_TOKENS),

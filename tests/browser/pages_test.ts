@@ -197,9 +197,43 @@ browserTest("the console, page by page, against the real stack", async (t) => {
           await table.getByRole("row", { name: id }).getByText("in_progress").waitFor();
           await keep(page, "batches");
           await accessible(page);
+          // All columns can be seen without scrolling.
+          const cut = await table.evaluate((node: unknown) => {
+            const { scrollWidth, clientWidth } = node as Record<string, number>;
+            return scrollWidth! - clientWidth!;
+          });
+          assert.equal(cut, 0);
           await page.getByRole("button", { name: `Cancel ${id}` }).click();
           await page.getByRole("button", { name: "Cancel the batch" }).click();
           await table.getByRole("row", { name: id }).getByText("cancelled").waitFor();
+        },
+      );
+
+      await t.step(
+        "responses: those that are stored, a cancel, and a delete that asks",
+        async () => {
+          const respond = async (body: Record<string, unknown>) => {
+            const reply = await fetch(`${stack.url}/v1/responses`, {
+              method: "POST",
+              body: JSON.stringify({ input: "w1", ...body }),
+            });
+            return (await reply.json()).id as string;
+          };
+          const done = await respond({ model: "demo", max_output_tokens: 1 });
+          const max_output_tokens = CONTEXT - 1000;
+          const running = await respond({ model: "slow", max_output_tokens, background: true });
+          await visit(page, "Responses");
+          const table = page.getByRole("region", { name: "Responses" });
+          const first = table.getByRole("row", { name: done });
+          await first.getByText(/^(?:in)?complete/).waitFor();
+          assert.equal(await first.getByRole("button").count(), 1);
+          await keep(page, "responses");
+          await accessible(page);
+          await page.getByRole("button", { name: `Cancel ${running}` }).click();
+          await table.getByRole("row", { name: running }).getByText("cancelled").waitFor();
+          await page.getByRole("button", { name: `Delete ${done}` }).click();
+          await page.getByRole("button", { name: "Delete the response" }).click();
+          await first.waitFor({ state: "detached" });
         },
       );
 

@@ -459,7 +459,12 @@ const OLLAMA: readonly PeerRow[] = [
     name: "F7: /api/tags",
     path: "/api/tags",
     status: 200,
-    says: [/"models":\[/, /"name":"counter/, /"digest":/, /"parameter_size":/],
+    says: [
+      /"models":\[/,
+      /"name":"counter:latest","model":"counter:latest"/,
+      /"digest":/,
+      /"parameter_size":/,
+    ],
   },
   {
     name: "F7: /api/chat streams lines, from curl -d",

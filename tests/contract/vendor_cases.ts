@@ -195,7 +195,12 @@ export function llamaCases(): Case[] {
     },
     { route: r.nativeTokenize, body: { model: "counter", content: "w7 w8" } },
     { route: r.nativeTokenize, body: { model: "counter", content: "w7", with_pieces: true } },
-    { route: r.nativeTokenize, body: { model: "counter", content: "w1 ".repeat(20_000) } },
+    { route: r.nativeTokenize, body: { model: "counter", content: "w1 ".repeat(9_000) } },
+    {
+      route: r.nativeTokenize,
+      body: { model: "counter", content: "w1 ".repeat(60_000) },
+      error: "INVALID_REQUEST",
+    },
     { route: r.nativeTokenize, body: { model: "counter" }, error: "INVALID_REQUEST" },
     { route: r.nativeDetokenize, body: { model: "counter", tokens: [1, 10, 11] } },
     {

@@ -177,6 +177,27 @@ Deno.test("up says how to get a model of the catalog, and ends", async () => {
   assert.match(stderr, /--dir .* fetches it \([\d.]+ GiB\), or give --yes/);
 });
 
+for (const [keys, expected] of [["n\r", 2], ["\x03", 130]] as const) {
+  Deno.test({
+    name: `up asks at a terminal before it downloads; ${JSON.stringify(keys)} downloads nothing`,
+    ignore: !hasTerminal,
+    async fn() {
+      const { code, text } = await commandOnTerminal(
+        [
+          ...[Deno.execPath(), "run", "-q", "--no-prompt", "-P=local", "deploy/local/up.ts"],
+          ...["--port=0", "--pool-port=0", `--models-dir=${models}`, "--model=tinyllama"],
+        ],
+        { when: "[Y/n]", keys },
+        {},
+        ROOT,
+      );
+      assert.equal(code, expected, text);
+      assert.match(text, /The model "tinyllama" is not on this machine\. Download it \(0\.6 GiB\)/);
+      assert.doesNotMatch(text, /llorch models download/);
+    },
+  });
+}
+
 Deno.test("up takes a context that fits into memory, and says so", async () => {
   const dir = await Deno.makeTempDir();
   try {

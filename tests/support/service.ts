@@ -202,6 +202,15 @@ export async function startDaemon(
   return { program, log, url: await within(promise, `${name} listens`) };
 }
 
+/** Kills a process that may have ended already. */
+export function killIfAlive(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 function tomlTable(values: Readonly<Record<string, string>>): string {
   return `{ ${Object.entries(values).map(([key, value]) => `${key} = "${value}"`).join(", ")} }`;
 }

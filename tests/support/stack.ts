@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -132,7 +133,8 @@ export async function withStack(
     `--models-dir=${options.models}`,
     `--model=${options.model}`,
     ...(options.slots === undefined ? [] : [`--slots=${options.slots}`]),
-    ...(options.context === undefined ? [] : [`--context=${options.context}`]),
+    // Not what fits into this machine's memory.
+    `--context=${options.context ?? DEFAULT_CONTEXT}`,
     // If the test run is killed, the stack ends with it.
   ], { ...followUs(), ...options.env });
   try {

@@ -377,3 +377,9 @@ export const withPlainCalls = (answer: Answer): Answer => ({
   ...answer,
   calls: answer.calls.map((call) => ({ ...call, arguments: plainArguments(call.arguments) })),
 });
+
+/** Data of events without what differs from request to request: ids, times and durations. */
+export const lastingParts = (events: readonly string[]): string[] =>
+  events.map((data) =>
+    data.replace(/"(?:id|item_id|call_id|created|\w+_at|\w+_duration)":("[^"]*"|\d+)/g, "")
+  );

@@ -1,5 +1,6 @@
 import type { TokenPiece } from "#shared/contracts/worker.ts";
 import { invalidRequest } from "#shared/errors.ts";
+import { Turn } from "#shared/in_turns.ts";
 import type { Engine } from "../engine/engine.ts";
 
 type Vocabulary = Pick<Engine, "detokenize" | "controlText" | "partBytes" | "vocabularySize">;
@@ -13,13 +14,28 @@ export function pieceOf(token: number, engine: Vocabulary): TokenPiece {
   return bytes ? [...bytes] : text;
 }
 
+/** The piece of each token. Lets other work go on in between. */
+export async function piecesOf(
+  tokens: readonly number[],
+  engine: Vocabulary,
+): Promise<TokenPiece[]> {
+  const turn = new Turn();
+  const pieces: TokenPiece[] = [];
+  for (const token of tokens) {
+    pieces.push(pieceOf(token, engine));
+    await turn.pause();
+  }
+  return pieces;
+}
+
 /**
- * The text of tokens, with that of control tokens.
+ * The text of tokens, with that of control tokens. Lets other work go on in between.
  *
  * @throws {LlorchError} `INVALID_REQUEST` for ids outside of the vocabulary
  */
-export function textOf(tokens: readonly number[], engine: Vocabulary): string {
+export async function textOf(tokens: readonly number[], engine: Vocabulary): Promise<string> {
   checkVocabulary(tokens, engine.vocabularySize);
+  const turn = new Turn();
   let text = "";
   let run: number[] = [];
   const flush = () => {
@@ -32,6 +48,7 @@ export function textOf(tokens: readonly number[], engine: Vocabulary): string {
     else {
       flush();
       text += control;
+      await turn.pause();
     }
   }
   flush();

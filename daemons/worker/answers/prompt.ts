@@ -40,6 +40,12 @@ type Tokenizer = Pick<
   "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context"
 >;
 
+/**
+ * Tokens of a text that is tokenized and not evaluated, where the context holds fewer: most tokenizers read a
+ * text at once, and nothing else goes on meanwhile.
+ */
+const MOST_TOKENIZED = 32_768;
+
 /** Cutting a text may change its number of tokens by at most this. */
 const CUT_MARGIN = 64;
 
@@ -55,9 +61,11 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
   const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
-    if (!fields.beyond_context && count > engine.context + CUT_MARGIN) {
-      throw tooLong(count, engine, true);
-    }
+    const most = fields.beyond_context ? Math.max(engine.context, MOST_TOKENIZED) : engine.context;
+    if (count <= most + CUT_MARGIN) return;
+    if (!fields.beyond_context) throw tooLong(count, engine, true);
+    const message = `Cannot tokenize a text of more than ${most} tokens at once: send it in parts`;
+    throw new LlorchError("INVALID_REQUEST", message);
   };
   if (prompt !== undefined && suffix !== undefined) {
     const { context_files: files, max_tokens: room = GAP_ROOM } = fields;

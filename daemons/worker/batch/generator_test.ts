@@ -412,3 +412,23 @@ Deno.test("a run that keeps the engine busy for good ends it, and the others can
   assert.deepEqual(fatal, [stuck]);
   await generator.close();
 });
+
+Deno.test("a prompt's logprobs are the same from a worker that goes on with the answer", async () => {
+  const engine = new FakeEngine({ next: () => 0x61 });
+  const { generator } = openGenerator(engine);
+  const fields = { prompt: "abcd", prompt_logprobs: 1, max_tokens: 4 };
+  const ends = [];
+  for (const resume_tokens of [[], [0x61, 0x61]]) {
+    const answer = await generator.execute(
+      request({ ...fields, resume_tokens, resume_index: resume_tokens.length }),
+    );
+    const end = (await readEvents(answer.stream.body)).at(-1);
+    assert.ok(end?.event === "end");
+    ends.push(end.data);
+  }
+  const [first, second] = ends;
+  assert.equal(first?.prompt_logprobs?.length, 4);
+  assert.deepEqual(second?.prompt_logprobs, first?.prompt_logprobs);
+  assert.deepEqual([first?.tokens_out, second?.tokens_out], [4, 4]);
+  await generator.close();
+});

@@ -2,7 +2,7 @@ import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
-import { pieceOf, textOf } from "../answers/pieces.ts";
+import { piecesOf, textOf } from "../answers/pieces.ts";
 import { readPrompt } from "../answers/prompt.ts";
 import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit } from "../config.ts";
@@ -136,11 +136,9 @@ function serve(
     cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
     async tokenize(fields) {
       const { tokens } = await readPrompt(fields, engine);
-      return fields.with_pieces
-        ? { tokens, pieces: tokens.map((token) => pieceOf(token, engine)) }
-        : { tokens };
+      return fields.with_pieces ? { tokens, pieces: await piecesOf(tokens, engine) } : { tokens };
     },
-    detokenize: (tokens) => Promise.resolve(textOf(tokens, engine)),
+    detokenize: (tokens) => textOf(tokens, engine),
     render: async (chat) => (await readPrompt(chat, engine)).text ?? "",
     template: () => engine.template,
     embed: (request, signal) => vectors.embed(engine, request, signal),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
 import { ALWAYS, optionalModelName } from "../request.ts";
-import { embedRequest, tokenPiece } from "../worker.ts";
+import { detokenizeRequest, embedRequest, tokenPiece } from "../worker.ts";
 
 /** Body of `POST /tokenize`. */
 export const nativeTokenizeRequest = z.looseObject({
@@ -28,7 +28,7 @@ export const nativeTokens = z.object({
 /** Body of `POST /detokenize`. */
 export const nativeDetokenizeRequest = z.looseObject({
   model: optionalModelName,
-  tokens: z.array(tokenId).max(1_000_000),
+  tokens: detokenizeRequest.shape.tokens,
 }).meta({ id: "NativeDetokenizeRequest" });
 
 export const nativeText = z.object({ content: z.string() }).meta({ id: "NativeText" });

@@ -147,13 +147,13 @@ Deno.test("ollama: an empty chat loads the model", async () => {
   const { done_reason } = await ollama.chat({ model: "script", messages: [] });
   assert.equal(done_reason, "load");
   const { models } = await ollama.ps();
-  assert.ok(models.some(({ name }) => name === "script"));
+  assert.ok(models.some(({ name }) => name === "script:latest"));
 });
 
 Deno.test("ollama: the lists of models", async () => {
   assert.match((await ollama.version()).version, /^\d+\.\d+\.\d+/);
   const { models } = await ollama.list();
-  const counter = models.find(({ name }) => name === "counter");
+  const counter = models.find(({ name }) => name === "counter:latest");
   assert.ok(counter && counter.size > 0);
   assert.equal(counter.details.family, "llama");
   const shown = await ollama.show({ model: "counter" });

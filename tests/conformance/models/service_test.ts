@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { readSse } from "#shared/http/sse.ts";
 import { llamaSource } from "../../support/llama_source.ts";
 import { scriptWord } from "../../support/script_model.ts";
-import { type Service, withService } from "../../support/service.ts";
+import { killIfAlive, type Service, withService } from "../../support/service.ts";
 import {
   type Answer,
   fromChunks,
@@ -18,11 +18,11 @@ import {
   type RawEvent,
   tokensOf,
 } from "./answers.ts";
-import type { Call } from "./calls.ts";
 import { faultsOf, shownMarks, TOOLS } from "./expectations.ts";
 import { type Family, SCRIPTS } from "./families.ts";
 import { familyOf, writeFamily } from "./family_file.ts";
 import { KNOWN_STEPS } from "./known_failures.ts";
+import { longScript } from "./long_script.ts";
 import { ask } from "./table.ts";
 
 const source = await llamaSource();
@@ -66,10 +66,6 @@ Deno.test({
   },
 });
 
-/** A thought and a call that take a while to say. */
-const LONG_THOUGHT = Array.from({ length: 450 }, (_, index) => ` t${index}`);
-const LONG_NAME = Array.from({ length: 450 }, (_, index) => ` n${index}`);
-
 Deno.test({
   name:
     `kill -9 of the worker within a thought and within a call changes nothing for the client${why}`,
@@ -108,43 +104,6 @@ Deno.test({
     });
   },
 });
-
-/** A long thought and a long call. */
-function longScript(family: Family): string[][] {
-  const [before, after] = family.thought!;
-  const call: Call = { name: "find_place", args: { name: "NAME", id: 1n } };
-  const [start, end] = family.calls!([call]).split("NAME");
-  const marks = [...family.control ?? [], ...family.userDefined ?? []];
-  const cut = (text: string) => {
-    const found = marks.filter((mark) => text.includes(mark))
-      .sort((a, b) => text.indexOf(a) - text.indexOf(b));
-    const pieces: string[] = [];
-    let rest = text;
-    for (const mark of found) {
-      const at = rest.indexOf(mark);
-      if (at > 0) pieces.push(rest.slice(0, at));
-      pieces.push(mark);
-      rest = rest.slice(at + mark.length);
-    }
-    return rest === "" ? pieces : [...pieces, rest];
-  };
-  return [[
-    ...cut(before),
-    ...LONG_THOUGHT,
-    ...cut(after),
-    ...cut(start!),
-    ...LONG_NAME,
-    ...cut(end!),
-  ]];
-}
-
-function killIfAlive(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
 
 /** Events as a client sees them; ids of calls follow from the job. */
 function shown(events: readonly RawEvent[]): string[] {

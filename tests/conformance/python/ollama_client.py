@@ -50,8 +50,8 @@ assert isinstance(json.loads(formed.message.content)["sure"], bool), formed
 vectors = client.embed(model="embedder", input=["w1", "w2"])
 assert [len(each) for each in vectors.embeddings] == [64, 64]
 
-assert "counter" in [model.model for model in client.list().models]
-assert "script" in [model.model for model in client.ps().models]
+assert "counter:latest" in [model.model for model in client.list().models]
+assert "script:latest" in [model.model for model in client.ps().models]
 shown = client.show("counter")
 assert "completion" in shown.capabilities and shown.modelinfo["llama.context_length"] > 0, shown
 

@@ -94,10 +94,13 @@ function nameIn({ model, name }: { model?: string | undefined; name?: string | u
   throw invalidRequest([{ field: "model", message: "is needed" }]);
 }
 
+/** Ollama's lists have names with a tag: Open WebUI adds it to what it asks for, and looks it up there. */
+const tagged = (name: string) => name.includes(":") ? name : `${name}:latest`;
+
 function entryOf(name: string, view: ModelView) {
   return {
-    name,
-    model: name,
+    name: tagged(name),
+    model: tagged(name),
     size: view.size_bytes,
     digest: view.fingerprint,
     details: detailsOf(view),

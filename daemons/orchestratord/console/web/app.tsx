@@ -12,6 +12,7 @@ import { KeysPage } from "./pages/keys.tsx";
 import { ModelsPage } from "./pages/models.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { PlaygroundPage } from "./pages/playground.tsx";
+import { ResponsesPage } from "./pages/responses.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { Boundary } from "./parts/boundary.tsx";
 import { Missing } from "./parts/missing.tsx";
@@ -34,6 +35,7 @@ const PAGES: readonly Page[] = [
   { path: "", title: "Overview", View: OverviewPage },
   { path: "jobs", title: "Jobs", View: JobsPage },
   { path: "batches", title: "Batches", View: BatchesPage },
+  { path: "responses", title: "Responses", View: ResponsesPage },
   { path: "models", title: "Models", View: ModelsPage },
   { path: "playground", title: "Playground", View: PlaygroundPage },
   { path: "events", title: "Events", View: EventsPage },

@@ -30,10 +30,10 @@ Deno.test("llama.cpp reads control tokens in a prompt only if the request says s
 Deno.test("llama.cpp's tokens become the text that they were made of, with control tokens and bytes", () =>
   using(counterModel(), {}, async ({ engine }) => {
     const tokens = await engine.tokenize("<s>w7</s>", { special: true, begins: false });
-    assert.equal(written(tokens, engine), "<s> w7</s>");
+    assert.equal(await written(tokens, engine), "<s> w7</s>");
     assert.deepEqual(tokens.map((token) => pieceOf(token, engine)), ["<s>", " w7", "</s>"]);
     const plain = await engine.tokenize("w7", { begins: false });
-    assert.deepEqual([plain.length, written(plain, engine)], [1, " w7"]);
+    assert.deepEqual([plain.length, await written(plain, engine)], [1, " w7"]);
   }));
 
 Deno.test("llama.cpp's prompt of a chat is told as text, and what people wrote stays in it", () =>
@@ -45,7 +45,7 @@ Deno.test("llama.cpp's prompt of a chat is told as text, and what people wrote s
     const { text, tokens } = await readPrompt({ messages }, engine);
     assert.ok(text?.includes(content), text);
     // Its tokenizer begins texts with a space.
-    assert.equal(written(tokens, engine).replaceAll(" ", ""), `<s>${text}`);
+    assert.equal((await written(tokens, engine)).replaceAll(" ", ""), `<s>${text}`);
   }));
 
 Deno.test("llama.cpp reads marks of thoughts in a prompt only if the request says so", async () => {

@@ -89,7 +89,7 @@ function BatchTable(
               {formatCount(counts.completed + counts.failed)} of {formatCount(counts.total)}
             </td>
             <td class="number">{formatCount(counts.failed)}</td>
-            <td class="id">
+            <td class="id breaks">
               {files.map((file) => file && <div key={file}>{file}</div>)}
             </td>
             <td>
