@@ -202,7 +202,7 @@ Deno.test("up takes a context that fits into memory, and says so", async () => {
   const dir = await Deno.makeTempDir();
   try {
     writeCounterModel(join(dir, "long.gguf"), { context: 20_000 });
-    await withStack({ models: dir, model: "long", slots: 2 }, async (stack) => {
+    await withStack({ models: dir, model: "long", slots: 2, context: "fitting" }, async (stack) => {
       const [worker] = await stack.workers();
       const said = /^context +(\d+) tokens for each of 2 slots, /m.exec(stack.program.stderr());
       assert.equal(String(worker?.context), said?.[1]);

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +14,7 @@ import {
   type TaskRequestInput,
   type WorkerView,
 } from "#shared/contracts/mod.ts";
+import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
 import { followUs } from "#shared/launcher.ts";
 import { readLines } from "#shared/lines.ts";
@@ -113,7 +113,8 @@ export interface StackOptions {
   readonly models: string;
   readonly model: string;
   readonly slots?: number;
-  readonly context?: number;
+  /** Tokens per slot, at most the model's own; `fitting`: as `up` chooses it. @default 4096 */
+  readonly context?: number | "fitting";
   readonly stateDir?: string;
   readonly env?: Record<string, string>;
 }
@@ -133,8 +134,7 @@ export async function withStack(
     `--models-dir=${options.models}`,
     `--model=${options.model}`,
     ...(options.slots === undefined ? [] : [`--slots=${options.slots}`]),
-    // Not what fits into this machine's memory.
-    `--context=${options.context ?? DEFAULT_CONTEXT}`,
+    ...(options.context === "fitting" ? [] : [`--context=${options.context ?? DEFAULT_CONTEXT}`]),
     // If the test run is killed, the stack ends with it.
   ], { ...followUs(), ...options.env });
   try {
