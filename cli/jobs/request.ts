@@ -1,5 +1,6 @@
 import { fieldErrors } from "#shared/config/field_errors.ts";
 import { idempotencyKey } from "#shared/contracts/common.ts";
+import { contentOf, imageAt } from "#shared/contracts/images.ts";
 import { taskRequest, type TaskRequestInput } from "#shared/contracts/request.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { SubmitOptions } from "./options.ts";
@@ -14,6 +15,7 @@ export interface Submission {
 const CHAT_FLAGS = [
   { option: "reasoningEffort", name: "--reasoning-effort" },
   { option: "reasoningBudget", name: "--reasoning-budget" },
+  { option: "image", name: "--image" },
 ] as const;
 
 /** The option that sets a field of a task. */
@@ -25,17 +27,23 @@ function flagOf(field: string): string {
 /**
  * The task that the options of a command line describe.
  *
+ * @param images The images of `--image`, as data: URLs.
  * @throws {UsageError} naming every option that is wrong.
  */
-export function submissionOf(prompt: string, options: SubmitOptions): Submission {
+export function submissionOf(
+  prompt: string,
+  options: SubmitOptions,
+  images: readonly string[] = [],
+): Submission {
   if (prompt === "") throw new UsageError("The prompt is empty: give some text, or - for stdin");
   for (const flag of CHAT_FLAGS) {
     if (options[flag.option] === undefined || options.chat) continue;
     throw new UsageError(`${flag.name} needs --chat: a prompt alone has no chat template`);
   }
+  const parts = [...images.map(imageAt), { type: "text" as const, text: prompt }];
   const candidate = {
     model: options.model,
-    ...(options.chat ? { messages: [{ role: "user", content: prompt }] } : { prompt }),
+    ...(options.chat ? { messages: [{ role: "user", content: contentOf(parts) }] } : { prompt }),
     max_tokens: options.maxTokens,
     temperature: options.temperature,
     seed: options.seed,

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { UsageError } from "#shared/lifecycle.ts";
 import { type Given, readOptions } from "../options.ts";
+import { dataUrl, IMAGES } from "../../tests/support/images.ts";
 import { SUBMIT_OPTIONS } from "./options.ts";
+import { readImage } from "./read_image.ts";
 import { submissionOf as submissionOfOptions } from "./request.ts";
 
 const submissionOf = (prompt: string, given: Given) =>
@@ -46,4 +49,35 @@ Deno.test("submissionOf() sends how hard to think, which needs --chat", () => {
     () => submissionOf("hi", { model: "demo", chat: true, reasoningBudget: "-1" }),
     /--reasoning-budget /,
   );
+});
+
+Deno.test("submissionOf() sends images before the prompt, which needs --chat", () => {
+  const options = readOptions(SUBMIT_OPTIONS, { model: "demo", chat: true, image: ["a.png"] });
+  const url = "data:image/png;base64,aGk=";
+  const { body } = submissionOfOptions("hi", options, [url]);
+  assert.deepEqual(body.messages, [{
+    role: "user",
+    content: [
+      { type: "image_url", image_url: { url } },
+      { type: "text", text: "hi" },
+    ],
+  }]);
+  assert.throws(
+    () => submissionOf("hi", { model: "demo", image: ["a.png"] }),
+    /--image needs --chat/,
+  );
+});
+
+Deno.test("readImage() reads an image, or names the file and what is wrong with it", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const [image, text] = [join(dir, "a.bin"), join(dir, "b.png")];
+    await Deno.writeFile(image, IMAGES.gif);
+    await Deno.writeTextFile(text, "hi");
+    assert.equal(await readImage(image), dataUrl(IMAGES.gif, "image/gif"));
+    await assert.rejects(readImage(text), /--image: .*b\.png is not a PNG, JPEG, WebP or GIF file/);
+    await assert.rejects(readImage(join(dir, "none.png")), /--image: cannot read .*none\.png/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });

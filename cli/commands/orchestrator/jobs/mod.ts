@@ -56,6 +56,10 @@ export const jobs: Group = {
           summary: "Ask a question",
         },
         {
+          line: 'orchestrator jobs submit -m gemma --chat "What is on it?" --image photo.jpg',
+          summary: "Ask about an image, where the model takes images",
+        },
+        {
           line: "orchestrator jobs submit -m demo - < story.txt",
           summary: "The prompt from a file",
         },
