@@ -85,6 +85,8 @@ const withWords = (test: (url: string) => Promise<void>) =>
     pool.onSpawn = (_, worker) => {
       worker.script = [1, 2, 3].map((id) => ({ t: ` w${id}`, ids: [id] }));
     };
+    pool.vision = true;
+    await pool.register();
     await events({ model: "counter", prompt: "w0", max_tokens: 1 });
     await test(url);
     assert.equal((await fetch(`${url}/ready`)).status, 200);

@@ -16,6 +16,13 @@ const described = { name: "find", description: "Finds", parameters: schema };
 const tools = [{ type: "function", function: described }];
 const turn = [{ role: "user", content: "w0" }];
 
+/** The header of a PNG of 8 by 8 pixels. */
+const PNG = Uint8Array.from([
+  ...[0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52],
+  ...[0, 0, 0, 8, 0, 0, 0, 8, 8, 2, 0, 0, 0],
+]).toBase64();
+const image = `data:image/png;base64,${PNG}`;
+
 /** A conversation with all that `/v1/chat/completions` takes. */
 const conversation = [
   { role: "system", content: "w1" },
@@ -65,6 +72,19 @@ export const VALID_REQUESTS: readonly ValidRequest[] = [
     },
   },
   {
+    route: r.chat,
+    body: {
+      ...{ model, max_tokens: 2 },
+      messages: [{
+        role: "user",
+        content: [
+          { type: "image_url", image_url: { url: image, detail: "auto" } },
+          { type: "text", text: "w0" },
+        ],
+      }],
+    },
+  },
+  {
     route: r.completions,
     body: { model, prompt: ["w0", "w1"], ...openaiSampling, logprobs: 2, stream: true },
   },
@@ -105,6 +125,19 @@ export const VALID_REQUESTS: readonly ValidRequest[] = [
     body: {
       ...{ model, input: "w0", max_output_tokens: 2, background: true },
       text: { format: { type: "json_schema", name: "n", schema, strict: true } },
+    },
+  },
+  {
+    route: r.respond,
+    body: {
+      ...{ model, max_output_tokens: 2 },
+      input: [{
+        role: "user",
+        content: [
+          { type: "input_image", image_url: image, detail: "low" },
+          { type: "input_text", text: "w0" },
+        ],
+      }],
     },
   },
   { route: r.respond, body: { model, input: "w0", previous_response_id: "resp_1" } },
@@ -150,6 +183,19 @@ export const VALID_REQUESTS: readonly ValidRequest[] = [
       metadata: { user_id: "u" },
     },
   },
+  {
+    route: r.messages,
+    body: {
+      ...{ model, max_tokens: 2 },
+      messages: [{
+        role: "user",
+        content: [{
+          type: "image",
+          source: { type: "base64", media_type: "image/png", data: PNG },
+        }],
+      }],
+    },
+  },
   { route: r.countTokens, body: { model, messages: turn, system: "w1" } },
   { route: r.ollamaShow, body: { model, verbose: true } },
   {
@@ -174,6 +220,10 @@ export const VALID_REQUESTS: readonly ValidRequest[] = [
       ...{ stream: false, options: { num_predict: 2 }, format: "json" },
     },
   },
+  {
+    route: r.ollamaChat,
+    body: { model, messages: [{ role: "user", content: "w0", images: [PNG] }] },
+  },
   { route: r.ollamaChat, body: { model, messages: [], keep_alive: 0 } },
   {
     route: r.ollamaGenerate,
@@ -197,6 +247,24 @@ export const VALID_REQUESTS: readonly ValidRequest[] = [
       ...{ input_extra: [{ filename: "a", text: "w1" }], temperature: 0.5, stop: ["a"] },
     },
   },
+  {
+    route: r.nativeCompletion,
+    body: { model, prompt: "w0", ...sampling, n_predict: 2, n_probs: 1, stop: ["a"], stream: true },
+  },
+  {
+    route: r.nativeCompletion,
+    body: { model, prompt: [1, 2], n_predict: 2, return_progress: true },
+  },
+  {
+    route: r.nativeTokenize,
+    body: { model, content: "w0", add_special: true, parse_special: false, with_pieces: true },
+  },
+  { route: r.nativeDetokenize, body: { model, tokens: [1, 2] } },
+  { route: r.nativeTemplate, body: { model, messages: conversation, tools } },
+  { route: r.nativeEmbedding, body: { model, content: ["w0", [1]], embd_normalize: 2 } },
+  { route: r.nativeEmbedding, body: { model, input: "w0" } },
+  { route: r.nativeProps, query: { model } },
+  { route: r.listResponses, query: { limit: "2", after: "resp_1" } },
   { route: r.listFiles, query: { limit: "2", order: "asc", purpose: "batch", after: "file-1" } },
   { route: r.getFile, params: { id: "file-1" } },
   { route: r.fileContent, params: { id: "file-1" } },
