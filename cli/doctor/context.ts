@@ -23,7 +23,7 @@ export const checkContext: Check = async (machine) => {
   const own: string[] = [];
   for (const model of models) {
     const context = workers.find(({ model_ref }) => model_ref === model.ref)?.context ??
-      Math.min(model.contextLength || configured, configured);
+      defaultContext(model, configured);
     if (context >= AGENT_CONTEXT) continue;
     if (isOwn(model)) own.push(`${model.name} has ${model.contextLength}, its own`);
     else short.push(`${model.name} has ${context}${outOf(model)}`);
@@ -32,7 +32,8 @@ export const checkContext: Check = async (machine) => {
     const more = list.length > MAX_NAMES ? `, and ${list.length - MAX_NAMES} more` : "";
     return `agents need ${AGENT_CONTEXT} tokens: ${list.slice(0, MAX_NAMES).join(", ")}${more}`;
   };
-  const fix = "set worker.default_context in pool-manager.toml, or give deno task up --context";
+  const fix = 'set worker.default_context in pool-manager.toml to "auto" or a number, ' +
+    "or give deno task up --context";
   const findings: Finding[] = [
     ...(short.length > 0 ? [{ name, status: "warn" as const, message: need(short), fix }] : []),
     ...(own.length > 0 ? [{ name, status: "ok" as const, message: need(own) }] : []),
@@ -40,6 +41,12 @@ export const checkContext: Check = async (machine) => {
   if (findings.length > 0 || models.length === 0) return findings;
   return [{ name, status: "ok", message: "enough for agents" }];
 };
+
+/** Tokens per slot of a load that does not name them; what fits is known only to a running pool manager. */
+function defaultContext({ contextLength }: DoctorModel, configured: number | "auto"): number {
+  if (configured === "auto") return contextLength || DEFAULT_CONTEXT;
+  return Math.min(contextLength || configured, configured);
+}
 
 /** Whether no setting can make a model's context long enough. */
 function isOwn({ contextLength }: DoctorModel): boolean {
@@ -50,13 +57,13 @@ function outOf({ contextLength }: DoctorModel): string {
   return contextLength > 0 ? ` of ${contextLength}` : "";
 }
 
-/** Tokens per slot of loads that do not name them; a file that cannot be read is another check's finding. */
-async function configuredContext(machine: Machine): Promise<number> {
+/** `worker.default_context`; a file that cannot be read is another check's finding. */
+async function configuredContext(machine: Machine): Promise<number | "auto"> {
   const text = await machine.readText(CONFIG);
   try {
     const worker = text === undefined ? undefined : parseToml(text, CONFIG)["worker"];
     const context = isRecord(worker) ? worker["default_context"] : undefined;
-    return typeof context === "number" ? context : DEFAULT_CONTEXT;
+    return context === "auto" ? context : Number(context ?? DEFAULT_CONTEXT) || DEFAULT_CONTEXT;
   } catch {
     return DEFAULT_CONTEXT;
   }

@@ -132,7 +132,8 @@ Deno.test("doctor: a context that is too short for agents is a warning, unless i
   const models = [foundModel("small"), foundModel("large", 131_072), foundModel("unknown", 0)];
   const at = { findModels: always({ models, problems: [] }) };
   const own = "agents need 16000 tokens: small has 2048, its own";
-  const fix = "set worker.default_context in pool-manager.toml, or give deno task up --context";
+  const fix = 'set worker.default_context in pool-manager.toml to "auto" or a number, ' +
+    "or give deno task up --context";
   assert.deepEqual(await found(checkContext, at), [
     `warn context: agents need 16000 tokens: large has 4096 of 131072, unknown has 4096 | ${fix}`,
     `ok context: ${own}`,
@@ -142,6 +143,11 @@ Deno.test("doctor: a context that is too short for agents is a warning, unless i
   const readText = (path: string) =>
     Promise.resolve(path === "/etc/llorch/pool-manager.toml" ? toml : undefined);
   assert.deepEqual(await found(checkContext, { ...at, readText }), [`ok context: ${own}`]);
+
+  const auto = always('[worker]\ndefault_context = "auto"\n');
+  const [enough, short] = await found(checkContext, { ...at, readText: auto });
+  assert.match(enough ?? "", /^warn context: agents need 16000 tokens: unknown has 4096 \|/);
+  assert.equal(short, `ok context: ${own}`);
 
   const workers = always([{ model_ref: models[1]!.ref, context: 8192 }]);
   assert.match(

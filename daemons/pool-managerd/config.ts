@@ -32,6 +32,17 @@ const modelSettings = z.strictObject({
 /** Settings of llama.cpp for all workers, and for the workers of single models by name. */
 export type WorkerLlama = Pick<PoolConfig["worker"], "llama" | "models">;
 
+/** A number of tokens, or auto. */
+const contextKey = z.union([
+  z.number().int().min(8),
+  z.string().regex(/^(auto|[89]|[1-9]\d{1,8})$/, "must be auto or a number of tokens, 8 or more"),
+]);
+
+/** Converts a {@linkcode contextKey}, which may be a number or text. */
+export function contextOf(value: z.output<typeof contextKey>): number | "auto" {
+  return value === "auto" ? "auto" : Number(value);
+}
+
 const httpUrl = z.url({ protocol: /^https?$/ });
 
 /** Every configuration key of pool-managerd; `pool-manager.example.toml` explains each. */
@@ -87,7 +98,10 @@ export const poolConfig = z.strictObject({
       .describe("Host at which the orchestrator reaches workers; default: worker.host"),
     port_base: z.number().int().min(0).max(65_535).default(PORTS.workerBase)
       .describe("First port to try for a worker; 0 takes any free one"),
-    default_context: count(DEFAULT_CONTEXT, "Tokens per slot, at most the model's own", 8),
+    default_context: contextKey.default(DEFAULT_CONTEXT)
+      .describe(
+        "Tokens per slot, at most the model's own; auto: what fits into memory, at most 32768",
+      ),
     default_slots: count(DEFAULT_SLOTS, "Slots of a worker unless the request says otherwise"),
     threads: threadsKey.optional()
       .describe("CPU threads of a worker, or auto to measure; default: the worker decides"),

@@ -4,7 +4,14 @@ import { configKeys } from "#shared/config/schema.ts";
 import { parseToml } from "#shared/config/toml.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { engineSection } from "./engines.ts";
-import { checkConfig, configSpec, poolConfig, poolIdFromHost, stopDeadlineMs } from "./config.ts";
+import {
+  checkConfig,
+  configSpec,
+  contextOf,
+  poolConfig,
+  poolIdFromHost,
+  stopDeadlineMs,
+} from "./config.ts";
 
 const EXAMPLE = Deno.readTextFileSync(new URL("./pool-manager.example.toml", import.meta.url));
 
@@ -103,4 +110,13 @@ Deno.test("--check-config takes a chat template for one model, and refuses one f
     check('[worker.models.demo]\nchat_template_file = ""\n'),
     /chat_template_file/,
   );
+});
+
+Deno.test("the default context is a number of tokens or auto, also as text", () => {
+  const context = (value: unknown) =>
+    contextOf(poolConfig.parse({ worker: { default_context: value } }).worker.default_context);
+  assert.deepEqual(["auto", "16384", 8].map(context), ["auto", 16_384, 8]);
+  for (const wrong of ["7", 7, "much", "", 1.5, "-8"]) {
+    assert.throws(() => context(wrong), /default_context/, String(wrong));
+  }
 });

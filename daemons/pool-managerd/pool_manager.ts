@@ -21,7 +21,7 @@ import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
 import { type PoolConfig, poolIdFromHost } from "./config.ts";
 import type { DeviceSource } from "./devices/device_source.ts";
 import { createDevices, type Devices, systemSources } from "./devices/devices.ts";
-import { heldOn, roomOn } from "./devices/room.ts";
+import { heldOn, roomOn, usualRoom } from "./devices/room.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
@@ -150,6 +150,9 @@ async function open(
     log,
   });
   stack.defer(() => staging.close());
+  // Fixed at the start: loads of a model must not change with what else is loaded.
+  let roomAtStart = 0;
+  const defaults = () => defaultsOf(config.worker, roomAtStart);
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();
   const beside = extraFiles();
@@ -165,7 +168,7 @@ async function open(
     measurements: () => store.measurements(),
     measurementKey: (model) => measurementKey(model, config.worker, config.engines),
     describeLoad: (model, measured) =>
-      describeDefaultLoad(model, defaultsOf(config.worker), measured, estimateMemory),
+      describeDefaultLoad(model, defaults(), measured, estimateMemory),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,
@@ -186,6 +189,7 @@ async function open(
     savedSlots,
     probe: httpProbe,
     estimate: estimateMemory,
+    defaults,
     findWorker: context.findWorker ??
       ((kind) => findExecutable("llorch-candled", workerNames(kind))),
     env: environment,
@@ -248,7 +252,11 @@ async function open(
     return await callbackApp.fetch(request);
   });
   stack.defer(() => callbacks?.close());
-  await Promise.all([supervisor.open(), catalog.rescan()]);
+  await supervisor.open();
+  if (config.worker.default_context === "auto") {
+    roomAtStart = usualRoom(await devices.current(), roster.commitments);
+  }
+  await catalog.rescan();
   void staging.open(() => catalog.refresh());
   opened.resolve();
 

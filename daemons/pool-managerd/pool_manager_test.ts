@@ -4,6 +4,7 @@ import { LlorchError } from "#shared/errors.ts";
 import { device, fakeSource } from "./testdata/fake_source.ts";
 import { FINGERPRINT } from "./testdata/records.ts";
 import { argvOf, envOf, isAlive } from "./testdata/processes.ts";
+import { poolModel } from "./testdata/records.ts";
 import { withPool } from "./testdata/test_pool.ts";
 
 const is = (code: string) => (error: unknown) =>
@@ -58,6 +59,29 @@ Deno.test(
     },
     "",
     { worker: { default_context: 128, default_slots: 2 } },
+  ),
+);
+
+const small = fakeSource([device("cpu", "cpu", 400_000_000, 100_000_000)]);
+
+Deno.test(
+  "an automatic context is what fits most of the memory that was free at the start, and stays",
+  withPool(
+    async (pool) => {
+      const load = async () =>
+        (await pool.client.call(poolRoutes.state, {})).models[0]?.default_load;
+      const { context = 0, device_bytes } = await load() ?? {};
+      assert.ok(context > 4096 && context < 32_768, String(context));
+      assert.ok(device_bytes!.cpu! <= 80_000_000 && device_bytes!.cpu! > 79_000_000);
+      const worker = await pool.ready();
+      assert.equal(worker.context, context);
+      small.devices = [device("cpu", "cpu", 400_000_000, 60_000_000)];
+      assert.equal((await load())?.context, context);
+    },
+    "",
+    { worker: { default_context: "auto" } },
+    [small],
+    poolModel({ context_length: 131_072 }),
   ),
 );
 

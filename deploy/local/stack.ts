@@ -1,15 +1,13 @@
 import { basename, join } from "node:path";
-import { type Device, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
-import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { type ModelView, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { findExecutable } from "#shared/executables.ts";
-import { type Client, createClient, TransportError } from "#shared/http/client.ts";
+import { type Client, createClient } from "#shared/http/client.ts";
 import { CloseStack, delay, UsageError } from "#shared/lifecycle.ts";
 import { type FoundModel, scanModels, type ScanResult } from "#shared/models/scan.ts";
 import type { Env } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { type Child, startChild } from "./child.ts";
-import { chooseContext, describeContext } from "./context.ts";
+import { describeContext, type LocalLoad } from "./context.ts";
 import { offerDownload } from "./download.ts";
 import { endLeftovers, type Leftover } from "./leftovers.ts";
 import type { LogLine } from "./log_view.ts";
@@ -53,11 +51,11 @@ export interface StackDeps {
  */
 export async function startStack(options: UpOptions, deps: StackDeps): Promise<LocalStack> {
   const dirs = modelsDirs(options, deps.env);
-  const model = await modelIn(dirs, options, deps);
+  await ensureModel(dirs, options, deps);
 
   const parts = new CloseStack();
   try {
-    return await startParts(options, deps, { dirs, model }, parts);
+    return await startParts(options, deps, dirs, parts);
   } catch (error) {
     await parts.close();
     throw error;
@@ -67,7 +65,7 @@ export async function startStack(options: UpOptions, deps: StackDeps): Promise<L
 async function startParts(
   options: UpOptions,
   { env, say, ...deps }: StackDeps,
-  { dirs, model }: { readonly dirs: readonly string[]; readonly model: FoundModel },
+  dirs: readonly string[],
   parts: CloseStack,
 ): Promise<LocalStack> {
   const state = stateDir(options, env);
@@ -91,27 +89,16 @@ async function startParts(
   ]);
   const token = readApiToken(undefined, env);
   const client = createClient({ baseUrl: orchestrator.url, token });
-  const startPool = (context: number | undefined) =>
-    start("pool-managerd", [
-      `--port=${options.pool_port}`,
-      `--state-dir=${join(state.dir, "pool-managerd")}`,
-      "--pool-id=local",
-      `--models-dirs=${dirs.join(",")}`,
-      `--orchestrator-url=${orchestrator.url}`,
-      `--worker-port-base=${options.worker_port_base}`,
-      `--worker-default-slots=${options.slots}`,
-      ...(context === undefined ? [] : [`--worker-default-context=${context}`]),
-    ]);
-  let pool = await startPool(options.context);
-  if (options.context === undefined) {
-    // Only a running pool manager knows the memory of its devices.
-    const choice = chooseContext(model, await usualDevice(client, deps.signal), options.slots);
-    say(describeContext(choice, options.slots));
-    if (choice.context > DEFAULT_CONTEXT) {
-      await pool.stop(STOP_DEADLINE_MS);
-      pool = await startPool(choice.context);
-    }
-  }
+  const pool = await start("pool-managerd", [
+    `--port=${options.pool_port}`,
+    `--state-dir=${join(state.dir, "pool-managerd")}`,
+    "--pool-id=local",
+    `--models-dirs=${dirs.join(",")}`,
+    `--orchestrator-url=${orchestrator.url}`,
+    `--worker-port-base=${options.worker_port_base}`,
+    `--worker-default-slots=${options.slots}`,
+    `--worker-default-context=${options.context ?? "auto"}`,
+  ]);
 
   let closing = false;
   const broken = Promise.race([orchestrator, pool].map(async (child): Promise<never> => {
@@ -120,7 +107,8 @@ async function startParts(
     throw new Error(`${child.name} ended by itself with code ${code}`);
   }));
   broken.catch(() => {});
-  await Promise.race([loadModel(client, options.model, deps.signal), broken]);
+  const model = await Promise.race([loadModel(client, options.model, deps.signal), broken]);
+  if (options.context === undefined) say(describeContext(await loadOf(client, model)));
   return {
     orchestrator,
     pool,
@@ -152,15 +140,16 @@ function shortName({ aliases, model_ref }: FoundModel): string {
 }
 
 /**
- * The model in some folders; one of the catalog is downloaded into the first if the person wants that.
+ * Checks that a model is in some folders; one of the catalog is downloaded into the first if the person
+ * wants that.
  *
  * @throws {UsageError} if it is not there, with what to do
  */
-async function modelIn(
+async function ensureModel(
   dirs: readonly string[],
   { model, yes: isYes }: UpOptions,
   { say, signal }: StackDeps,
-): Promise<FoundModel> {
+): Promise<void> {
   const find = ({ models }: ScanResult) =>
     models.find((each) => each.model_ref === model || each.aliases.includes(model));
   let scanned = await scanModels(dirs);
@@ -171,7 +160,7 @@ async function modelIn(
       found = find(scanned);
     }
   }
-  return found ?? refuse(model, dirs, scanned);
+  if (!found) refuse(model, dirs, scanned);
 }
 
 /** The unusable file of a model. */
@@ -188,46 +177,29 @@ function refuse(model: string, dirs: readonly string[], scanned: ScanResult): ne
   throw new UsageError(`Cannot find the model "${model}" in ${dirs.join(" or ")}: ${found}`);
 }
 
-/** The device on which the pool loads models that name none. */
-async function usualDevice(client: Client, signal: AbortSignal): Promise<Device> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    const [pool] = await poolsOf(client);
-    const usable = pool?.devices.filter(({ unavailable }) => unavailable === undefined) ?? [];
-    const device = usable.find(({ kind }) => kind !== "cpu") ?? usable[0];
-    if (device) return device;
-    await delay(50, signal);
-  }
-  throw new Error(`The pool manager did not register within ${START_TIMEOUT_MS} ms`);
-}
-
-/** The pools of the stack; none while orchestratord does not answer. */
-async function poolsOf(
-  client: Client,
-): Promise<readonly { readonly devices: readonly Device[] }[]> {
-  try {
-    return (await client.call(routes.pools, {})).pools;
-  } catch (error) {
-    if (error instanceof LlorchError || error instanceof TransportError) return [];
-    throw error;
-  }
-}
-
 /** Waits until the model is loaded. */
-async function loadModel(client: Client, model: string, signal: AbortSignal): Promise<void> {
+async function loadModel(client: Client, model: string, signal: AbortSignal): Promise<ModelView> {
   const deadline = performance.now() + LOAD_TIMEOUT_MS;
   await untilReady(client, deadline, signal);
   await client.call(routes.loadModel, { params: { ref: model } });
   while (performance.now() < deadline) {
     const { models } = await client.call(routes.models, {});
     const found = models.find((each) => each.aliases.includes(model));
-    if (found?.loaded) return;
+    if (found?.loaded) return found;
     if (found?.load_error !== undefined && !found.loading) {
       throw new Error(`Cannot load the model "${model}": ${found.load_error}`);
     }
     await delay(50, signal);
   }
   throw new Error(`The model "${model}" was not loaded within ${LOAD_TIMEOUT_MS} ms`);
+}
+
+/** How a loaded model was loaded. */
+async function loadOf(client: Client, model: ModelView): Promise<LocalLoad> {
+  const { workers } = await client.call(routes.workers, {});
+  const worker = workers.find(({ worker_id }) => model.workers.includes(worker_id));
+  if (worker === undefined) throw new Error(`The worker of "${model.model_ref}" has ended`);
+  return { ...worker, own: model.context_length };
 }
 
 async function untilReady(client: Client, deadline: number, signal: AbortSignal): Promise<void> {

@@ -1,20 +1,37 @@
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS } from "../defaults.ts";
+import { fittingContext } from "./fitting_context.ts";
+import type { ModelMemory } from "./estimate.ts";
+
+/** Settings of a load. */
+export interface LoadSize {
+  /** Tokens per slot. */
+  readonly context: number;
+  readonly slots: number;
+}
 
 /** Settings of loads that do not name their own. */
 export interface LoadDefaults {
-  /** Tokens per slot, at most what the model was trained for. */
-  readonly context: number;
+  /**
+   * Tokens per slot, at most what the model was trained for; or the memory of the device in bytes,
+   * for the longest context that fits.
+   */
+  readonly context: number | { readonly deviceBytes: number };
   readonly slots: number;
 }
 
 /** The defaults of a pool that configures none. */
 export const LOAD_DEFAULTS: LoadDefaults = { context: DEFAULT_CONTEXT, slots: DEFAULT_SLOTS };
 
+/** A model's memory figures, and the context that it was trained for; 0 if its file does not say. */
+type SizedModel = ModelMemory & { readonly context_length: number };
+
 /** Settings of a load that names neither context nor slots. */
 export function defaultLoad(
-  { context_length }: { readonly context_length: number },
+  model: SizedModel,
   { context, slots }: LoadDefaults = LOAD_DEFAULTS,
-): LoadDefaults {
-  // context_length is 0 if the file does not have it.
-  return { context: Math.min(context_length || context, context), slots };
+): LoadSize {
+  const own = model.context_length || undefined;
+  if (typeof context === "number") return { context: Math.min(own ?? context, context), slots };
+  const longest = own ?? DEFAULT_CONTEXT;
+  return { context: fittingContext(model, { longest, slots, ...context }), slots };
 }

@@ -1,5 +1,5 @@
 import type { DeviceKind, PoolModel } from "#shared/contracts/mod.ts";
-import { defaultLoad } from "#shared/models/default_load.ts";
+import { defaultLoad, LOAD_DEFAULTS } from "#shared/models/default_load.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
 
 /**
@@ -26,5 +26,5 @@ export function defaultHostBytes({ default_load }: PoolModel, kind: DeviceKind):
 
 /** Slots of that load. */
 export function defaultSlots(model: PoolModel | undefined): number {
-  return model?.default_load?.slots ?? defaultLoad({ context_length: 0 }).slots;
+  return model?.default_load?.slots ?? LOAD_DEFAULTS.slots;
 }

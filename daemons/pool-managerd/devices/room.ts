@@ -1,4 +1,5 @@
 import type { Device } from "#shared/contracts/pool.ts";
+import { usualDevice } from "./usual_device.ts";
 
 /** Memory of a worker on its device, in bytes. */
 export interface Commitment {
@@ -24,6 +25,12 @@ export function roomOn(device: Device, workers: readonly Commitment[]): number {
     0,
     Math.min(device.free_bytes - pending, device.total_bytes - committed),
   );
+}
+
+/** Memory of the usual device for all workers: what is free, and what they use now, in bytes. */
+export function usualRoom(devices: readonly Device[], workers: readonly Commitment[]): number {
+  const device = usualDevice(devices);
+  return device === undefined ? 0 : device.free_bytes + heldOn(device.id, workers);
 }
 
 /** Bytes that workers use on a device now. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { roomOn } from "./room.ts";
+import { roomOn, usualRoom } from "./room.ts";
 
 const GPU = {
   id: "cuda0",
@@ -31,4 +31,16 @@ Deno.test("memory that shows as free although workers need it is not given to ot
 Deno.test("workers on other devices do not count, and room is never negative", () => {
   assert.equal(roomOn(GPU, [{ device: "cpu", committed: 500, held: 0 }]), 600);
   assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 5000, held: 0 }]), 0);
+});
+
+Deno.test("the room for all workers is what the usual device has free, and what they use of it", () => {
+  const cpu = { ...GPU, id: "cpu", kind: "cpu" as const, free_bytes: 5000 };
+  const workers = [
+    { device: "cuda0", committed: 500, held: 100 },
+    { device: "cpu", committed: 500, held: 300 },
+  ];
+  assert.equal(usualRoom([GPU, cpu], workers), 700);
+  assert.equal(usualRoom([cpu], workers), 5300);
+  assert.equal(usualRoom([{ ...GPU, unavailable: "gone" }, { ...GPU, id: "cuda1" }], []), 600);
+  assert.equal(usualRoom([], []), 0);
 });

@@ -14,7 +14,7 @@ import {
   type ScanCache,
   type ScanResult,
 } from "#shared/models/scan.ts";
-import type { PoolConfig, WorkerLlama } from "../config.ts";
+import { contextOf, type PoolConfig, type WorkerLlama } from "../config.ts";
 import { engineOf, type Engines } from "../engines.ts";
 
 /** Names of a model. */
@@ -29,14 +29,20 @@ export function settingsOf(
   return { ...llama, ...own };
 }
 
-/** Context and slots of loads that do not name them. */
+/**
+ * Context and slots of loads that do not name them.
+ *
+ * @param deviceBytes Memory that a context must fit if it is `auto`.
+ */
 export function defaultsOf(
   { default_context, default_slots }: Pick<
     PoolConfig["worker"],
     "default_context" | "default_slots"
   >,
+  deviceBytes: number,
 ): LoadDefaults {
-  return { context: default_context, slots: default_slots };
+  const context = contextOf(default_context);
+  return { context: context === "auto" ? { deviceBytes } : context, slots: default_slots };
 }
 
 /**

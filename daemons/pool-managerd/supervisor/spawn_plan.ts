@@ -1,10 +1,11 @@
 import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { defaultLoad, type LoadDefaults } from "#shared/models/default_load.ts";
+import { defaultLoad, type LoadDefaults, type LoadSize } from "#shared/models/default_load.ts";
 import { engineOf, type Engines } from "../engines.ts";
 import { type EstimateMemory, loadFigure } from "../models/load_figure.ts";
 import type { Measurement } from "../models/measurement.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
+import { usualDevice } from "../devices/usual_device.ts";
 import type { SpawnPlan } from "./record.ts";
 
 /** Input of the plan of a spawn. */
@@ -80,7 +81,7 @@ interface RoomCheck {
   readonly where: Device;
   readonly room: number;
   readonly request: SpawnRequest;
-  readonly load: LoadDefaults;
+  readonly load: LoadSize;
   readonly measured: Measurement | undefined;
 }
 
@@ -130,14 +131,10 @@ function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolM
   );
 }
 
-/**
- * The requested device, otherwise the first usable GPU. If there are GPUs but none is usable, it is
- * the first of them: the CPU replaces a GPU only if it is requested.
- */
+/** The requested device, otherwise the usual one. */
 function selectDevice(devices: readonly Device[], asked: string | undefined): Device {
-  const gpus = devices.filter((device) => device.kind !== "cpu");
   const found = asked === undefined
-    ? gpus.find((device) => device.unavailable === undefined) ?? gpus[0] ?? devices[0]
+    ? usualDevice(devices)
     : devices.find((device) => device.id === asked);
   if (found) return found;
   const known = devices.map((device) => device.id).join(", ");

@@ -3,6 +3,7 @@ import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
+import type { LoadDefaults } from "#shared/models/default_load.ts";
 import { newSecret, secretPrint } from "#shared/secrets.ts";
 import type { PoolConfig } from "../config.ts";
 import type { Devices } from "../devices/devices.ts";
@@ -10,7 +11,7 @@ import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../engines.ts";
 import type { EstimateMemory } from "../models/load_figure.ts";
-import { defaultsOf, measurementKey } from "../models/load_memory.ts";
+import { measurementKey } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
 import type { LoadedFiles } from "./loaded_files.ts";
 import { choosePort } from "./ports.ts";
@@ -51,6 +52,8 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
   readonly catalog: Catalog;
   readonly staging: Staging;
   readonly estimate: EstimateMemory;
+  /** Settings of loads that do not name their own. */
+  readonly defaults: () => LoadDefaults;
   /** Finds the worker's program for a kind of device. */
   readonly findWorker: (kind: string) => Executable;
   /** Environment that workers inherit. */
@@ -145,7 +148,7 @@ export class Starter {
   }
 
   #plan(request: SpawnRequest, devices: readonly Device[]): SpawnPlan {
-    const { catalog, config, engines, estimate, roster, store } = this.#options;
+    const { catalog, config, defaults, engines, estimate, roster, store } = this.#options;
     const model = catalog.models.find((each) => each.fingerprint === request.fingerprint);
     const key = model && measurementKey(model, config, engines);
     return planSpawn(request, {
@@ -154,7 +157,7 @@ export class Starter {
       models: catalog.models,
       devices,
       workers: roster.commitments,
-      defaults: defaultsOf(config),
+      defaults: defaults(),
       estimate,
     });
   }

@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
-import type { PoolWorker, SpawnRequest, WorkerExit, WorkerUpdate } from "#shared/contracts/pool.ts";
+import type {
+  PoolModel,
+  PoolWorker,
+  SpawnRequest,
+  WorkerExit,
+  WorkerUpdate,
+} from "#shared/contracts/pool.ts";
 import { createClient } from "#shared/http/client.ts";
 import { type PoolConfig, poolConfig } from "../config.ts";
 import type { DeviceSource } from "../devices/device_source.ts";
@@ -26,6 +32,7 @@ export async function openTestPool(
   mode = "",
   config: DeepPartial<Omit<PoolConfig, "limits">> = {},
   sources: readonly DeviceSource[] = [fakeSource([device("cpu", "cpu", DEVICE_BYTES)])],
+  model: PoolModel = poolModel(),
 ) {
   const dir = await Deno.makeTempDir({ prefix: "pool-test-" });
   const orchestrator = await fakeOrchestrator();
@@ -47,7 +54,7 @@ export async function openTestPool(
         log,
         env: { ...Deno.env.toObject(), FAKE_WORKER: mode, FAKE_FINGERPRINT: FINGERPRINT },
         deviceSources: sources,
-        scan: () => Promise.resolve({ models: [poolModel()], problems: [] }),
+        scan: () => Promise.resolve({ models: [model], problems: [] }),
         findWorker: () => FAKE_COMMAND,
       },
     );
