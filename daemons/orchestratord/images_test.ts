@@ -255,7 +255,7 @@ Deno.test("an image is fetched from a host that the operator lists", async () =>
 Deno.test("bodies with images have a larger limit, texts keep theirs", async () => {
   const limits = { max_body_bytes: 10_000 };
   const images = { max_total_bytes: 100_000, max_held_bytes: 100_000 };
-  await withEyes({ limits, images }, async (harness) => {
+  await withEyes({ limits, images, streams: { first_byte_ms: 1 } }, async (harness) => {
     harness.pool.tokens = 0;
     const large = dataUrl(png(3, 3, 60_000));
     const ask = () => post(harness, CHAT, chat(image(large), text("hi")));
@@ -270,6 +270,24 @@ Deno.test("bodies with images have a larger limit, texts keep theirs", async () 
     harness.pool.only().allow(Infinity);
     assert.equal((await first).status, 200);
     assert.equal((await ask()).status, 200, "the room was given back");
+    // A stream has the room until it ends, or its client leaves.
+    harness.pool.only().allow(0);
+    const leaving = new AbortController();
+    const stream = await fetch(harness.url + CHAT, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...chat(image(large), text("hi")), stream: true, max_tokens: 9 }),
+      signal: leaving.signal,
+    });
+    const bytes = async () => {
+      const metrics = await (await fetch(`${harness.url}/metrics`)).text();
+      return Number(/^orchd_image_bytes (\d+)$/m.exec(metrics)?.[1]);
+    };
+    assert.ok(await bytes() > 2 * 60_000, "its body, and the image");
+    leaving.abort();
+    await assert.rejects(stream.text());
+    await until("the room is free", async () => await bytes() === 0);
+    harness.pool.only().allow(Infinity);
     const long = await post(harness, CHAT, chat(image(large), text("word ".repeat(4000))));
     assert.equal(long.status, 413);
     assert.match(long.text, /more than 10000 bytes without its images/);
@@ -277,7 +295,7 @@ Deno.test("bodies with images have a larger limit, texts keep theirs", async () 
     assert.equal((await post(harness, CHAT, chat(image(much)))).status, 413);
     const metrics = await (await fetch(`${harness.url}/metrics`)).text();
     assert.match(metrics, /orchd_image_bytes 0\n/);
-    assert.match(metrics, /orchd_images_total\{source="data",outcome="taken"\} 2\n/);
+    assert.match(metrics, /orchd_images_total\{source="data",outcome="taken"\} 3\n/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { LlorchError } from "../errors.ts";
+import { StreamResponse } from "./stream_response.ts";
 
 /** When a client may try again, in ms: a request with images ends within seconds. */
 const RETRY_MS = 2_000;
@@ -99,30 +100,17 @@ function imagesLength(body: unknown): number {
   return length;
 }
 
-/** A response that calls `onEnd` once when its body has been read to its end, or no longer is. */
+/** A response that calls `onEnd` once when it has been sent to its end, or no longer is. */
 export function withEnd(response: Response, onEnd: () => void): Response {
-  if (!response.body) {
-    onEnd();
-    return response;
-  }
-  const reader = response.body.getReader();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        onEnd();
-        controller.close();
-      } catch (error) {
-        onEnd();
-        throw error;
-      }
-    },
-    async cancel(reason) {
+  if (response instanceof StreamResponse) {
+    const { frames, options } = response;
+    const onClose = () => {
+      options.onClose?.();
       onEnd();
-      await reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
-  const { status, headers } = response;
-  return new Response(body, { status, headers });
+    };
+    return new StreamResponse(frames, { ...options, onClose });
+  }
+  // Any other reply is there as a whole, or is a worker's, whose slots bound them.
+  onEnd();
+  return response;
 }
