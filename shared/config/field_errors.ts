@@ -1,6 +1,32 @@
 import type { z } from "zod";
 import type { FieldError } from "../errors.ts";
 
+/** Most wrong fields that are named: a list of a million wrong numbers needs no million sentences. */
+const MOST_NAMED = 20;
+
+/** A value that has been checked: what the schema makes of it, or its wrong fields. */
+export type Checked<T> =
+  | { readonly data: T }
+  | { readonly errors: readonly [FieldError, ...FieldError[]] };
+
+/** Checks a value that may have any number of wrong fields, of which the first are named. */
+export function checked<S extends z.ZodType>(schema: S, value: unknown): Checked<z.output<S>> {
+  let parsed: z.ZodSafeParseResult<z.output<S>>;
+  try {
+    parsed = schema.safeParse(value);
+  } catch (error) {
+    // zod hands over its findings as arguments, of which V8's stack takes about a hundred thousand.
+    if (!(error instanceof RangeError)) throw error;
+    return { errors: [{ field: "", message: "too many values are wrong to name them" }] };
+  }
+  if (parsed.success) return { data: parsed.data };
+  const [first, ...others] = fieldErrors(parsed.error);
+  const named = others.slice(0, MOST_NAMED - 1);
+  const left = others.length - named.length;
+  const more = left > 0 ? [{ field: "", message: `and ${left} more values are wrong` }] : [];
+  return { errors: [first!, ...named, ...more] };
+}
+
 /** A field that is wrong, of which zod found this. */
 type Issue = z.ZodError["issues"][number];
 

@@ -3,7 +3,7 @@ import { defined } from "../json.ts";
 import { type Content, contentOf, type ImagePart, imagePart } from "./images.ts";
 import { functionName, type ToolCall } from "./tools.ts";
 
-/** Most messages of a chat, and most calls of one message. */
+/** Most messages of a chat, and most parts and calls of one message. */
 const MAX_MESSAGES = 4096;
 
 const text = z.object({ type: z.literal("text"), text: z.string() });
@@ -22,12 +22,12 @@ const textPart = z.discriminatedUnion("type", [text], { error: unknownPart });
 const anyPart = z.discriminatedUnion("type", [text, imagePart], { error: unknownPart });
 
 /** Text, or parts of it; null is the same as empty. */
-export const messageText = z.union([z.string(), z.array(textPart), z.null()], {
+export const messageText = z.union([z.string(), z.array(textPart).max(MAX_MESSAGES), z.null()], {
   error: "must be text, or a list of parts of type text",
 }).meta({ description: "A text or its parts, each of which gets a line; null: empty" });
 
 /** Text and images; null is the same as empty. */
-export const messageContent = z.union([z.string(), z.array(anyPart), z.null()], {
+export const messageContent = z.union([z.string(), z.array(anyPart).max(MAX_MESSAGES), z.null()], {
   error: "must be text, or a list of parts of type text or image_url",
 }).meta({ description: "A text, or texts and images, each of which gets a line; null: empty" });
 

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Dialect } from "../contracts/dialect.ts";
 import type { Route, RouteInput, RouteReply } from "../contracts/route.ts";
-import { fieldErrors } from "../config/field_errors.ts";
+import { checked } from "../config/field_errors.ts";
 import { HEADERS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../defaults.ts";
 import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
@@ -269,9 +269,9 @@ async function validate(
   const errors: FieldError[] = [];
   const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
     if (!schema) return undefined;
-    const parsed = schema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    errors.push(...fieldErrors(parsed.error));
+    const result = checked(schema, value);
+    if ("data" in result) return result.data;
+    errors.push(...result.errors);
     return undefined;
   };
   const params = check(route.params, context.req.param());

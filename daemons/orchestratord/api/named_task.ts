@@ -1,5 +1,5 @@
 import { type TaskRequest, taskRequest, type TaskRequestInput } from "#shared/contracts/mod.ts";
-import { fieldErrors } from "#shared/config/field_errors.ts";
+import { checked } from "#shared/config/field_errors.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { isRecord } from "#shared/json.ts";
 import { type Meaning, withParameters } from "../scheduler/names.ts";
@@ -16,9 +16,9 @@ export function namedTask(
   given: Partial<TaskRequestInput>,
   settings: NameSettings,
 ): TaskRequest {
-  const parsed = taskRequest.safeParse(withParameters(given, settings));
-  if (parsed.success) return parsed.data;
-  throw invalidRequest(fieldErrors(parsed.error));
+  const result = checked(taskRequest, withParameters(given, settings));
+  if ("data" in result) return result.data;
+  throw invalidRequest(result.errors);
 }
 
 /**

@@ -168,7 +168,10 @@ function urlsIn(messages: readonly Message[] = []): Map<string, string[]> {
     for (const [place, part] of content.entries()) {
       if (part.type !== "image_url") continue;
       const { url } = part.image_url;
-      fields.set(url, [...fields.get(url) ?? [], `messages.${index}.content.${place}`]);
+      const known = fields.get(url);
+      const field = `messages.${index}.content.${place}`;
+      if (known) known.push(field);
+      else fields.set(url, [field]);
     }
   }
   return fields;

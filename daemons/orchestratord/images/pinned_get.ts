@@ -98,7 +98,7 @@ async function send({ url, signal }: PinnedGet, socket: Socket): Promise<Incomin
 
 async function read(
   reply: IncomingMessage,
-  { maxBytes }: PinnedGet,
+  { maxBytes, signal }: PinnedGet,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const status = reply.statusCode ?? 0;
   if (status >= 300 && status < 400) {
@@ -115,6 +115,8 @@ async function read(
     if (length > maxBytes) throw tooLarge(maxBytes);
     parts.push(part);
   }
+  // An abort ends the connection, which is how a body without a length ends, too.
+  signal.throwIfAborted();
   if (!reply.complete) throw new FetchFailure("the connection ended in the middle");
   const whole = new Uint8Array(length);
   let at = 0;

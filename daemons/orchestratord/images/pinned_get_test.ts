@@ -202,3 +202,27 @@ Deno.test("a proxy of the environment is not used", async () => {
     assert.equal(text, `http://images.example.org:${port}/a`, new TextDecoder().decode(stderr));
   });
 });
+
+Deno.test("a body without a length that is given up is not taken for a whole one", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const sent = Promise.withResolvers<Deno.Conn>();
+  const serving = (async () => {
+    const connection = await listener.accept();
+    await connection.read(new Uint8Array(1000));
+    const head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhalf";
+    await connection.write(new TextEncoder().encode(head));
+    sent.resolve(connection);
+  })();
+  const late = new AbortController();
+  const work = getPinned({
+    url: new URL(`http://127.0.0.1:${listener.addr.port}/`),
+    addresses: ["127.0.0.1"],
+    maxBytes: 1000,
+    signal: late.signal,
+  });
+  const connection = await sent.promise;
+  late.abort(new Error("late"));
+  await assert.rejects(work, /^Error: late$/);
+  connection.close();
+  await serving;
+});

@@ -5,7 +5,7 @@ import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
 import { tool, toolShape } from "../tools.ts";
 import { keepAlive, ollamaFormat, ollamaOptions, think } from "./options.ts";
 
-const images = z.array(z.string()).nullish().meta({ description: "Images in base64" });
+const images = z.array(z.string()).max(4096).nullish().meta({ description: "Images in base64" });
 
 const functionName = tool.shape.function.shape.name;
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { fieldErrors } from "#shared/config/field_errors.ts";
+import { checked } from "#shared/config/field_errors.ts";
 import {
   type BatchEndpoint,
   type EmbeddingsRequest,
@@ -89,7 +89,7 @@ export function endpointsOf(
     "/v1/chat/completions": {
       exact: chat.exact,
       work(given, caller) {
-        const body = checked(chat.body, given);
+        const body = checkedBody(chat.body, given);
         return {
           choices: body.n ?? 1,
           tasks: () => tasksOf(body, caller, chatTasks),
@@ -101,7 +101,7 @@ export function endpointsOf(
     "/v1/completions": {
       exact: [],
       work(given, caller) {
-        const body = checked(completions.body, given);
+        const body = checkedBody(completions.body, given);
         return {
           choices: promptsOf(body.prompt).length * (body.n ?? 1),
           tasks: () => tasksOf(body, caller, completionTasks),
@@ -113,7 +113,7 @@ export function endpointsOf(
     "/v1/embeddings": {
       exact: [],
       work(given, caller) {
-        const body = checked(embeddings.body, given);
+        const body = checkedBody(embeddings.body, given);
         const input = inputsOf(body.input);
         return {
           choices: 1,
@@ -126,7 +126,7 @@ export function endpointsOf(
     "/v1/responses": {
       exact: responsesRoutes.respond.exact,
       work: (given, caller) =>
-        responseWork(orchestrator, checked(responsesRoutes.respond.body, given), caller),
+        responseWork(orchestrator, checkedBody(responsesRoutes.respond.body, given), caller),
     },
   };
 }
@@ -219,10 +219,10 @@ function modelled<B extends { readonly model: string }>(body: B, { request }: Fi
 }
 
 /** @throws {LlorchError} `INVALID_REQUEST` that names the wrong fields */
-function checked<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
+function checkedBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
+  const result = checked(schema, body);
+  if ("data" in result) return result.data;
   throw invalidRequest(
-    fieldErrors(parsed.error).map(({ field, message }) => ({ field: `body.${field}`, message })),
+    result.errors.map(({ field, message }) => ({ field: `body.${field}`, message })),
   );
 }

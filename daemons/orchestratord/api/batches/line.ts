@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fieldErrors } from "#shared/config/field_errors.ts";
+import { checked } from "#shared/config/field_errors.ts";
 import type { BatchEndpoint } from "#shared/contracts/mod.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { parseExactJson } from "#shared/exact_json.ts";
@@ -60,9 +60,9 @@ export function customIdOf(bytes: Uint8Array): string | undefined {
  * @throws {LlorchError} `INVALID_REQUEST` that names the wrong fields
  */
 export function checkLine(value: unknown, endpoint: BatchEndpoint): LineRequest {
-  const parsed = line.safeParse(value);
-  if (!parsed.success) throw invalidRequest(fieldErrors(parsed.error));
-  const { custom_id: customId, url, body } = parsed.data;
+  const result = checked(line, value);
+  if (!("data" in result)) throw invalidRequest(result.errors);
+  const { custom_id: customId, url, body } = result.data;
   const errors: FieldError[] = [];
   if (url !== endpoint) {
     errors.push({ field: "url", message: `must be the endpoint of the batch, ${endpoint}` });
