@@ -13,7 +13,7 @@ import { type BodyLimits, readJsonBody } from "./body.ts";
 import { dialectAt, pathPattern, routesNear } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
-import { checkTexts, withEnd } from "./large_bodies.ts";
+import { checkTexts, type LargeBody, withEnd } from "./large_bodies.ts";
 import { isPreflight, markForPage, preflightReply } from "./pages.ts";
 
 /** A validated call, as its handler gets it. */
@@ -131,12 +131,11 @@ export function createApp(options: AppOptions): App {
     const correlationId = correlationIdOf(request);
     let response: Response;
     let caller: Caller | undefined;
-    let giveBack: (() => void) | undefined;
+    let large: LargeBody | undefined;
     try {
       caller = await options.authorize(request, route);
-      const room = roomOf(route, request, options.limits);
-      giveBack = room?.giveBack;
-      const input = await validate(route, context, options.limits, room?.bytes);
+      large = largeBodyOf(route, request, options.limits);
+      const input = await validate(route, context, options.limits, large);
       const call: Call<R> = {
         ...(input as Validated<R>),
         request,
@@ -153,7 +152,7 @@ export function createApp(options: AppOptions): App {
         : error;
       response = fail(shown, request, correlationId, route.dialect);
     }
-    if (giveBack) response = withEnd(response, giveBack);
+    if (large) response = withEnd(response, large.giveBack);
     setIds(response.headers, correlationId);
     response.headers.set(...NOSNIFF);
     if (route.pages) markForPage(response, request, () => mayRead(request));
@@ -244,26 +243,25 @@ function correlationIdOf(request: Request): string {
 type Validated<R extends Route> = RouteInput<R> & Pick<Call<R>, "given">;
 
 /**
- * Room for a body that is larger than usual, on a route with images; undefined if it needs none, or does
- * not say its length.
+ * A body that is larger than usual, on a route with images; undefined if it is not, or does not say its
+ * length.
  *
- * @throws {LlorchError} as {@linkcode LargeBodies.take}
+ * @throws {LlorchError} as {@linkcode LargeBodies.begin}
  */
-function roomOf(
+function largeBodyOf(
   { images }: Route,
   { headers }: Request,
   { large, maxBytes = MAX_BODY_BYTES }: BodyLimits = {},
-): { readonly bytes: number; readonly giveBack: () => void } | undefined {
+): LargeBody | undefined {
   const bytes = Number(headers.get("content-length") ?? 0);
-  if (!images || !large || !(bytes > maxBytes)) return undefined;
-  return { bytes, giveBack: large.take(bytes) };
+  return images && large && bytes > maxBytes ? large.begin(bytes) : undefined;
 }
 
 async function validate(
   route: Route,
   context: Context,
   limits: BodyLimits = {},
-  largeBytes?: number,
+  large?: LargeBody,
 ): Promise<Validated<Route>> {
   const request = context.req.raw;
   const errors: FieldError[] = [];
@@ -279,9 +277,10 @@ async function validate(
   const headers = check(route.headers, context.req.header());
   const readBody = async () => {
     if (isLeftOut(route, request)) return undefined;
-    if (largeBytes === undefined) return await readJsonBody(request, limits, route);
-    const given = await readJsonBody(request, { ...limits, maxBytes: largeBytes }, route);
-    checkTexts(given, largeBytes, limits.maxBytes ?? MAX_BODY_BYTES);
+    if (!large) return await readJsonBody(request, limits, route);
+    const { bytes: maxBytes, grow: onBytes } = large;
+    const given = await readJsonBody(request, { ...limits, maxBytes, onBytes }, route);
+    checkTexts(given, maxBytes, limits.maxBytes ?? MAX_BODY_BYTES);
     return given;
   };
   const given = route.body ? await readBody() : undefined;

@@ -12,6 +12,8 @@ export interface BodyLimits {
   readonly timeoutMs?: number;
   /** For bodies with images; absent: they have the usual limit. */
   readonly large?: LargeBodies;
+  /** Called with each piece's length; what it throws ends the reading. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 /** How a body is read. */
@@ -92,11 +94,13 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
   });
   try {
     // A body of known length is read at once, which costs less than reading a stream.
-    if (length !== null) return await Promise.race([readAtOnce(request, maxBytes), late]);
+    if (length !== null && !limits.onBytes) {
+      return await Promise.race([readAtOnce(request, maxBytes), late]);
+    }
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();
     giveUp = () => void reader.cancel().catch(() => {});
-    return await Promise.race([readPieces(reader, maxBytes), late]);
+    return await Promise.race([readPieces(reader, maxBytes, limits.onBytes), late]);
   } finally {
     stopTimer();
   }
@@ -111,6 +115,7 @@ async function readAtOnce(request: Request, maxBytes: number): Promise<Uint8Arra
 async function readPieces(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   maxBytes: number,
+  onBytes: (bytes: number) => void = () => {},
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -118,9 +123,12 @@ async function readPieces(
     const { done, value } = await reader.read().catch(brokenOff);
     if (done) return concat(chunks, size);
     size += value.byteLength;
-    if (size > maxBytes) {
+    try {
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      onBytes(value.byteLength);
+    } catch (error) {
       await reader.cancel().catch(() => {});
-      throw tooLarge(maxBytes);
+      throw error;
     }
     chunks.push(value);
   }

@@ -30,34 +30,63 @@ export class LargeBodies {
   }
 
   /**
-   * Takes room for a body.
+   * Begins to read a body. Its bytes count as they come, so that one that is only announced holds nothing.
    *
-   * @returns what gives the room back; calls after the first do nothing
-   * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, or `NOT_READY` while there is no room
+   * @param bytes Its length, as it is announced.
+   * @throws {LlorchError} `PAYLOAD_TOO_LARGE`
    */
-  take(bytes: number): () => void {
-    const { maxBytes, maxOpenBytes } = this.#bounds();
+  begin(bytes: number): LargeBody {
+    const { maxBytes } = this.#bounds();
     if (bytes > maxBytes) {
       throw new LlorchError(
         "PAYLOAD_TOO_LARGE",
         `Cannot accept a body of more than ${maxBytes} bytes, images included`,
       );
     }
-    if (this.#open > 0 && this.#open + bytes > maxOpenBytes) {
+    let taken = 0;
+    let isOpen = true;
+    return {
+      bytes,
+      grow: (more) => {
+        this.#grow(more, taken);
+        taken += more;
+      },
+      giveBack: () => {
+        if (isOpen) this.#open -= taken;
+        isOpen = false;
+      },
+    };
+  }
+
+  /** @param own Bytes of the same body: alone, it is taken whatever the bound. */
+  #grow(bytes: number, own: number): void {
+    const { maxOpenBytes } = this.#bounds();
+    if (this.#open > own && this.#open + bytes > maxOpenBytes) {
       throw new LlorchError(
         "NOT_READY",
-        `Cannot take a body of ${bytes} bytes now: others with images have ${this.#open} bytes of the ` +
+        `Cannot take more of a body with images now: others have ${
+          this.#open - own
+        } bytes of the ` +
           `${maxOpenBytes} that may be open at a time`,
         { retryAfterMs: RETRY_MS },
       );
     }
     this.#open += bytes;
-    let isTaken = true;
-    return () => {
-      if (isTaken) this.#open -= bytes;
-      isTaken = false;
-    };
   }
+}
+
+/** A body that is being read, or whose request has not been answered. */
+export interface LargeBody {
+  /** Its length. */
+  readonly bytes: number;
+  /**
+   * Counts bytes that came.
+   *
+   * @throws {LlorchError} `NOT_READY` while there is no room for them
+   */
+  readonly grow: (bytes: number) => void;
+  /** Gives the room back; calls after the first do nothing. */
+  readonly giveBack: () => void;
 }
 
 /**
