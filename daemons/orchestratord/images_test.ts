@@ -229,7 +229,11 @@ Deno.test("images that cannot be taken are refused by name, and nothing is lost"
 
 Deno.test("an image is fetched from a host that the operator lists", async () => {
   const host = "127.0.0.1";
-  const server = Deno.serve({ hostname: host, port: 0, onListen() {} }, () => new Response(png(8)));
+  let calls = 0;
+  const server = Deno.serve({ hostname: host, port: 0, onListen() {} }, () => {
+    calls++;
+    return new Response(png(8));
+  });
   const where = `${host}:${server.addr.port}`;
   try {
     await withEyes({ images: { fetch_hosts: [where] } }, async (harness) => {
@@ -245,7 +249,11 @@ Deno.test("an image is fetched from a host that the operator lists", async () =>
       });
       const { body } = await call(harness, "GET", `/responses/${id}/input_items`);
       const [item] = body["data"] as { content: { image_url: string }[] }[];
-      assert.equal(item?.content[0]?.image_url, `http://${where}/red.png`);
+      assert.equal(item?.content[0]?.image_url, RED, "it is kept");
+      const asked = calls;
+      const unknown = { ...chat(image(`http://${where}/red.png`)), model: "none" };
+      assert.equal((await post(harness, CHAT, unknown)).status, 404);
+      assert.equal(calls, asked, "nothing is fetched for a model that is not there");
     });
   } finally {
     await server.shutdown();

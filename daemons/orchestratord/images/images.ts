@@ -131,7 +131,23 @@ export class Images {
     if (hash === undefined) return url;
     const image = this.#held.get(hash) ?? await this.#deps.store.images.get(hash);
     if (!image) throw new LlorchError("CONTENT_EXPIRED", "An image of the request was erased");
-    return `data:image/${image.format};base64,${image.data.toBase64()}`;
+    return dataUrlOf(image);
+  }
+
+  /**
+   * Fetches an image.
+   *
+   * @param field What names it in errors.
+   * @returns its data: URL
+   * @throws {LlorchError} `INVALID_REQUEST`
+   */
+  async fetched(url: string, field: string): Promise<string> {
+    try {
+      return dataUrlOf(await this.#read(url, field));
+    } catch (error) {
+      if (!(error instanceof ImageRefusal)) throw error;
+      throw invalidRequest([{ field, message: error.message }]);
+    }
   }
 
   async #read(url: string, field: string): Promise<Image> {
@@ -158,6 +174,10 @@ export class Images {
       ...network,
     });
   }
+}
+
+function dataUrlOf({ format, data }: Image): string {
+  return `data:image/${format};base64,${data.toBase64()}`;
 }
 
 /** The URL of each image, with the fields that have it. */

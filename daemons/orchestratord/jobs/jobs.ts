@@ -68,6 +68,11 @@ export class Jobs {
     return this.#submissions.submit(task, options);
   }
 
+  /** See {@linkcode Submissions.requireVision}. */
+  requireVision(...args: Parameters<Submissions["requireVision"]>): void {
+    this.#submissions.requireVision(...args);
+  }
+
   /** Ends a job with `CANCELLED`; false when there is no such live job. */
   cancel(jobId: string, message: string): boolean {
     if (!this.#live.has(jobId)) return false;

@@ -148,7 +148,7 @@ export class Submissions {
   /** Accepts a task in which each image is replaced by its hash. */
   async #acceptWithImages(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     const { images } = this.#deps;
-    this.#requireVision(task, options);
+    this.requireVision(task, options);
     const taken = await images.take(task.messages, options.namesImages);
     const named = (task: TaskRequest): TaskRequest => ({
       ...task,
@@ -164,19 +164,30 @@ export class Submissions {
     }
   }
 
-  /** Refuses images that no model of a name takes, before they are read. */
-  #requireVision({ model, messages }: TaskRequest, { seesTarget = true }: SubmitOptions): void {
+  /**
+   * Refuses images that no model of a name takes, before they are read.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST`, or why there is no such model
+   */
+  requireVision(
+    { model, messages }: Pick<TaskRequest, "model" | "messages">,
+    { seesTarget = true }: Pick<SubmitOptions, "seesTarget"> = {},
+  ): void {
     const meaning = this.#deps.loop.meaning(model);
-    const canSee = [...meaning.choices.keys()].some((at) => {
+    let absent: LlorchError | undefined;
+    let isBlind = false;
+    for (const at of meaning.choices.keys()) {
       try {
-        return this.#deps.loop.seesImages(this.#resolve(meaning, at, seesTarget).fingerprint);
+        const { fingerprint } = this.#resolve(meaning, at, seesTarget);
+        if (this.#deps.loop.seesImages(fingerprint)) return;
+        isBlind = true;
       } catch (error) {
-        // A model that is not there is told as such.
-        if (error instanceof LlorchError) return true;
-        throw error;
+        if (!(error instanceof LlorchError)) throw error;
+        absent ??= error;
       }
-    });
-    if (!canSee) refuseImages(messages, `"${meaning.name}"`);
+    }
+    if (absent && !isBlind) throw absent;
+    refuseImages(messages, `"${meaning.name}"`);
   }
 
   /** Path of a job's event stream, as clients see it. */

@@ -6,8 +6,31 @@ import type { Item } from "./prompt.ts";
 import { requestOf } from "./stored.ts";
 
 /**
- * Stores a response, and the images that its client sent with it, each by its hash. One that was fetched
- * stays a URL, and is fetched again if the response is continued.
+ * Items whose images have been fetched, so that they are kept with the response.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` if one cannot be fetched
+ */
+export async function fetchedItems(
+  images: Pick<Images, "fetched">,
+  items: readonly Item[],
+): Promise<readonly Item[]> {
+  const urls = new Map<string, string>();
+  for (const url of urlsOf(items)) {
+    if (!isRemote(url) || urls.has(url)) continue;
+    urls.set(url, await images.fetched(url, "input"));
+  }
+  return urls.size === 0 ? items : withUrls(items, (url) => urls.get(url) ?? url);
+}
+
+/** Whether an item has an image that must be fetched. */
+export function hasRemoteImages(items: readonly Item[]): boolean {
+  return urlsOf(items).some(isRemote);
+}
+
+const isRemote = (url: string) => /^https?:/i.test(url);
+
+/**
+ * Stores a response, and the images that its client sent with it, each by its hash.
  *
  * @throws {LlorchError} `NOT_READY` if they cannot be written
  */

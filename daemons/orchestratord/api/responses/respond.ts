@@ -17,6 +17,7 @@ import { answer, frames } from "../dialect/serve.ts";
 import { startOrTimeout } from "../dialect/start.ts";
 import { eventsOf, oneChoice } from "./job_events.ts";
 import { type ResponseKeeper, translatorOf } from "./keeper.ts";
+import { fetchedItems, hasRemoteImages } from "./item_images.ts";
 import { type Item, itemsOf, messagesOf } from "./prompt.ts";
 import { byId, conversationOf, withIds } from "./stored.ts";
 import { responseTask } from "./task.ts";
@@ -87,17 +88,29 @@ async function askedBy(
   orchestrator: Orchestrator,
   { body: given, caller }: Asking,
 ): Promise<Asked> {
-  const { store, clock, config, loop } = orchestrator;
+  const { store, clock, config, images, jobs, loop } = orchestrator;
   const body = { ...given, model: askedModel(orchestrator, given.model, caller) };
   const isStored = body.background || (body.store ?? config.responses.store_default);
   const earlier = body.previous_response_id
     ? await conversationOf(orchestrator, body.previous_response_id, caller)
     : { items: [], responses: [] };
-  const items = itemsOf(body.input, byId(earlier.items));
-  const messages = messagesOf([...earlier.items, ...items], body.instructions);
-  const asWritten = responseTask(body, messages);
-  const task = responseTask(body, messages, loop.meaning(body.model));
-  checkModelName(caller, task.model);
+  const sent = itemsOf(body.input, byId(earlier.items));
+  checkModelName(caller, body.model);
+  const tasksOf = (items: readonly Item[]) => {
+    const messages = messagesOf([...earlier.items, ...items], body.instructions);
+    return {
+      asWritten: responseTask(body, messages),
+      task: responseTask(body, messages, loop.meaning(body.model)),
+    };
+  };
+  let tasks = tasksOf(sent);
+  let items: readonly Item[] = sent;
+  if (hasRemoteImages(sent)) {
+    jobs.requireVision(tasks.task, { seesTarget: seesPaths(caller) });
+    items = await fetchedItems(images, sent);
+    tasks = tasksOf(items);
+  }
+  const { asWritten, task } = tasks;
   const now = clock.now();
   await Promise.all(earlier.responses.map((id) => store.responses.touch(id, now)));
   const { temperature, top_p, max_tokens } = task;
