@@ -95,7 +95,7 @@ Deno.test("a response is stored by default, goes on, and is erased on demand", (
     assert.equal((await call(harness, "GET", `/${third.id}`)).status, 404);
     const items = (await call(harness, "GET", `/${first.id}/input_items`)).body;
     assert.deepEqual(items["data"], [{
-      ...{ type: "message", role: "user", content: "w1" },
+      ...{ type: "message", role: "user", content: [{ type: "input_text", text: "w1" }] },
       id: `in_${first.id.slice("resp_".length)}_0`,
     }]);
     assert.deepEqual((await call(harness, "DELETE", `/${first.id}`)).body, {
@@ -331,4 +331,26 @@ Deno.test("a chain is bounded", () =>
     const { status, body } = await call(harness, "POST", "", { input: "x", previous_response_id });
     assert.equal(status, 400);
     assert.match(body.error!.message, /previous_response_id: continues more than 2 responses/);
+  }));
+
+Deno.test("a deleted response's job has neither request nor output any more, at once", () =>
+  withHarness({}, async (harness) => {
+    const job = (id: string) => `${harness.url}/v2/tasks/${id.slice("resp_".length)}`;
+    const view = async (id: string) => await (await fetch(job(id))).json();
+    const { id } = await create(harness, { input: "w1", max_output_tokens: 3, background: true });
+    await until("it has ended", async () => (await get(harness, id)).status === "incomplete");
+    assert.equal((await view(id)).output, " w1 w2 w3");
+    assert.equal((await call(harness, "DELETE", `/${id}`)).status, 200);
+    const { status, output } = await view(id);
+    assert.deepEqual([status, output], ["completed", undefined]);
+    const events = await fetch(`${job(id)}/events`);
+    assert.equal(events.status, 410, await events.text());
+
+    harness.pool.only().allow(2);
+    const running = await create(harness, { input: "w1", background: true });
+    await until("it has text", async () => (await view(running.id)).output !== undefined);
+    assert.equal((await call(harness, "DELETE", `/${running.id}`)).status, 200);
+    await until("it has ended", async () => (await view(running.id)).ended_at !== undefined);
+    const ended = await view(running.id);
+    assert.deepEqual([ended.status, ended.output], ["cancelled", undefined]);
   }));

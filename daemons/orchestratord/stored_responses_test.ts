@@ -88,3 +88,28 @@ Deno.test("a revoked key's stored responses are erased, whether by HTTP or the c
     }
   });
 });
+
+Deno.test("a revoked key's background responses stop, and leave no text to operators", async () => {
+  await withGuarded({}, async ({ root, url, key, pool: open }) => {
+    const pool = await open();
+    pool.tokens = 2;
+    const ann = await key({ name: "a" });
+    const reply = await fetch(`${url}/v1/responses`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${ann.secret}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "counter", input: "w1", background: true }),
+    });
+    const { id } = await reply.json();
+    const job = { params: { id: id.slice("resp_".length) } };
+    await until(
+      "it has text",
+      async () => (await root.call(routes.getTask, job)).output !== undefined,
+    );
+    await root.call(routes.revokeKey, { params: { id: ann.key_id } });
+    await until(
+      "it is cancelled",
+      async () => (await root.call(routes.getTask, job)).status === "cancelled",
+    );
+    assert.equal((await root.call(routes.getTask, job)).output, undefined);
+  });
+});

@@ -14,6 +14,8 @@ export interface Route {
   readonly tag: string;
   /** The API that the route belongs to. It decides the shape of errors. Absent: llorch's own. */
   readonly dialect?: Dialect;
+  /** The API that a call with this header belongs to instead; it decides the shape of errors. */
+  readonly otherDialect?: { readonly header: string; readonly dialect: Dialect };
   readonly role: Role;
   /**
    * Pages of other sites may call it, if they send a key or orchestratord's `cors.origins` lists them. Only

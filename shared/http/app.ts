@@ -150,7 +150,7 @@ export function createApp(options: AppOptions): App {
       const shown = error instanceof LlorchError
         ? options.showError?.(error, caller) ?? error
         : error;
-      response = fail(shown, request, correlationId, route.dialect);
+      response = fail(shown, request, correlationId, dialectOf(route, request));
     }
     if (large) response = withEnd(response, large.giveBack);
     setIds(response.headers, correlationId);
@@ -211,6 +211,11 @@ export function createApp(options: AppOptions): App {
     refuse: refuseRequest,
     openapi: () => openApiDocument(options.title, routes),
   };
+}
+
+/** The API that a call belongs to. */
+function dialectOf({ dialect, otherDialect }: Route, { headers }: Request): Dialect | undefined {
+  return otherDialect && headers.has(otherDialect.header) ? otherDialect.dialect : dialect;
 }
 
 /** Checks a request before its route is known: undefined if it may go on. */

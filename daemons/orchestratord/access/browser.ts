@@ -57,9 +57,16 @@ export function refuseOtherSites(request: Request, isForPages = false): void {
     ? origin !== null && URL.parse(origin)?.host !== request.headers.get("host")
     : site !== "same-origin" && site !== "none";
   if (!isOther) return;
-  const remedy = isForPages
-    ? `: list its origin (${origin ?? "null"}) in cors.origins, or send an API key`
-    : "";
+  // `null` stands for any page that hides its origin, so that it is not advised.
+  const advice = origin === null || origin === "null"
+    ? "send an API key"
+    : `list its origin (${origin}) in cors.origins, or send an API key`;
+  const hasCookie = request.headers.get("cookie")?.includes(`${COOKIE}=`) === true;
+  const remedy = !isForPages
+    ? ""
+    : hasCookie
+    ? ": a session's cookie does not count there; send an API key"
+    : `: ${advice}`;
   throw new LlorchError("FORBIDDEN", `A page of another site may not change anything${remedy}`);
 }
 

@@ -4,7 +4,7 @@ import { Keys } from "../access/api_keys.ts";
 import type { Orchestrator } from "../service.ts";
 
 /** `/v2/keys`: API keys, for operators. */
-export function mountKeys(app: App, { store, clock, metrics }: Orchestrator): void {
+export function mountKeys(app: App, { store, clock, jobs, metrics }: Orchestrator): void {
   const keys = new Keys(store, clock);
   app.mount(routes.listKeys, async () => ({ keys: await keys.list() }));
   app.mount(routes.createKey, async ({ body, log }) => {
@@ -17,6 +17,7 @@ export function mountKeys(app: App, { store, clock, metrics }: Orchestrator): vo
   });
   app.mount(routes.revokeKey, async ({ params, log }) => {
     const { key, erased } = await keys.revoke(params.id);
+    jobs.cancelOf(params.id, "The API key was revoked");
     await store.sync();
     metrics.responsesRemoved.inc({ reason: "revoked" }, erased.responses);
     log.info("key_revoked", { key_id: key.key_id, name: key.name, ...erased });

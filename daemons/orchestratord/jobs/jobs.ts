@@ -80,6 +80,13 @@ export class Jobs {
     return true;
   }
 
+  /** Ends every job of a tenant with `CANCELLED`. */
+  cancelOf(tenant: string, message: string): void {
+    for (const { id, facts } of [...this.#live.values()]) {
+      if (facts.tenant === tenant) this.cancel(id, message);
+    }
+  }
+
   /** Ends a tenant's waiting jobs that have delivered nothing yet. */
   refuseWaiting(tenant: string, { code, message }: LlorchError): void {
     const { loop } = this.#deps;

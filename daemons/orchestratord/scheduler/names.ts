@@ -116,11 +116,14 @@ export interface NameProblem {
   readonly message: string;
 }
 
-/** Names that lead back to themselves, by their targets and fallbacks. */
+/** Names that lead back to themselves by their targets and fallbacks, or whose fallback is the target. */
 export function circles(names: Names): NameProblem[] {
   return [...names].flatMap(([name, settings]) =>
     (["target", "fallback"] as const).flatMap((field) => {
       const to = settings[field];
+      if (field === "fallback" && to === settings.target) {
+        return [{ name, field, message: "is the target itself" }];
+      }
       const way = to === undefined ? undefined : wayBack(names, to, name);
       if (!way) return [];
       const message = way.length === 1 && way[0] === name

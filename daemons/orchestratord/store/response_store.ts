@@ -60,7 +60,11 @@ export interface ResponseStore {
   get(id: string): Promise<ResponseRow | undefined>;
   /** Notes a use; does nothing if the response is unknown, or was used later. */
   touch(id: string, at: number): Promise<void>;
-  /** @returns whether there was such a response */
+  /**
+   * Removes a response. What its job was asked and has answered counts as erased, too.
+   *
+   * @returns whether there was such a response
+   */
   remove(id: string): Promise<boolean>;
   /** Responses that have not ended, in the order of their creation. */
   unfinished(): Promise<readonly ResponseRow[]>;
@@ -74,7 +78,7 @@ export interface ResponseStore {
    */
   trim(tenant: string, most: ResponseBounds): Promise<number>;
   /**
-   * Removes all responses of a tenant, unfinished ones too.
+   * Removes all responses of a tenant, unfinished ones too, as {@linkcode remove} does.
    *
    * @returns the number removed
    */

@@ -153,6 +153,13 @@ export const anyModel = z.union([openaiModel, anthropicModel]);
 /** A list of models, in the shape of the vendor whose client asks. */
 export const anyModelList = z.union([openaiModelList, anthropicModelList]);
 
+/** Which models Anthropic's clients ask for. */
+export const anthropicPage = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).optional(),
+  after_id: z.string().max(1024).optional(),
+  before_id: z.string().max(1024).optional(),
+});
+
 /** Sent by Anthropic's clients with each call. */
 export const anthropicVersion = z.object({ "anthropic-version": z.string().optional() });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anthropicVersion, anyModel, anyModelList } from "./common.ts";
+import { anthropicPage, anthropicVersion, anyModel, anyModelList } from "./common.ts";
 import { EXACT_FIELDS } from "../request.ts";
 import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
@@ -10,6 +10,7 @@ import {
   rankRequest,
   textRanks,
 } from "./embeddings.ts";
+import { anthropicDialect } from "../anthropic/dialect.ts";
 import { openaiDialect } from "./dialect.ts";
 import { idempotent } from "../common.ts";
 import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
@@ -31,7 +32,9 @@ export const openaiRoutes = {
     summary: "List models in OpenAI's shape, or in Anthropic's for its clients",
     ...openai,
     role: "client",
+    otherDialect: { header: "anthropic-version", dialect: anthropicDialect },
     headers: anthropicVersion,
+    query: anthropicPage,
     status: 200,
     reply: anyModelList,
     kind: "json",
@@ -43,6 +46,7 @@ export const openaiRoutes = {
     summary: "Get a model in OpenAI's shape, or in Anthropic's for its clients",
     ...openai,
     role: "client",
+    otherDialect: { header: "anthropic-version", dialect: anthropicDialect },
     headers: anthropicVersion,
     params: z.object({ model: modelName }),
     status: 200,

@@ -91,7 +91,26 @@ const reference = z.object({
   id: z.string().min(1).max(256),
 });
 
+/** What a tool that runs at OpenAI has done. */
+const hostedItem = z.looseObject({
+  type: z.enum([
+    "web_search_call",
+    "file_search_call",
+    "image_generation_call",
+    "code_interpreter_call",
+    "computer_call",
+    "computer_call_output",
+    "local_shell_call",
+    "local_shell_call_output",
+    "mcp_list_tools",
+    "mcp_call",
+    "mcp_approval_request",
+    "mcp_approval_response",
+  ]),
+});
+
 const typedItem = z.discriminatedUnion("type", [
+  hostedItem,
   message,
   functionCall,
   customCall,
@@ -116,6 +135,14 @@ const inputItem = z.preprocess(
 
 /** An item of a conversation, as clients send it. */
 export type InputItem = z.output<typeof typedItem>;
+
+/** An item that a tool at OpenAI has made, as its tools are: skipped. */
+export type HostedItem = z.output<typeof hostedItem>;
+
+/** Whether an item is one of a tool that runs at OpenAI. */
+export function isHosted(item: InputItem): item is HostedItem {
+  return (hostedItem.shape.type.options as readonly string[]).includes(item.type);
+}
 
 /** What a request asks: a text, or a conversation. */
 export const responsesInput = z.union([z.string(), z.array(inputItem).max(MAX_ITEMS)]);

@@ -7,7 +7,7 @@ import { capabilitiesOf, type ShownModel, shownModel, shownModels } from "../sho
 
 /** `/v1/models`, in OpenAI's shape, or in Anthropic's for its clients. */
 export function mountModelLists(app: App, { loop }: Orchestrator): void {
-  app.mount(routes.openaiModels, ({ caller, headers }) => {
+  app.mount(routes.openaiModels, ({ caller, headers, query }) => {
     const models = shownModels(loop, caller);
     if (headers["anthropic-version"] === undefined) {
       return {
@@ -15,9 +15,12 @@ export function mountModelLists(app: App, { loop }: Orchestrator): void {
         data: models.map((shown) => openaiModel(shown.name, shown.view, contextOf(shown))),
       };
     }
-    const data = models.map(({ name, view }) => anthropicModel(name, view));
+    const { data, has_more } = pageOf(
+      models.map(({ name, view }) => anthropicModel(name, view)),
+      query,
+    );
     const [first, last] = [data[0], data.at(-1)];
-    return { data, has_more: false, first_id: first?.id ?? null, last_id: last?.id ?? null };
+    return { data, has_more, first_id: first?.id ?? null, last_id: last?.id ?? null };
   });
   app.mount(routes.openaiModel, ({ params: { model: name }, caller, headers }) => {
     const shown = shownModel(loop, name, caller);
@@ -31,6 +34,26 @@ export function mountModelLists(app: App, { loop }: Orchestrator): void {
     const context = Math.max(0, ...loaded.map(({ context }) => context)) || context_length;
     return Math.min(context, meaning?.context ?? Infinity);
   }
+}
+
+/** A page of a list, after one of its models or before one. */
+function pageOf<M extends { readonly id: string }>(
+  models: readonly M[],
+  { limit = models.length, after_id, before_id }: {
+    readonly limit?: number | undefined;
+    readonly after_id?: string | undefined;
+    readonly before_id?: string | undefined;
+  },
+): { readonly data: M[]; readonly has_more: boolean } {
+  const at = (id: string) => models.findIndex((model) => model.id === id);
+  if (before_id !== undefined) {
+    const end = Math.max(0, at(before_id));
+    const start = Math.max(0, end - limit);
+    return { data: models.slice(start, end), has_more: start > 0 };
+  }
+  const start = after_id === undefined ? 0 : at(after_id) + 1;
+  const end = start + limit;
+  return { data: models.slice(start, end), has_more: end < models.length };
 }
 
 function openaiModel(id: string, view: ModelView | undefined, context: number | undefined) {

@@ -1,16 +1,18 @@
 import {
   type Content,
   contentOf,
+  type HostedItem,
   imageAt,
   type InputItem,
+  isHosted,
   type Message,
   type ShownPart,
   textOf,
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
 
-/** An item of a conversation, of which none is only a reference. */
-export type Item = Exclude<InputItem, { type: "item_reference" }>;
+/** An item of a conversation: no reference, and nothing of tools that run elsewhere. */
+export type Item = Exclude<InputItem, { type: "item_reference" } | HostedItem>;
 
 /** A turn of the assistant that is being put together: thoughts, text and calls are items of their own. */
 interface Draft {
@@ -82,10 +84,11 @@ export function itemsOf(
   known: ReadonlyMap<string, Item>,
 ): Item[] {
   if (typeof input === "string") return [{ type: "message", role: "user", content: input }];
-  return input.map((item, index) => {
-    if (item.type !== "item_reference") return item;
+  return input.flatMap((item, index): Item[] => {
+    if (isHosted(item)) return [];
+    if (item.type !== "item_reference") return [item];
     const named = known.get(item.id);
-    if (named) return named;
+    if (named) return [named];
     throw invalidRequest([{
       field: `input.${index}.id`,
       message: `there is no item "${item.id.slice(0, 64)}" in previous_response_id's conversation`,

@@ -48,6 +48,19 @@ Deno.test("messages come with or without a type, their content as text or parts"
   );
 });
 
+Deno.test("what tools at OpenAI have done is skipped, as the tools are", () => {
+  assert.deepEqual(
+    messages([
+      { role: "user", content: "a" },
+      { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search" } },
+      { type: "local_shell_call", id: "lsh_1", call_id: "c", action: { type: "exec" } },
+      { type: "local_shell_call_output", id: "lsh_1", output: "b" },
+      { role: "user", content: "c" },
+    ]),
+    [{ role: "user", content: "a" }, { role: "user", content: "c" }],
+  );
+});
+
 const fn = (call_id: string, more = {}) => ({
   ...{ type: "function_call", call_id, name: "f", arguments: "{}" },
   ...more,
@@ -164,7 +177,7 @@ Deno.test("what cannot be done is refused by name", () => {
         { input: [image] },
         "input.0.content.0.image_url: must be a data: or http(s) URL",
       ],
-      [{ input: [{ type: "computer_call" }] }, "input.0.type: items of type computer_call are not"],
+      [{ input: [{ type: "dream_call" }] }, "input.0.type: items of type dream_call are not"],
       [
         { input: [{ ...image, content: [{ type: "input_file" }] }] },
         "input.0.content.0.type: parts",

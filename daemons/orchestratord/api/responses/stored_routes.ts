@@ -15,6 +15,7 @@ import { frames } from "../dialect/serve.ts";
 import { eventsOf, oneChoice } from "./job_events.ts";
 import { type ResponseKeeper, translatorOf } from "./keeper.ts";
 import { filledItems } from "./item_images.ts";
+import type { Item } from "./prompt.ts";
 import { ownResponse, requestOf } from "./stored.ts";
 import { responseWriter } from "./writer.ts";
 
@@ -56,7 +57,8 @@ export function mountStoredResponses(
     const start = query.after === undefined
       ? 0
       : ordered.findIndex((item) => item.id === query.after) + 1;
-    const data = await filledItems(images, ordered.slice(start, start + query.limit));
+    const shown = await filledItems(images, ordered.slice(start, start + query.limit));
+    const data = shown.map(inParts);
     return {
       object: "list" as const,
       data: data as unknown as Record<string, unknown>[],
@@ -95,10 +97,7 @@ export function mountStoredResponses(
     const { jobId } = await ownResponse(orchestrator, id, caller);
     await store.responses.remove(id);
     metrics.responsesRemoved.inc({ reason: "deleted" });
-    if (jobId !== undefined) {
-      jobs.cancel(jobId, "The client deleted the response");
-      await store.update(jobId, { contentExpiresAt: clock.now() });
-    }
+    if (jobId !== undefined) jobs.cancel(jobId, "The client deleted the response");
     return { id, object: "response" as const, deleted: true as const };
   });
 
@@ -150,4 +149,11 @@ function later<Whole>(
     whole: () => translator.whole(),
     fail: (error) => newer(translator.fail?.(error) ?? []),
   };
+}
+
+/** An item as OpenAI shows it: a message's text is a list of parts. */
+function inParts(item: Item): Item {
+  if (item.type !== "message" || typeof item.content !== "string") return item;
+  const type = item.role === "assistant" ? "output_text" as const : "input_text" as const;
+  return { ...item, content: [{ type, text: item.content }] };
 }

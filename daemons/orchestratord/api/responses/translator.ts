@@ -120,7 +120,9 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
 
   #created(): ResponseEvent[] {
     if (this.#sequence > 0) return [];
-    return this.#numbered([{ type: "response.created", response: this.whole() }]);
+    const whole = this.whole();
+    const response = whole.background ? whole : { ...whole, status: "in_progress" as const };
+    return this.#numbered([{ type: "response.created", response }]);
   }
 
   #begun(): ResponseEvent[] {

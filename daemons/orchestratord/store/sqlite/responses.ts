@@ -10,6 +10,7 @@ import type {
 } from "../response_store.ts";
 import type { Space } from "./space.ts";
 import { Conditions } from "./conditions.ts";
+import { ERASED } from "./erased.ts";
 
 /** Responses that one transaction removes, at most. */
 const SLICE_ROWS = 100;
@@ -54,6 +55,13 @@ export function sqliteResponses(
   const use = db.prepare(
     "UPDATE responses SET used_at = ?2 WHERE response_id = ?1 AND used_at < ?2",
   );
+  // What the job of a removed response was asked and has answered goes with it.
+  const eraseJob = db.prepare(`
+    UPDATE jobs SET content_expires_at = ${ERASED}
+    WHERE job_id = (SELECT job_id FROM responses WHERE response_id = ?)`);
+  const eraseJobsOf = db.prepare(`
+    UPDATE jobs SET content_expires_at = ${ERASED}
+    WHERE job_id IN (SELECT job_id FROM responses WHERE tenant = ? AND job_id IS NOT NULL)`);
   const removeId = db.prepare("DELETE FROM responses WHERE response_id = ?");
   const removeSeq = db.prepare("DELETE FROM responses WHERE seq = ?");
   const select = db.prepare("SELECT * FROM responses WHERE response_id = ?");
@@ -119,6 +127,7 @@ export function sqliteResponses(
     async remove(id) {
       let isRemoved = false;
       await committer.keep(() => {
+        eraseJob.run(id);
         isRemoved = removeId.run(id).changes > 0;
       });
       if (isRemoved) space.cutLogSoon();
@@ -138,7 +147,10 @@ export function sqliteResponses(
       return count;
     },
     async removeOf(tenant) {
-      const count = await removeAll(() => selectOf.all(tenant).map(toCandidate));
+      const count = await removeAll(() => {
+        eraseJobsOf.run(tenant);
+        return selectOf.all(tenant).map(toCandidate);
+      });
       if (count > 0) space.cutLog();
       return count;
     },

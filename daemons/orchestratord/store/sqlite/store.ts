@@ -25,6 +25,7 @@ import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
 import { Conditions } from "./conditions.ts";
+import { ERASED } from "./erased.ts";
 
 /** SQL of each version of the database, oldest first. */
 export const MIGRATIONS: readonly string[] = [
@@ -227,7 +228,13 @@ export function openSqliteStore(
 function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
   const names = Object.keys(patch) as (keyof JobPatch)[];
   if (names.length === 0) return;
-  const assignments = names.map((name) => `${PATCH_COLUMNS[name]} = ?`).join(", ");
+  const assignments = names.map((name) => {
+    const column = PATCH_COLUMNS[name];
+    // Erased content stays erased, whatever its job still does.
+    return name === "contentExpiresAt"
+      ? `${column} = CASE WHEN ${column} = ${ERASED} THEN ${ERASED} ELSE ? END`
+      : `${column} = ?`;
+  }).join(", ");
   const values = names.map((name): SQLInputValue => {
     const value = patch[name];
     return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
@@ -258,14 +265,16 @@ function toJob(row: Row | undefined): JobRow | undefined {
     return typeof text === "string" ? JSON.parse(text) : undefined;
   };
   const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
-  const text = row["request"];
+  // An unfinished job needs its request until it is cancelled.
+  const isErased = row["content_expires_at"] === ERASED && row["ended_at"] !== null;
+  const text = isErased ? null : row["request"];
   const request = typeof text === "string" ? parseExactJson(text, EXACT_FIELDS) : undefined;
   return {
     seq: Number(row["seq"]),
     jobId: String(row["job_id"]),
     bodySha256: String(row["body_sha256"]),
     request: request === undefined ? undefined : taskRequest.parse(request),
-    call: json("call"),
+    call: isErased ? undefined : json("call"),
     model: String(row["model"]),
     fingerprint: String(row["fingerprint"]),
     priority: row["priority"] as JobRow["priority"],
