@@ -43,6 +43,15 @@ export const SSE_KEEP_ALIVE_MS = 15_000;
 /** Largest request body that a daemon reads, in bytes, unless configured. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
+/**
+ * Most levels of objects and lists in JSON that a client sends. What converts and writes values calls
+ * itself for each level; chat templates take 200.
+ */
+export const MAX_JSON_LEVELS = 192;
+
+/** The same where daemons ask each other: a client's values may stand deeper there. */
+export const MAX_INNER_JSON_LEVELS = MAX_JSON_LEVELS + 4;
+
 /** Most bytes of the images of a request that any configuration allows. */
 export const MAX_IMAGES_BYTES = 48 * 1024 * 1024;
 

@@ -95,10 +95,24 @@ export class LlorchError extends Error {
   }
 }
 
-/** An `INVALID_REQUEST` that lists every wrong field. */
+/** Longest path of a field in a message, in characters; a schema's may have hundreds of parts. */
+const MAX_PATH = 200;
+
+/** The first and last parts of a path that is long. */
+function shortPath(field: string): string {
+  if (field.length <= MAX_PATH) return field;
+  const half = MAX_PATH / 2;
+  const first = field.slice(0, half).replace(/\.[^.]*$/, "");
+  const last = field.slice(-half).replace(/^[^.]*\./, "");
+  return `${first}.….${last}`;
+}
+
+/** An `INVALID_REQUEST` that lists every wrong field; long paths are whole only in its details. */
 export function invalidRequest(errors: readonly FieldError[]): LlorchError {
-  const list = errors.map((e) => (e.field ? `${e.field}: ${e.message}` : e.message)).join("; ");
-  return new LlorchError("INVALID_REQUEST", `Cannot accept the request: ${list}`, {
+  const texts = errors.map(({ field, message }) =>
+    field ? `${shortPath(field)}: ${message}` : message
+  );
+  return new LlorchError("INVALID_REQUEST", `Cannot accept the request: ${texts.join("; ")}`, {
     details: { errors: [...errors] },
   });
 }

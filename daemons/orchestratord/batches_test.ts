@@ -92,6 +92,15 @@ Deno.test("lines may ask for completions, embeddings and responses", () =>
     assert.equal(harness.pool.only().executions.at(-1)?.messages?.length, 3);
   }));
 
+/** A function whose schema has twice as many levels as objects. */
+function deepTool(objects: number): unknown {
+  let parameters: unknown = { type: "object" };
+  for (let count = 1; count < objects; count++) {
+    parameters = { type: "object", properties: { a: parameters } };
+  }
+  return { type: "function", function: { name: "f", parameters } };
+}
+
 Deno.test("a bad line is an error of that line", () =>
   withHarness({}, async (harness) => {
     await load(harness);
@@ -108,13 +117,18 @@ Deno.test("a bad line is an error of that line", () =>
         line("background", { ...good, background: true }, CHAT),
         line("field", { ...good, temperature: 9 }, CHAT),
         line("model", { ...good, model: "nope" }, CHAT),
+        line("deep", { ...good, tools: [deepTool(100)] }, CHAT),
         JSON.stringify({ method: "GET", url: CHAT, body: good }),
         "[]",
       ]),
     );
     assert.equal(batch.status, "completed");
-    assert.deepEqual(batch.request_counts, { total: 10, completed: 1, failed: 9 });
+    assert.deepEqual(batch.request_counts, { total: 11, completed: 1, failed: 10 });
     const lines = await results(harness, batch.error_file_id);
+    assert.match(
+      lines.at(-3)?.response?.body.error.message,
+      /: the line has more than 192 levels$/,
+    );
     assert.deepEqual(
       lines.map(({ custom_id, response }) => [
         custom_id,
@@ -129,6 +143,7 @@ Deno.test("a bad line is an error of that line", () =>
         ["background", 400, "body.background"],
         ["field", 400, "body.temperature"],
         ["model", 404, "model_not_found"],
+        [null, 400, "invalid_request"],
         [null, 400, "custom_id"],
         [null, 400, "invalid_request"],
       ],

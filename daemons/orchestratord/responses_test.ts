@@ -354,3 +354,37 @@ Deno.test("a deleted response's job has neither request nor output any more, at 
     const ended = await view(running.id);
     assert.deepEqual([ended.status, ended.output], ["cancelled", undefined]);
   }));
+
+/** A schema of two levels for each property. */
+function deepSchema(properties: number): Fields {
+  let schema: Fields = {};
+  for (let count = 0; count < properties; count++) {
+    schema = { type: "object", properties: { a: schema } };
+  }
+  return schema;
+}
+
+Deno.test("a schema that is nested too deep is refused before there is a job", () =>
+  withHarness({}, async (harness) => {
+    const format = (schema: Fields) => ({
+      text: { format: { type: "json_schema", name: "x", schema } },
+    });
+    const tools = (parameters: Fields) => ({
+      tools: [{ type: "function", name: "f", parameters }],
+    });
+    for (
+      const fields of [format(deepSchema(3000)), tools(deepSchema(3000)), tools(deepSchema(100))]
+    ) {
+      for (const more of [{}, { background: true }, { stream: true }]) {
+        const refused = await call(harness, "POST", "", { input: "x", ...fields, ...more });
+        assert.equal(refused.status, 400);
+        assert.match(refused.body.error!.message, /: the body has more than 192 levels$/);
+      }
+    }
+    // The deepest that is allowed reaches the worker, where it stands a level deeper.
+    const parameters = deepSchema(94);
+    await create(harness, { input: "w1", max_output_tokens: 1, ...tools(parameters) });
+    const { tools: [tool] = [] } = harness.pool.only().executions.at(-1)!;
+    assert.deepEqual(tool?.function.parameters, parameters);
+    assert.equal(harness.pool.only().executions.length, 1);
+  }));

@@ -2,7 +2,13 @@ import { appLimits, listenLimits } from "#shared/config/common.ts";
 import type { WorkerReady } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
-import { EXIT, imageBodyBytes, MAX_BODY_BYTES, MAX_IMAGES_BYTES } from "#shared/defaults.ts";
+import {
+  EXIT,
+  imageBodyBytes,
+  MAX_BODY_BYTES,
+  MAX_IMAGES_BYTES,
+  MAX_INNER_JSON_LEVELS,
+} from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { App } from "#shared/http/app.ts";
@@ -83,7 +89,11 @@ export class Worker implements Daemon {
       worker: this,
       metrics: this.#instruments.metrics,
       token: parts.token,
-      limits: { ...appLimits(config.limits), large: new LargeBodies(() => IMAGE_BODIES) },
+      limits: {
+        ...appLimits(config.limits),
+        maxLevels: MAX_INNER_JSON_LEVELS,
+        large: new LargeBodies(() => IMAGE_BODIES),
+      },
       log: parts.log,
       onCall: () => this.#orphanWatch.heard(),
     });

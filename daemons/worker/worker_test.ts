@@ -146,6 +146,23 @@ Deno.test("/tokenize gives the tokens that /execute would use", () =>
     assert.equal((await client.call(workerRoutes.tokenize, { body: { messages } })).count, 1);
   }));
 
+Deno.test("a worker takes a few more levels than a client may send, since values stand deeper there", () =>
+  using({}, {}, async ({ client }) => {
+    await whenReady(client);
+    const messages = [{ role: "user" as const, content: "a" }];
+    // Five of the levels are around the list.
+    const tokenize = (levels: number) => {
+      const list = JSON.parse("[".repeat(levels - 5) + "]".repeat(levels - 5));
+      const tool = {
+        type: "function" as const,
+        function: { name: "f", parameters: { a: list } },
+      };
+      return client.call(workerRoutes.tokenize, { body: { messages, tools: [tool] } });
+    };
+    assert.equal((await tokenize(196)).count, 1);
+    await assert.rejects(tokenize(197), /the body has more than 196 levels/);
+  }));
+
 Deno.test("a worker turns tokens into text, tells their pieces, and renders chats", () =>
   using({}, {}, async ({ client }) => {
     await whenReady(client);

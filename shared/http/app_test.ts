@@ -71,14 +71,16 @@ function recordingLog(lines: Line[]): Logger {
 }
 
 /** An application with the routes above; `fail` is thrown by GET /v2/things/{id}. */
-function testApp({ fail, token }: { fail?: unknown; token?: string } = {}) {
+function testApp(
+  { fail, token, maxLevels }: { fail?: unknown; token?: string; maxLevels?: number } = {},
+) {
   const lines: Line[] = [];
   const replies: [path: string, status: number][] = [];
   const app = createApp({
     title: "test",
     log: recordingLog(lines),
     authorize: bearerAuth(token),
-    limits: { maxBytes: 1000, timeoutMs: 50 },
+    limits: { maxBytes: 1000, timeoutMs: 50, ...maxLevels && { maxLevels } },
     onReply: (route, status) => replies.push([route.path, status]),
   });
   app.mount(create, ({ params, body }) => ({ id: params.id, name: body.name }));
@@ -152,6 +154,16 @@ Deno.test("app: a body that is not JSON, empty or not UTF-8 is refused with the 
     }),
   );
   assert.match((await errorOf(response)).message, /not valid UTF-8/);
+});
+
+Deno.test("app: a body of too many levels is refused, a limit of its own or not", async () => {
+  const levels = (count: number) => "[".repeat(count) + "]".repeat(count);
+  const messageOf = async ({ app }: { app: App }, count: number) =>
+    (await errorOf(await post(app, "/v2/things/a", levels(count)))).message;
+  assert.doesNotMatch(await messageOf(testApp(), 192), /levels/);
+  assert.match(await messageOf(testApp(), 193), /: the body has more than 192 levels$/);
+  assert.doesNotMatch(await messageOf(testApp({ maxLevels: 200 }), 200), /levels/);
+  assert.match(await messageOf(testApp({ maxLevels: 200 }), 201), /more than 200 levels$/);
 });
 
 Deno.test("app: an unknown path is 404, a known one with another method 405 with Allow", async () => {

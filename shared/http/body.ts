@@ -1,7 +1,8 @@
 import { systemClock } from "../clock.ts";
-import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from "../defaults.ts";
+import { BODY_TIMEOUT_MS, MAX_BODY_BYTES, MAX_JSON_LEVELS } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
 import { parseExactJson } from "../exact_json.ts";
+import { hasMoreLevels } from "../json_levels.ts";
 import type { LargeBodies } from "./large_bodies.ts";
 
 /** Limits of a request body. */
@@ -10,6 +11,11 @@ export interface BodyLimits {
   readonly maxBytes?: number;
   /** @default 30 000 ms */
   readonly timeoutMs?: number;
+  /**
+   * Most levels of objects and lists.
+   * @default 192
+   */
+  readonly maxLevels?: number;
   /** For bodies with images; absent: they have the usual limit. */
   readonly large?: LargeBodies;
   /** Called with each piece's length; what it throws ends the reading. */
@@ -66,12 +72,18 @@ export async function readJsonBody(
       cause: error,
     });
   }
+  let value: unknown;
   try {
-    return parseExactJson(decoded, exact);
+    value = parseExactJson(decoded, exact);
   } catch (error) {
     const reason = decoded.trim() === "" ? "it is empty" : (error as Error).message;
     throw invalidRequest([{ field: "", message: `the body is not JSON: ${reason}` }]);
   }
+  const maxLevels = limits.maxLevels ?? MAX_JSON_LEVELS;
+  if (hasMoreLevels(value, maxLevels)) {
+    throw invalidRequest([{ field: "", message: `the body has more than ${maxLevels} levels` }]);
+  }
+  return value;
 }
 
 async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {

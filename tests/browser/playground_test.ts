@@ -220,6 +220,17 @@ browserTest("images are shown, sent and left out of the code", async () => {
       await page.locator(".turn.assistant p").getByText("A point.").waitFor();
       await keep(page, "playground_images");
       assert.equal(pool.only().executions.length, 1);
+
+      await page.getByLabel("Add images").setInputFiles([
+        { ...file, buffer: Buffer.from("no image") },
+      ]);
+      await page.getByLabel("Message").fill("and this?");
+      await page.keyboard.press("Enter");
+      await page.getByRole("alert").getByText(/is not a PNG, JPEG, WebP or GIF file/).waitFor();
+      assert.equal(await page.getByLabel("Message").inputValue(), "and this?", "it can be changed");
+      await page.getByRole("button", { name: "Remove image 1" }).click();
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.locator(".turn.assistant").nth(1).waitFor();
     });
   });
 });

@@ -6,6 +6,7 @@ import {
   type TokenData,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
+import { MAX_INNER_JSON_LEVELS } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
 import { type App, createApp } from "#shared/http/app.ts";
@@ -99,7 +100,10 @@ export class FakeWorker {
       title: "fake",
       log: createLogger("fake"),
       authorize: bearerAuth(this.token),
-      limits: { large: new LargeBodies(() => ({ maxBytes: 1e9, maxOpenBytes: 1e9 })) },
+      limits: {
+        maxLevels: MAX_INNER_JSON_LEVELS,
+        large: new LargeBodies(() => ({ maxBytes: 1e9, maxOpenBytes: 1e9 })),
+      },
     });
     app.mount(workerRoutes.execute, ({ body, signal }) => {
       this.executions.push(body);

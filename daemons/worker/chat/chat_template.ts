@@ -56,6 +56,9 @@ export const CHATML = "{% for message in messages %}" +
   "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}" +
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
+/** A plain chat. */
+const HELLO: readonly ChatMessage[] = [{ role: "user", content: "Hello" }];
+
 /** Most steps of each small chat that finds out how a template wants its turns. */
 const PROBE_STEPS = 200_000;
 
@@ -168,7 +171,7 @@ export class ChatTemplate {
   ): Promise<ChatPrompt> {
     const { skills, syntax, finder } = this.#variant(tools);
     const own = messages.map((message) => splitThought(message, syntax));
-    const turns = this.turns(own.map(({ message }) => message), tools);
+    const turns = this.#turnsOrRefuse(own.map(({ message }) => message), tools);
     const last = turns.at(-1);
     const { continueFinal = last?.role === "assistant" && last.tool_calls === undefined } = options;
     const continuesThought = continueFinal && own.at(-1)?.isOpen === true;
@@ -225,12 +228,37 @@ export class ChatTemplate {
   /** Why "Hello" cannot be rendered. */
   #problem(): string | undefined {
     try {
-      const hello: Turn[] = this.turns([{ role: "user", content: "Hello" }]);
+      const hello = this.turns(HELLO);
       return this.render(hello).includes("Hello")
         ? undefined
         : "The model's chat template leaves out what the user says";
     } catch (error) {
       return `The model's chat template fails on a plain chat: ${errorMessage(error)}`;
+    }
+  }
+
+  /**
+   * @throws {LlorchError} `INVALID_REQUEST` if a value in the messages or tools cannot be written, as
+   * one that is nested too deep
+   */
+  #turnsOrRefuse(messages: readonly ChatMessage[], tools: readonly Tool[]): Turn[] {
+    try {
+      return this.turns(messages, tools);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      const field = this.#canDescribe(tools) ? "messages" : "tools";
+      const message = `the model's chat template gets no such value: ${error.message}`;
+      throw invalidRequest([{ field, message }]);
+    }
+  }
+
+  #canDescribe(tools: readonly Tool[]): boolean {
+    try {
+      this.turns(HELLO, tools);
+      return true;
+    } catch (error) {
+      if (error instanceof TemplateError) return false;
+      throw error;
     }
   }
 
@@ -323,7 +351,7 @@ export class ChatTemplate {
   ): Promise<FieldError> {
     const reason = errorMessage(error);
     const { probe, skills } = this.#variant(tools);
-    const [hello] = this.turns([{ role: "user", content: "Hello" }]);
+    const [hello] = this.turns(HELLO);
     const field = error instanceof TooManySteps
       ? undefined
       : await refusedField({ tools, kwargs: options.kwargs ?? {} }, async ({ tools, kwargs }) => {

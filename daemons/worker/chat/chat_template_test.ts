@@ -263,3 +263,68 @@ Deno.test("ChatTemplate ends a template without an end", () => {
   const template = new ChatTemplate(endless, tokenizer, { limits });
   assert.throws(() => template.render(turns), /more than 1000 steps/);
 });
+
+/** JSON of so many lists in each other. */
+const lists = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+
+Deno.test("ChatTemplate refuses values that are nested too deep, naming their field", async () => {
+  const calls =
+    "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}" +
+    "<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}" +
+    "ARGUMENTS{% endfor %}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+  const given = "c.function.arguments";
+  const templates = {
+    none: chatml,
+    values: calls.replace("ARGUMENTS", `{{ ${given} | tojson }}`),
+    texts: calls.replace("ARGUMENTS", `{{ ${given} + '' }}`),
+    mappings: calls.replace(
+      "ARGUMENTS",
+      `{% for k, v in ${given} | items %}{{ k }}={{ v }}{% endfor %}`,
+    ),
+    textsOfMappings: calls.replace(
+      "ARGUMENTS",
+      `{% if ${given}.startswith('{') %}{{ ${given} }}{% else %}{{ raise_exception('no') }}{% endif %}`,
+    ),
+  };
+  const refusals: string[] = [];
+  for (const [name, source] of Object.entries(templates)) {
+    const template = new ChatTemplate(source, tokenizer);
+    for (
+      const text of [
+        lists(190),
+        lists(200),
+        lists(201),
+        lists(3000),
+        `{"a":${lists(199)}}`,
+        `{"a":${lists(3000)}}`,
+      ]
+    ) {
+      const call = {
+        id: "c1",
+        type: "function" as const,
+        function: { name: "f", arguments: text },
+      };
+      const chat = [...user("x"), { role: "assistant" as const, content: "", tool_calls: [call] }];
+      const refusal = await template.tokenize([...chat, ...user("y")]).catch((error) => error);
+      if (!(refusal instanceof Error)) continue;
+      assert.ok(
+        refusal instanceof LlorchError && refusal.code === "INVALID_REQUEST",
+        `${name}: ${refusal}`,
+      );
+      assert.match(refusal.message, /request: messages: .* levels/);
+      refusals.push(name);
+    }
+    const tool = {
+      type: "function" as const,
+      function: { name: "f", parameters: { a: JSON.parse(lists(250)) } },
+    };
+    await assert.rejects(
+      template.tokenize(user("x"), [tool]),
+      (error) =>
+        console.log(String(error).slice(0, 300)) as never ||
+        error instanceof LlorchError && /request: tools\S*: .* levels/.test(error.message),
+      name,
+    );
+  }
+  assert.ok(refusals.includes("textsOfMappings"));
+});

@@ -34,3 +34,8 @@ Deno.test("closedJson() makes JSON of an object cut anywhere", () => {
   }
   assert.deepEqual(JSON.parse(closedJson(text)), JSON.parse(text));
 });
+
+Deno.test("closedJson() takes no longer for each level of a text that is nested deep", () => {
+  const levels = 300_000;
+  assert.equal(closedJson("[".repeat(levels)), "[".repeat(levels) + "]".repeat(levels));
+});

@@ -1,4 +1,6 @@
+import { MAX_INNER_JSON_LEVELS } from "#shared/defaults.ts";
 import type { FieldError } from "#shared/errors.ts";
+import { hasMoreLevels } from "#shared/json_levels.ts";
 import { excludedOf, typesOf } from "./alternative.ts";
 import { arrayValue } from "./array_value.ts";
 import type { Detail, Place } from "./detail.ts";
@@ -58,6 +60,8 @@ export class GrammarWriter {
   readonly errors: FieldError[] = [];
   readonly #root: Schema;
   readonly #isLarge: boolean;
+  /** Whether it is large and nested deeper than any request may be. */
+  readonly #isDeep: boolean;
   readonly #field: string;
   readonly #detail: Detail;
   readonly #context: ValueContext;
@@ -71,6 +75,7 @@ export class GrammarWriter {
     const { prefix = "", detail = "all" } = options;
     // A schema that is too large is not walked through: it may be nested too deep for that, too.
     this.#isLarge = countObjects(schema, MAX_OBJECTS) > MAX_OBJECTS;
+    this.#isDeep = this.#isLarge && hasMoreLevels(schema, MAX_INNER_JSON_LEVELS);
     const root = this.#isLarge ? schema : exactly(schema);
     this.#root = root;
     this.#field = field;
@@ -104,6 +109,10 @@ export class GrammarWriter {
    * each property, item and choice.
    */
   *expression(): Making<string> {
+    if (this.#isDeep) {
+      this.#refuse(this.#field, `has more than ${MAX_INNER_JSON_LEVELS} levels`);
+      return "value";
+    }
     if (this.#detail === "type") return this.#typeOnly();
     if (this.#isLarge) throw new TooManyRules();
     const nodes = this.#context.reader.nodesOf(this.#root, this.#field) ?? [];

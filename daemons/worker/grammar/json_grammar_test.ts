@@ -3,6 +3,7 @@ import { getLlama, type Llama } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
 import { parseExactJson } from "#shared/exact_json.ts";
 import { checkGrammar } from "./check_grammar.ts";
+import { DETAILS } from "./detail.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 
 /** Asks llama.cpp itself which texts a grammar takes. */
@@ -500,6 +501,14 @@ Deno.test("jsonGrammar() refuses a schema that is nested too deep", () => {
   let schema: Record<string, unknown> = { type: "string" };
   for (let depth = 0; depth < 100; depth++) schema = { items: schema };
   assert.throws(() => jsonGrammar(schema, "json_schema"), /nested deeper than 64/);
+  // One that is too large for a grammar is not walked through.
+  for (let depth = 0; depth < 4000; depth++) schema = { items: schema };
+  for (const detail of DETAILS) {
+    assert.throws(
+      () => jsonGrammar(schema, "json_schema", detail),
+      /json_schema: has more than 196 levels/,
+    );
+  }
 });
 
 Deno.test("a schema has the same grammar in each worker, whatever patterns it has met before", () => {

@@ -25,7 +25,7 @@ import { inputTask } from "../dialect/vectors.ts";
 import { chatTasks, ChatTranslator } from "../openai/chat.ts";
 import { completionTasks, CompletionTranslator } from "../openai/completions.ts";
 import { embeddingsOf } from "../openai/embeddings.ts";
-import { byId, conversationOf, withIds } from "../responses/stored.ts";
+import { byId, conversationOf } from "../responses/stored.ts";
 import { itemsOf, messagesOf } from "../responses/prompt.ts";
 import { responseTask } from "../responses/task.ts";
 import { responseId, ResponseTranslator } from "../responses/translator.ts";
@@ -182,7 +182,7 @@ function responseWork(
         createdAt: endedAt,
         endedAt,
         usedAt: endedAt,
-        request: JSON.stringify({ items: withIds(own, id) }),
+        request: JSON.stringify({ items: own }),
         response: JSON.stringify(whole),
       };
     },

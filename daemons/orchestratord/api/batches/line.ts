@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { checked } from "#shared/config/field_errors.ts";
 import type { BatchEndpoint } from "#shared/contracts/mod.ts";
+import { MAX_JSON_LEVELS } from "#shared/defaults.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { parseExactJson } from "#shared/exact_json.ts";
 import { isRecord } from "#shared/json.ts";
+import { hasMoreLevels } from "#shared/json_levels.ts";
 
 /** A request of a batch, of which only the body is not checked yet. */
 export interface LineRequest {
@@ -30,7 +32,7 @@ export interface LineValue {
 
 /**
  * @param exact Names of the fields in which numbers keep their digits.
- * @throws {LlorchError} `INVALID_REQUEST` if it is not JSON
+ * @throws {LlorchError} `INVALID_REQUEST` if it is not JSON, or nested too deep
  */
 export function parseLine(bytes: Uint8Array, exact: readonly string[] = []): LineValue {
   let value: unknown;
@@ -39,6 +41,10 @@ export function parseLine(bytes: Uint8Array, exact: readonly string[] = []): Lin
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : "it is not valid UTF-8";
     throw invalidRequest([{ field: "", message: `the line is not JSON: ${reason}` }]);
+  }
+  if (hasMoreLevels(value, MAX_JSON_LEVELS)) {
+    const message = `the line has more than ${MAX_JSON_LEVELS} levels`;
+    throw invalidRequest([{ field: "", message }]);
   }
   const id = line.shape.custom_id.safeParse(isRecord(value) ? value["custom_id"] : undefined);
   return { value, customId: id.data };

@@ -19,7 +19,7 @@ import { eventsOf, oneChoice } from "./job_events.ts";
 import { type ResponseKeeper, translatorOf } from "./keeper.ts";
 import { fetchedItems, hasRemoteImages } from "./item_images.ts";
 import { type Item, itemsOf, messagesOf } from "./prompt.ts";
-import { byId, conversationOf, withIds } from "./stored.ts";
+import { byId, conversationOf } from "./stored.ts";
 import { responseTask } from "./task.ts";
 import { responseId, ResponseTranslator } from "./translator.ts";
 import { responseWriter } from "./writer.ts";
@@ -53,18 +53,19 @@ export async function respond(
       () => respondDurably(orchestrator, keeper, call, asked),
     );
   }
+  // Made before the job is: nothing that a client sends may break a job that runs.
+  const request = JSON.stringify({ items: asked.items });
   return await answer<ResponseEvent, ResponseObject>(orchestrator, call, {
     tasks: [asked.task],
     namesImages: true,
     isStream: body.stream === true,
     translator: ({ id, createdAt, tenant }) => {
-      const row = rowOf(asked, id, tenant, createdAt);
+      const row = rowOf(asked, request, id, tenant, createdAt);
       const keep = async (response: ResponseObject) => {
         const endedAt = orchestrator.clock.now();
         await keeper.add({
           ...row,
           jobId: undefined,
-          request: JSON.stringify({ items: withIds(asked.items, row.id) }),
           response: JSON.stringify(response),
           endedAt,
           usedAt: endedAt,
@@ -120,15 +121,14 @@ async function askedBy(
 }
 
 function rowOf(
-  { body, items }: Asked,
+  { body }: Asked,
+  request: string,
   jobId: string,
   tenant: string,
   createdAt: number,
 ): ResponseRow {
-  const id = responseId(jobId);
-  const { input: _, ...rest } = body;
   return {
-    id,
+    id: responseId(jobId),
     tenant,
     jobId,
     previousId: body.previous_response_id ?? undefined,
@@ -136,7 +136,7 @@ function rowOf(
     createdAt,
     endedAt: undefined,
     usedAt: createdAt,
-    request: JSON.stringify({ items: withIds(items, id), body: { ...rest, input: [] } }),
+    request,
     response: undefined,
   };
 }
@@ -149,7 +149,9 @@ async function respondDurably(
   asked: Asked,
 ): Promise<ResponseObject | Response> {
   const { access, config, jobs, openStreams } = orchestrator;
-  const { body, isStored } = asked;
+  const { body, isStored, items } = asked;
+  // Made before the job is, which would go on without its row.
+  const request = JSON.stringify({ items, body: { ...body, input: [] } });
   const submit = async (): Promise<ResponseRow> => {
     const terms = await access.terms(caller, jobs);
     const { accepted, isRepeat } = await jobs.submit({ ...asked.task, detached: true }, {
@@ -165,7 +167,7 @@ async function respondDurably(
     const live = jobs.live(jobId);
     const kept = isRepeat ? await orchestrator.store.get(jobId) : undefined;
     const createdAt = live?.facts.createdAt ?? kept?.createdAt ?? orchestrator.clock.now();
-    const row = rowOf(asked, jobId, terms.tenant ?? "", createdAt);
+    const row = rowOf(asked, request, jobId, terms.tenant ?? "", createdAt);
     const stored = isRepeat && isStored
       ? await orchestrator.store.responses.get(row.id)
       : undefined;

@@ -77,9 +77,10 @@ export async function conversationOf(
   return { items: rows.flatMap(itemsIn), responses: rows.map((row) => row.id) };
 }
 
-/** What a client sent for a response. */
-export function requestOf(row: Pick<ResponseRow, "request">): KeptRequest {
-  return parseExactJson(row.request) as KeptRequest;
+/** What a client sent for a response. Items that came without ids get some that are made from its id. */
+export function requestOf({ id, request }: Pick<ResponseRow, "id" | "request">): KeptRequest {
+  const { items, ...rest } = parseExactJson(request) as KeptRequest;
+  return { ...rest, items: withIds(items, id) };
 }
 
 function itemsIn(row: ResponseRow): Item[] {
@@ -88,7 +89,7 @@ function itemsIn(row: ResponseRow): Item[] {
 }
 
 /** Items with ids: those of the client, or made from the response's id. */
-export function withIds(items: readonly Item[], responseId: string): Item[] {
+function withIds(items: readonly Item[], responseId: string): Item[] {
   return items.map((item, index) => ({
     ...item,
     id: item.id || `${responseId.replace(/^resp_/, "in_")}_${index}`,

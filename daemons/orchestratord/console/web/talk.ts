@@ -64,6 +64,7 @@ export function note(result: Message): void {
 export async function ask(question: Message, request: ChatRequest): Promise<void> {
   const { signal } = answer = new AbortController();
   const messages = [...talk.value.messages, question];
+  const { draft, images } = talk.value;
   talk.change({ messages, draft: "", images: [], isBusy: true, error: undefined, end: undefined });
   let outcome: Pick<Talk, "error" | "end">;
   try {
@@ -72,7 +73,12 @@ export async function ask(question: Message, request: ChatRequest): Promise<void
     outcome = signal.aborted ? { end: "stopped" } : { error: (error as Error).message };
   }
   // Not after a sign-out: the next person has a chat of their own.
-  if (answer?.signal === signal) talk.change({ ...outcome, isBusy: false });
+  if (answer?.signal !== signal) return;
+  talk.change({ ...outcome, isBusy: false });
+  // A question that was refused goes back into the form: sent again with the next, it would be refused again.
+  if (outcome.error !== undefined && talk.value.messages.at(-1) === question) {
+    talk.change({ messages: talk.value.messages.slice(0, -1), draft, images });
+  }
 }
 
 function add(delta: Delta): void {
