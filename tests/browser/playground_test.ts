@@ -200,7 +200,7 @@ browserTest("images are shown, sent and left out of the code", async () => {
         buffer: Buffer.from(POINT, "base64"),
       };
       await page.getByLabel("Add images").setInputFiles([file, file]);
-      const image = page.getByRole("list", { name: "Images of the message" }).locator("img");
+      const image = page.getByRole("list", { name: "Attached images" }).locator("img");
       await image.nth(1).waitFor();
       await page.getByRole("button", { name: "Remove image 2" }).click();
       await image.nth(1).waitFor({ state: "detached" });

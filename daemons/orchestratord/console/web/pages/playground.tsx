@@ -132,7 +132,7 @@ export function PlaygroundPage() {
             }}
           />
           {images.length > 0 && (
-            <ul class="images" aria-label="Images of the message">
+            <ul class="images" aria-label="Attached images">
               {images.map((url, index) => (
                 <li key={index}>
                   <img src={url} alt={`Image ${index + 1}`} />
