@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { until } from "../../tests/support/stack.ts";
-import { begin, call, ended, type Fields, get, line, results } from "./testing/batches.ts";
+import { begin, call, ended, type Fields, get, line, results, upload } from "./testing/batches.ts";
 import { withGuarded } from "./testing/guarded.ts";
 import { type Harness, withHarness } from "./testing/harness.ts";
 
@@ -400,4 +400,15 @@ Deno.test("a batch waits while no pool is there, and its lines do not fail", () 
     await harness.pool.register();
     const batch = await ended(harness, begun);
     assert.deepEqual(batch.request_counts, { total: 1, completed: 1, failed: 0 });
+  }));
+
+Deno.test("a batch is created whatever its content type says, as curl -d sends it", () =>
+  withHarness({}, async (harness) => {
+    await load(harness);
+    const file = await upload(harness, line("r1", chat("w1"), CHAT));
+    const body = { input_file_id: file.id, endpoint: CHAT, completion_window: "24h" };
+    for (const type of ["application/x-www-form-urlencoded", ""]) {
+      const reply = await call(harness, "POST", "/batches", body, { "content-type": type });
+      assert.equal(reply.status, 200, JSON.stringify(reply.body));
+    }
   }));

@@ -171,3 +171,38 @@ for (const [name, dialect] of Object.entries(dialects)) {
       }
     }));
 }
+
+Deno.test("any number of tokens may be asked for: more than a million counts as that", () =>
+  withHarness({}, async (harness) => {
+    harness.pool.onSpawn = (_, worker) => {
+      worker.script = [{ t: "a", ids: [1] }];
+    };
+    const messages = [{ role: "user", content: "w1" }];
+    const chat = (more: Record<string, unknown>) =>
+      ["/v1/chat/completions", { messages, ...more }] as const;
+    const shapes: readonly ((most: number) => readonly [string, Record<string, unknown>])[] = [
+      (max_tokens) => chat({ max_tokens }),
+      (max_completion_tokens) => chat({ max_completion_tokens }),
+      (n_predict) => chat({ n_predict }),
+      (max_tokens) => ["/v1/completions", { prompt: "w1", max_tokens }],
+      (max_output_tokens) => ["/v1/responses", { input: "w1", max_output_tokens }],
+      (max_tokens) => ["/v1/messages", { messages, max_tokens }],
+      (n_predict) => ["/completion", { prompt: "w1", n_predict }],
+      (n_predict) => ["/infill", { input_prefix: "a", input_suffix: "b", n_predict }],
+      (num_predict) => ["/api/chat", { messages, stream: false, options: { num_predict } }],
+      (num_predict) => ["/api/generate", { prompt: "w", stream: false, options: { num_predict } }],
+      (max_tokens) => ["/v2/tasks", { prompt: "w1", max_tokens }],
+    ];
+    for (const shape of shapes) {
+      for (const most of [1_000_001, 1e9, 1e15]) {
+        const [path, body] = shape(most);
+        const reply = await fetch(harness.url + path, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "counter", ...body }),
+        });
+        assert.ok(reply.ok, `${path} ${Object.keys(body)}: ${reply.status} ${await reply.text()}`);
+        assert.equal(harness.pool.only().executions.at(-1)?.max_tokens, 1_000_000, path);
+      }
+    }
+  }));

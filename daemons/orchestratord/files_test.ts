@@ -48,7 +48,10 @@ Deno.test("files are listed in pages, newest or oldest first", () =>
     assert.deepEqual(await names(harness, "?order=asc&limit=2"), ["a", "b"]);
     assert.deepEqual(await names(harness, `?after=${ids[1]}`), ["a"]);
     assert.deepEqual(await names(harness, `?order=asc&after=${ids[1]}`), ["c"]);
-    assert.deepEqual(await names(harness, "?purpose=batch_output"), []);
+    assert.deepEqual(await names(harness, "?purpose=batch"), ["c", "b", "a"]);
+    for (const purpose of ["batch_output", "fine-tune", "vision"]) {
+      assert.deepEqual(await names(harness, `?purpose=${purpose}`), []);
+    }
     const { body } = await call(harness, "GET", "/files?limit=2");
     assert.deepEqual([body["has_more"], body["last_id"]], [true, ids[1]]);
   }));

@@ -306,7 +306,12 @@ Deno.test("clients see what a name stands for only with show_target", () =>
       shown: { target: "counter", show_target: true },
     },
   }, async ({ key, client, pool, url, root }) => {
-    await pool();
+    const counters = await pool();
+    counters.facts = {
+      ...{ parameters: 134_500_000, quantization: "Q4_K_M" },
+      ...{ skills: ["completion"], modified_at: new Date(1e12).toISOString() },
+    };
+    await counters.register();
     const { secret } = await key({ name: "app" });
     const { names } = await client(secret).call(routes.models, { query: {} });
     assert.deepEqual(names, [
@@ -323,6 +328,20 @@ Deno.test("clients see what a name stands for only with show_target", () =>
     assert.equal(digests.get("shown:latest"), FINGERPRINT);
     assert.notEqual(digests.get("hidden:latest"), FINGERPRINT);
     assert.equal(digests.has("lost"), false);
+    const show = async (model: string) =>
+      await (await fetch(`${url}/api/show`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ model }),
+      })).json();
+    const shown = await show("shown");
+    assert.equal(shown.details.parameter_size, "134.5M");
+    const { details, model_info } = await show("hidden");
+    assert.deepEqual([details.family, details.parameter_size], ["unknown", ""]);
+    assert.deepEqual(model_info, {
+      "general.architecture": "unknown",
+      "unknown.context_length": 1000,
+    });
 
     const task = { model: "lost", prompt: "w0" };
     const refusal = async (by: typeof root) => {

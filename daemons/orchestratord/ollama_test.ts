@@ -145,6 +145,34 @@ Deno.test("texts are embedded in both of Ollama's shapes", () =>
     assert.deepEqual(one, { embedding: [3, 0] });
     const none = await json(post(harness, "/api/embed", { model, input: [] }));
     assert.deepEqual(none.embeddings, []);
+    const short = await json(post(harness, "/api/embed", { model, input: ["abc"], dimensions: 1 }));
+    assert.deepEqual(short.embeddings, [[1]], "cut to one number, of length 1 again");
+    const more = await post(harness, "/api/embed", { model, input: ["abc"], dimensions: 3 });
+    assert.match((await more.json()).error, /dimensions: must be at most 2/);
+  }));
+
+Deno.test("a text that the context cannot hold is cut to it, unless the client says no", () =>
+  withHarness({}, async (harness) => {
+    const model = "counter";
+    const embed = (more: object) => post(harness, "/api/embed", { model, ...more });
+    await embed({ input: "load" });
+    const worker = harness.pool.only();
+    worker.counted.length = 0;
+    // A word is a token of the fake worker, whose context has 1000.
+    const long = "a ".repeat(1500);
+    const calls = worker.calls;
+    for (const truncate of [undefined, null, true]) {
+      const cut = ollamaEmbeddings.parse(await json(embed({ input: ["bb", long], truncate })));
+      assert.deepEqual(cut.embeddings, [[2, 0], [997, 0]]);
+    }
+    assert.equal(worker.calls, calls + 3);
+    const refused = await embed({ input: ["bb", long], truncate: false });
+    assert.equal(refused.status, 400);
+    assert.equal((await refused.json()).code, "CONTEXT_LENGTH_EXCEEDED");
+
+    const counted = worker.counted.length;
+    await embed({ input: "short" });
+    assert.equal(worker.counted.length, counted, "what fits is not tokenized first");
   }));
 
 Deno.test("errors are texts, and what changes files says who does it", () =>
@@ -170,6 +198,14 @@ Deno.test("errors are texts, and what changes files says who does it", () =>
     );
     const images = [{ role: "user", content: "", images: ["aGk="] }];
     assert.match(await chat({ messages: images }), /image input is not supported/);
+    for (const path of ["/api/chat", "/api/generate"]) {
+      const body = { model: "counter", messages: [] };
+      const more = { logprobs: true, top_logprobs: 2 };
+      assert.match(await asked(path, { ...body, ...more }), /^400 .*logprobs: is not supported/);
+      for (const logprobs of [false, null]) {
+        assert.equal((await post(harness, path, { ...body, logprobs })).status, 200);
+      }
+    }
     assert.match(await chat({ chat_template: "x" }), /chat_template/);
     assert.match(await asked("/api/generate", { model: "m", template: "x" }), /template: is not/);
     for (
@@ -180,6 +216,11 @@ Deno.test("errors are texts, and what changes files says who does it", () =>
         ["/api/delete", "DELETE"],
       ] as const
     ) assert.match(await asked(path, { model: "counter" }, method), /^501 NOT_IMPLEMENTED /);
+    const copy = await asked("/api/copy", { source: "counter", destination: "c" });
+    assert.match(
+      copy,
+      /add \[names\.NAME\] with target = "MODEL" to orchestratord's configuration/,
+    );
     assert.match(await status(await fetch(`${harness.url}/api/nothing`)), /^404 NOT_FOUND/);
     assert.match(await status(await fetch(`${harness.url}/api/chat`)), /^405 METHOD_NOT_ALLOWED/);
   }));
@@ -237,3 +278,54 @@ Deno.test("an operator's keep_alive unloads and pins; a client's does neither", 
     assert.equal(await load(0, ROOT), "unload");
     await until("its worker is gone", () => Promise.resolve(pool.workers.size === 0));
   }));
+
+Deno.test("an operator's keep_alive of 0 unloads after embedding, too", () =>
+  withGuarded({}, async (guarded) => {
+    const pool = await guarded.pool();
+    await pool.register();
+    const { secret } = await guarded.key({ name: "c", role: "client" });
+    const embed = async (path: string, body: object, key: string) => {
+      const reply = await fetch(guarded.url + path, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ model: "counter", keep_alive: 0, ...body }),
+      });
+      assert.equal(reply.status, 200, await reply.text());
+    };
+    for (
+      const [path, body] of [
+        ["/api/embed", { input: "a" }],
+        ["/api/embed", { input: [] }],
+        ["/api/embeddings", { prompt: "a" }],
+      ] as const
+    ) {
+      await embed("/api/embed", { input: "a" }, secret);
+      assert.equal(pool.workers.size, 1, "a client's unloads nothing");
+      await embed(path, body, ROOT);
+      await until("its worker is gone", () => Promise.resolve(pool.workers.size === 0));
+    }
+  }));
+
+/** Milliseconds until the only loaded model ends, as `/api/ps` says. */
+async function endsIn({ url }: { readonly url: string }): Promise<number> {
+  const { models } = ollamaRunning.parse(await json(fetch(`${url}/api/ps`)));
+  assert.equal(models.length, 1);
+  return Date.parse(models[0]!.expires_at) - Date.now();
+}
+
+Deno.test("/api/ps says when a model will end: as configured, as its client said, or never", async () => {
+  const load = (harness: { readonly url: string }, more = {}) =>
+    json(post(harness, "/api/chat", { model: "counter", messages: [], ...more }));
+  await withHarness({ models: { idle_ttl_ms: 600_000 } }, async (harness) => {
+    await load(harness);
+    const left = await endsIn(harness);
+    assert.ok(left > 500_000 && left <= 600_000, String(left));
+  });
+  await withHarness({ models: { keep_alive_max_ms: 300_000 } }, async (harness) => {
+    await load(harness, { keep_alive: "2h" });
+    const left = await endsIn(harness);
+    assert.ok(left > 200_000 && left <= 300_000, String(left));
+    await load(harness);
+    assert.ok(await endsIn(harness) > 1e12, "it stays, since a job did not say how long");
+  });
+});

@@ -27,7 +27,9 @@ export const startedData = z.object({
       "a fallback takes over from a worker that had delivered nothing",
   }),
   started_at: timestamp,
-  queue_wait_ms: milliseconds,
+  queue_wait_ms: milliseconds.meta({
+    description: "Until it was sent to a worker: its turn in the queue, and the load of its model",
+  }),
   tokens_in: z.number().int().min(0).optional()
     .meta({ description: "Tokens of the prompt; absent if the engine tells them only at the end" }),
   tokens_cached: z.number().int().min(0).optional()

@@ -19,6 +19,13 @@ export const optionalModelName = z.string().max(MODEL_REF_LIMIT).nullish()
   .transform((name) => name ?? "")
   .meta({ description: "Default: default_model of the configuration, or the only model there is" });
 
+/** Most tokens of one answer, which is more than any context holds. */
+export const MAX_TOKENS = 1_000_000;
+
+/** A bound of the tokens of an answer. Clients ask for more than any model has: that counts as the most. */
+export const tokenLimit = (least: number): z.ZodNumber =>
+  z.number().int().min(least).overwrite((tokens) => Math.min(tokens, MAX_TOKENS));
+
 const probability = z.number().min(0).max(1);
 /** OpenAI allows -2 to 2; llama.cpp takes any. */
 const penalty = z.number().min(-100).max(100);
@@ -63,7 +70,7 @@ export const requestShape = {
   }),
   prompt_tokens: z.array(tokenId).min(1).optional(),
   messages: messages.optional(),
-  max_tokens: z.number().int().min(1).max(1_000_000).optional()
+  max_tokens: tokenLimit(1).optional()
     .meta({
       description: "Most tokens to generate; absent: until the model ends or its context is full",
     }),

@@ -351,7 +351,9 @@ export class LiveJob {
     this.#startedAt ??= now;
     this.#startedAs = fallback;
     const { request, createdAt } = this.facts;
-    const queue_wait_ms = Math.max(0, now - createdAt);
+    // What the worker does before it starts, such as to build a grammar, is no waiting.
+    const dispatchedAt = Date.parse(this.#attempts.at(-1)?.started_at ?? "") || now;
+    const queue_wait_ms = Math.max(0, dispatchedAt - createdAt);
     const answers = fallback === undefined
       ? { model: request.model }
       : { model: fallback, fallback: true as const };

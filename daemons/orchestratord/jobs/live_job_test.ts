@@ -16,6 +16,7 @@ import {
   token,
 } from "../testing/live_jobs.ts";
 import { breakable, holdAppends, withStore } from "../testing/temp_store.ts";
+import type { NumberedEvent } from "../store/job_store.ts";
 import { LiveJob } from "./live_job.ts";
 
 const COMPLETED = { status: "completed" } as const;
@@ -53,6 +54,17 @@ Deno.test("nothing is added after a terminal event", () =>
     assert.equal((await store.events("j1", 0, 10)).length, 2);
     assert.equal((await store.get("j1"))?.status, "cancelled");
   }));
+
+Deno.test("a job waits until it is sent to a worker, whatever the worker does before it starts", async () => {
+  const job = await acceptedJob();
+  const started_at = new Date(T0 + 40).toISOString();
+  job.beginAttempt({ ...attemptOn("w1"), started_at });
+  job.start(started().data, T0 + 5_000);
+  job.finish(end(0), T0 + 5_001, COMPLETED);
+  const [, { event }] = await readAll(job.stream) as [NumberedEvent, NumberedEvent];
+  assert.ok(event.event === "started");
+  assert.equal(event.data.queue_wait_ms, 40);
+});
 
 Deno.test("a token out of order is refused and changes nothing", async () => {
   const job = await acceptedJob();

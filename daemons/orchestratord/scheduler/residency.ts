@@ -60,6 +60,29 @@ function endOf(state: Readonly<State>, worker: Worker): number {
   return ttlMs === 0 ? Infinity : Math.max(lastUsedAt + ttlMs, keepUntil ?? 0);
 }
 
+/**
+ * When a worker is expected to leave, as things stand: at once if it is leaving already. One with work counts
+ * as if that ended now.
+ *
+ * @param now By the steady clock, as is the result.
+ * @returns Infinity if it stays
+ */
+export function expectedEnd(state: Readonly<State>, worker: Worker, now: number): number {
+  const { leaving, stoppingSince, jobs, report, keepUntil } = worker;
+  if (leaving !== undefined || stoppingSince !== undefined) return now;
+  if (isPinned(state, worker)) return Infinity;
+  if (jobs.size === 0 && !state.lines.has(report.fingerprint)) {
+    return Math.max(now, endOf(state, worker));
+  }
+  const kept = [...jobs].flatMap((id) => state.running.get(id)?.keepMs ?? []).map((ms) => now + ms);
+  const until = Math.max(keepUntil ?? -Infinity, ...kept);
+  return endOf(state, {
+    ...worker,
+    lastUsedAt: now,
+    keepUntil: until === -Infinity ? undefined : until,
+  });
+}
+
 /** Wishes for the models to preload that a pool newly has. */
 export function preloadFrom(state: State, pool: Pool, before: Pool | undefined): void {
   if (state.policy.preload.length === 0) return;

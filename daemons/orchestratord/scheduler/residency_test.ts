@@ -12,7 +12,7 @@ import {
   submit,
   worker,
 } from "../testing/scheduler.ts";
-import { notPreloaded } from "./residency.ts";
+import { expectedEnd, notPreloaded } from "./residency.ts";
 import { anywhere, type Effect, type Input, type Policy } from "./state.ts";
 
 const TICK: Input = { kind: "tick" };
@@ -251,4 +251,30 @@ Deno.test("a model to preload that is missing or ambiguous has a reason why noth
   const other = { ...model("c".repeat(64)), aliases: ["b"] };
   run.at(1, pool([], { id: "p2", instanceId: "i2", models: [other] }));
   assert.deepEqual([...notPreloaded(run.state).keys()], ["nowhere", "b"]);
+});
+
+Deno.test("a worker's expected end is when it leaves, as if its work ended now", () => {
+  const endsAt = ({ state }: Run, now: number) => expectedEnd(state, state.workers.get("w1")!, now);
+  const plain = new Run({ idleTtlMs: 1_000 });
+  plain.at(0, pool([worker("w1", A)]));
+  assert.equal(endsAt(plain, 300), 1_000);
+  plain.at(400, submit("j1", 400));
+  assert.equal(endsAt(plain, 700), 1_700, "it has work");
+  plain.at(800, done("j1"));
+  assert.equal(endsAt(plain, 900), 1_800);
+  assert.equal(endsAt(plain, 9_000), 9_000, "it is due");
+  plain.at(900, { kind: "pin", pin: { ...anywhere(A), model: "a" } });
+  assert.equal(endsAt(plain, 950), Infinity);
+  plain.at(1_000, { kind: "unpin", place: anywhere(A) }, submit("j2", 1_000));
+  plain.at(1_001, { kind: "unload", place: anywhere(A) });
+  assert.equal(endsAt(plain, 1_002), 1_002, "it is leaving");
+
+  const own = loadedFor("job").run;
+  assert.equal(endsAt(own, 50), 102);
+  own.at(60, submit("j1", 60, { keepMs: 5_000 }));
+  assert.equal(endsAt(own, 70), 5_070);
+  own.at(80, done("j1"));
+  assert.equal(endsAt(own, 90), 5_080);
+  own.at(100, submit("j2", 100));
+  assert.equal(endsAt(own, 110), Infinity, "nothing is configured, and a job did not say how long");
 });

@@ -31,7 +31,8 @@ export type NewFile = Omit<FileRow, "bytes" | "parts" | "lines" | "usedAt" | "ex
 /** Which files a page shows. */
 export interface FileFilter {
   readonly tenant?: string | undefined;
-  readonly purpose?: FileRow["purpose"] | undefined;
+  /** Of a purpose that no file can have there are none. */
+  readonly purpose?: string | undefined;
   /** Only files on the far side of this `seq`, in the order of the page. */
   readonly after?: number | undefined;
   /** Whether the oldest come first. */

@@ -40,6 +40,8 @@ export class FakePool {
   slots = 2;
   /** Whether its models take images; to be set before {@linkcode register}. */
   vision = false;
+  /** What its models' files say; to be set before {@linkcode register}. */
+  facts: PoolState["models"][number]["facts"];
   /** Tokens that each new worker may send at first; see {@linkcode FakeWorker.allow}. */
   tokens = Infinity;
   /** Called with each new worker. */
@@ -183,6 +185,7 @@ export class FakePool {
         kv_bytes_per_token: 1,
         compute_bytes: 1,
         ...(this.vision ? { vision: true as const } : {}),
+        ...(this.facts ? { facts: this.facts } : {}),
         staged: false,
       })),
       workers,

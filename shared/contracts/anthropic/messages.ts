@@ -4,16 +4,16 @@ import { refuse, type Unsupported } from "../openai/common.ts";
 import {
   ALWAYS,
   EXACT_FIELDS,
+  MAX_TOKENS,
   optionalModelName,
   requestShape,
   samplingShape,
+  tokenLimit,
 } from "../request.ts";
 import { tool } from "../tools.ts";
 
 /** Most blocks of one message. */
 const MAX_BLOCKS = 4096;
-/** Most tokens that an answer may have: Anthropic's clients ask for more than any model has. */
-const MAX_TOKENS = 1_000_000;
 
 const textBlock = z.object({ type: z.literal("text"), text: z.string() });
 
@@ -132,7 +132,7 @@ export const MESSAGES_EXACT_FIELDS = [...EXACT_FIELDS, "input_schema", "input", 
 /** Body of `POST /v1/messages`. */
 export const messagesRequest = z.looseObject({
   ...promptShape,
-  max_tokens: z.number().int().min(1).transform((most) => Math.min(most, MAX_TOKENS)),
+  max_tokens: tokenLimit(1),
   stop_sequences: requestShape.stop.unwrap().nullish(),
   stream: z.boolean().nullish(),
   temperature: samplingShape.temperature.unwrap().nullish(),

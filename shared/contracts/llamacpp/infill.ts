@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { refuse, type Unsupported } from "../openai/common.ts";
-import { ALWAYS, optionalModelName, requestShape, samplingShape } from "../request.ts";
+import { ALWAYS, optionalModelName, requestShape, samplingShape, tokenLimit } from "../request.ts";
 
 const isEmpty = (value: unknown) =>
   Array.isArray(value) ? value.length === 0 : Object.keys(value as object).length === 0;
@@ -25,7 +25,7 @@ export const infillRequest = z.looseObject({
     }),
   prompt: z.string().default("").meta({ description: "Begins what is filled in" }),
   stream: z.boolean().default(false),
-  n_predict: z.number().int().min(-1).max(1_000_000).default(-1).meta({
+  n_predict: tokenLimit(-1).default(-1).meta({
     description:
       "Most tokens to generate; -1: until the model ends; 0: only evaluate the prompt, for a " +
       "request that follows",

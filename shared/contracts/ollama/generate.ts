@@ -44,12 +44,15 @@ const shared = {
 /** Names of fields that hold JSON of the client's own, in which numbers keep their digits. */
 export const OLLAMA_EXACT_FIELDS = [...EXACT_FIELDS, "format", "arguments"];
 
+/** Fields that no kind of request has; without `logprobs`, `top_logprobs` asks for nothing. */
+const NOWHERE: Unsupported = { logprobs: (value) => value === false };
+
 /** Body of `POST /api/chat`. Without messages, it only loads the model. */
 export const ollamaChatRequest = z.looseObject({
   ...shared,
   messages: z.array(message).max(4096).nullish(),
   tools: toolShape.tools.nullable(),
-}).meta({ id: "OllamaChatRequest" });
+}).superRefine(refuse(NOWHERE), ALWAYS).meta({ id: "OllamaChatRequest" });
 
 /** A validated chat. */
 export type OllamaChatRequest = z.output<typeof ollamaChatRequest>;
@@ -57,6 +60,7 @@ export type OllamaChatRequest = z.output<typeof ollamaChatRequest>;
 const isEmpty = (value: unknown) => value === "" || Array.isArray(value) && value.length === 0;
 
 const UNSUPPORTED: Unsupported = {
+  ...NOWHERE,
   template: isEmpty,
   context: isEmpty,
 };
@@ -82,7 +86,7 @@ const ended = {
   done_reason: z.enum(["stop", "length", "load", "unload"]).optional(),
   total_duration: nanoseconds.optional(),
   load_duration: nanoseconds.optional()
-    .meta({ description: "Waiting in the queue and for the model" }),
+    .meta({ description: "Waiting in the queue and for the model to be loaded" }),
   prompt_eval_count: count.optional().meta({ description: "Tokens of the prompt" }),
   prompt_eval_duration: nanoseconds.optional(),
   eval_count: count.optional().meta({ description: "Tokens generated" }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { embeddingsRequest } from "../openai/embeddings.ts";
 import { modelName } from "../request.ts";
 import { keepAlive, ollamaOptions } from "./options.ts";
 
@@ -66,7 +67,11 @@ const input = z.string();
 export const ollamaEmbedRequest = z.looseObject({
   model: modelName,
   input: z.union([input, z.array(input).max(2048)], { error: "must be a text or a list of texts" }),
-  truncate: z.boolean().nullish(),
+  truncate: z.boolean().nullish().meta({
+    description:
+      "Whether a text that the context cannot hold is cut; false: it is refused. Default: true",
+  }),
+  dimensions: embeddingsRequest.shape.dimensions,
   options: ollamaOptions.nullish(),
   keep_alive: keepAlive.nullish(),
 }).meta({ id: "OllamaEmbedRequest" });

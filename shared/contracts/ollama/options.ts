@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { requestShape, samplingShape } from "../request.ts";
+import { requestShape, samplingShape, tokenLimit } from "../request.ts";
 
 /** Tokens back to which llama.cpp's penalties look by default. */
 const REPEAT_LAST_N = 64;
@@ -12,7 +12,7 @@ const only = (harmless: readonly unknown[]) =>
 
 /** Sampling options; those about memory and threads are the operator's, and ignored. */
 export const ollamaOptions = z.looseObject({
-  num_predict: z.number().int().min(-2).max(1_000_000).nullish()
+  num_predict: tokenLimit(-2).nullish()
     .meta({ description: "-1 and -2: until the model ends" }),
   temperature: samplingShape.temperature.unwrap().nullish(),
   top_k: z.number().int().max(100_000).nullish().meta({ description: "0 and less is off" }),

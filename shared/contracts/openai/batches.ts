@@ -92,6 +92,7 @@ export const batchRoutes = {
     path: "/v1/batches",
     summary: "Answer the requests of a file when there is room",
     ...openai,
+    anyContentType: true,
     body: batchRequest,
     reply: batchObject,
     kind: "json",

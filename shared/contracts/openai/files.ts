@@ -60,7 +60,7 @@ export const fileRoutes = {
     summary: "List files, newest first",
     ...openai,
     query: z.object({
-      purpose: filePurpose.optional(),
+      purpose: z.string().max(256).optional(),
       limit: z.coerce.number().int().min(1).max(10_000).default(10_000),
       order: z.enum(["asc", "desc"]).default("desc"),
       after: z.string().max(256).optional().meta({ description: "Id of the last file seen" }),

@@ -5,13 +5,10 @@
  * @module
  */
 import { z } from "zod";
-import { requestShape, samplingShape } from "../request.ts";
-
-/** Most tokens of one answer. */
-const MAX_TOKENS = 1_000_000;
+import { requestShape, samplingShape, tokenLimit } from "../request.ts";
 
 /** Limits of tokens: -1 is none, and 0 only evaluates the prompt. */
-export const anyLimit = z.number().int().min(-1).max(MAX_TOKENS).nullish()
+export const anyLimit = tokenLimit(-1).nullish()
   .meta({ description: "-1: until the model ends; 0: only evaluate the prompt" });
 
 /** Stop strings, of which empty ones do not count. */

@@ -79,14 +79,16 @@ export class OllamaTranslator<Line> implements Translator<Line, Line> {
   readonly #line: MakeLine<Line>;
   readonly #blocks = new AnswerBlocks();
   readonly #times = new IsoTimes();
-  readonly #began = performance.now();
+  readonly #began: number;
   #calls = 0;
   #waitMs = 0;
   #ended: OllamaEnded | undefined;
 
-  constructor(model: string, line: MakeLine<Line>) {
+  /** @param began When the request came, by `performance.now()`. */
+  constructor(model: string, line: MakeLine<Line>, began: number) {
     this.#model = model;
     this.#line = line;
+    this.#began = began;
   }
 
   take(_choice: number, item: StreamItem): Line[] {
@@ -153,14 +155,18 @@ export class OllamaTranslator<Line> implements Translator<Line, Line> {
   }
 
   #endedBy({ stop_reason, tokens_in, tokens_out, ttft_ms, decode_time_ms }: EndData): OllamaEnded {
+    const [prompt, generation] = [nanoseconds(ttft_ms), nanoseconds(decode_time_ms)];
+    // A kept answer comes at once, however long it took.
+    const total = Math.max(nanoseconds(performance.now() - this.#began), prompt + generation);
     return {
       done_reason: DONE_REASONS[stop_reason],
-      total_duration: nanoseconds(performance.now() - this.#began),
-      load_duration: nanoseconds(this.#waitMs),
+      total_duration: total,
+      // It is measured in whole milliseconds, by another clock.
+      load_duration: Math.min(nanoseconds(this.#waitMs), total - prompt - generation),
       prompt_eval_count: tokens_in,
-      prompt_eval_duration: nanoseconds(ttft_ms),
+      prompt_eval_duration: prompt,
       eval_count: tokens_out,
-      eval_duration: nanoseconds(decode_time_ms),
+      eval_duration: generation,
     };
   }
 }

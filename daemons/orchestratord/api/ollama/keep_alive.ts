@@ -1,5 +1,8 @@
 import type { Caller } from "#shared/http/app.ts";
+import { defined } from "#shared/json.ts";
+import { anywhere } from "../../scheduler/state.ts";
 import type { Orchestrator } from "../../service.ts";
+import type { Asking } from "../dialect/serve.ts";
 
 /** What a request's `keep_alive` means for the caller. */
 export interface Keeping {
@@ -7,6 +10,14 @@ export interface Keeping {
   readonly keepMs: number | undefined;
   /** Whether the model is to stay until somebody unpins it. */
   readonly pins: boolean;
+}
+
+/** A call whose body may say how long the model stays. */
+interface Keepable extends Asking {
+  readonly body: {
+    readonly model: string;
+    readonly keep_alive?: string | number | null | undefined;
+  };
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -47,4 +58,27 @@ export function keepingOf(
   const { keep_alive_min_ms: min, keep_alive_max_ms: max } = config.models;
   const kept = ms < 0 ? max : Math.min(max, Math.max(min, ms));
   return { keepMs: kept, pins: false };
+}
+
+/** A call with what its `keep_alive` means; one that pins its model does so now. */
+export async function kept<C extends Keepable>(
+  orchestrator: Orchestrator,
+  call: C,
+): Promise<C & { readonly keepMs?: number }> {
+  const { body: { model, keep_alive }, caller } = call;
+  const { loop, store } = orchestrator;
+  const { keepMs, pins } = keepingOf(orchestrator, caller, keep_alive);
+  if (pins) {
+    const { fingerprint } = loop.resolve(model);
+    const pin = { ...anywhere(fingerprint), model };
+    await store.savePin(pin);
+    loop.send({ kind: "pin", pin });
+  }
+  return { ...call, ...defined({ keepMs }) };
+}
+
+/** Unloads a model for a call that has nothing to compute. */
+export function unloadNow({ loop }: Pick<Orchestrator, "loop">, model: string): void {
+  const { fingerprint } = loop.resolve(model);
+  loop.send({ kind: "unload", place: anywhere(fingerprint) });
 }

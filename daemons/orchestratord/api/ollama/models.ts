@@ -1,6 +1,7 @@
 import { type ModelView, ollamaRoutes as routes } from "#shared/contracts/mod.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
+import { expectedEnd } from "../../scheduler/residency.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
 import { capabilitiesOf, shownModel, shownModels } from "../shown_models.ts";
@@ -17,12 +18,19 @@ const NEVER = "2318-01-01T00:00:00.000Z";
 
 /** Models in Ollama's shape. */
 export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
-  const { loop } = orchestrator;
+  const { clock, loop } = orchestrator;
 
   const viewOf = (name: string, caller: Caller | undefined): ModelView => {
     const shown = shownModel(loop, name, caller);
     if (shown) return shown.view;
     throw new LlorchError("MODEL_NOT_FOUND", `Cannot find model "${name}"`);
+  };
+
+  const expiresAt = (workerId: string): string => {
+    const worker = loop.state.workers.get(workerId);
+    const now = clock.steady();
+    const leftMs = worker ? expectedEnd(loop.state, worker, now) - now : 0;
+    return new Date(Math.min(clock.now() + leftMs, Date.parse(NEVER))).toISOString();
   };
 
   app.mount(routes.ollamaVersion, () => ({ version: API_VERSION }));
@@ -40,7 +48,7 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
       ) =>
         workers.filter(({ worker_id }) => view.workers.includes(worker_id)).map((worker) => ({
           ...entryOf(name, view),
-          expires_at: NEVER,
+          expires_at: expiresAt(worker.worker_id),
           size_vram: worker.device === "cpu" ? 0 : worker.memory_bytes,
           context_length: worker.context,
         }))
@@ -55,9 +63,9 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
       template: "",
       details: detailsOf(view),
       model_info: {
-        "general.architecture": view.architecture,
-        ...(view.facts ? { "general.parameter_count": view.facts.parameters } : {}),
-        [`${view.architecture}.context_length`]: view.context_length,
+        "general.architecture": familyOf(view),
+        ...(view.facts?.parameters ? { "general.parameter_count": view.facts.parameters } : {}),
+        [`${familyOf(view)}.context_length`]: view.context_length,
       },
       capabilities: capabilitiesOf(view),
       modified_at: changedAt(view),
@@ -73,7 +81,10 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
   });
   for (
     const [route, remedy] of [
-      [routes.ollamaCopy, "give a model another name on its host"],
+      [
+        routes.ollamaCopy,
+        'for another name, add [names.NAME] with target = "MODEL" to orchestratord\'s configuration',
+      ],
       [routes.ollamaCreate, "put its file into a models folder of a host"],
       [routes.ollamaPush, "copy its file"],
       [routes.ollamaDelete, 'run "llorch models delete" on its host'],
@@ -107,13 +118,17 @@ function entryOf(name: string, view: ModelView) {
   };
 }
 
-function detailsOf({ architecture, facts }: ModelView) {
+/** A model's architecture, unless the caller may not see which model a name stands for. */
+const familyOf = ({ architecture }: ModelView) => architecture || "unknown";
+
+function detailsOf(view: ModelView) {
+  const { facts } = view;
   return {
     parent_model: "",
     format: "gguf" as const,
-    family: architecture,
-    families: [architecture],
-    parameter_size: facts ? shortCount(facts.parameters) : "",
+    family: familyOf(view),
+    families: [familyOf(view)],
+    parameter_size: facts?.parameters ? shortCount(facts.parameters) : "",
     quantization_level: facts?.quantization ?? "",
   };
 }

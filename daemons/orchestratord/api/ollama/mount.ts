@@ -6,8 +6,6 @@ import {
   workerRoutes,
 } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
-import { defined } from "#shared/json.ts";
-import { anywhere } from "../../scheduler/state.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
 import { answer, type Answering, type Asking } from "../dialect/serve.ts";
@@ -15,16 +13,8 @@ import { toTask } from "../dialect/task.ts";
 import { chatLine, generateLine, lineWriter, type MakeLine, OllamaTranslator } from "./answer.ts";
 import { mountOllamaEmbeddings } from "./embed.ts";
 import { mountOllamaModels } from "./models.ts";
-import { keepingOf } from "./keep_alive.ts";
+import { kept, unloadNow } from "./keep_alive.ts";
 import { chatTask, generateTask } from "./request.ts";
-
-/** A call whose body may say how long the model stays. */
-interface Keepable extends Asking {
-  readonly body: {
-    readonly model: string;
-    readonly keep_alive?: string | number | null | undefined;
-  };
-}
 
 /** What both kinds of request say of their reply. */
 interface Asked {
@@ -34,12 +24,12 @@ interface Asked {
 
 /** `/api/…`: Ollama's API. */
 export function mountOllama(app: App, orchestrator: Orchestrator): void {
-  const { loop, store } = orchestrator;
+  const { loop } = orchestrator;
   app.mount(
     routes.ollamaChat,
     async (call) =>
       await reply<OllamaChatReply>(
-        await kept(call),
+        await kept(orchestrator, call),
         call.body,
         chatTask(call.body, loop.meaning(call.body.model)),
         chatLine,
@@ -49,7 +39,7 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
     routes.ollamaGenerate,
     async (call) =>
       await reply<OllamaGenerateReply>(
-        await kept(call),
+        await kept(orchestrator, call),
         call.body,
         generateTask(call.body, loop.meaning(call.body.model)),
         generateLine,
@@ -58,38 +48,25 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
   mountOllamaModels(app, orchestrator);
   mountOllamaEmbeddings(app, orchestrator);
 
-  /** A call with what its `keep_alive` means. */
-  async function kept<C extends Keepable>(call: C): Promise<C & { readonly keepMs?: number }> {
-    const { body: { model, keep_alive }, caller } = call;
-    const { keepMs, pins } = keepingOf(orchestrator, caller, keep_alive);
-    if (pins) {
-      const { fingerprint } = loop.resolve(model);
-      const pin = { ...anywhere(fingerprint), model };
-      await store.savePin(pin);
-      loop.send({ kind: "pin", pin });
-    }
-    return { ...call, ...defined({ keepMs }) };
-  }
-
   async function reply<Line>(
     asking: Asking,
     { model, stream }: Asked,
     task: TaskRequest | undefined,
     line: MakeLine<Line>,
   ): Promise<Line | Response> {
+    const began = performance.now();
     if (!task) return asking.keepMs === 0 ? unload(model, line) : await load(asking, model, line);
     const answering: Answering<Line, Line> = {
       tasks: [task],
       isStream: stream !== false,
-      translator: () => new OllamaTranslator<Line>(model, line),
+      translator: () => new OllamaTranslator<Line>(model, line, began),
       writer: lineWriter,
     };
     return await answer(orchestrator, asking, answering);
   }
 
   function unload<Line>(model: string, line: MakeLine<Line>): Line {
-    const { fingerprint } = loop.resolve(model);
-    loop.send({ kind: "unload", place: anywhere(fingerprint) });
+    unloadNow(orchestrator, model);
     const created_at = new Date().toISOString();
     return line({ model, created_at, done: true, done_reason: "unload" }, {});
   }

@@ -67,7 +67,7 @@ function openaiModel(id: string, view: ModelView | undefined, context: number | 
     ...(view
       ? {
         meta: {
-          ...defined({ n_ctx: context, n_params: facts?.parameters }),
+          ...defined({ n_ctx: context, n_params: facts?.parameters || undefined }),
           n_ctx_train: view.context_length,
           size: view.size_bytes,
         },
