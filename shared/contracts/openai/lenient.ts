@@ -23,15 +23,19 @@ export const anyStop = z.union([z.string(), z.array(z.string())], {
   return texts.length === 0 ? undefined : texts;
 }).pipe(requestShape.stop.unwrap().optional()).optional();
 
+/** Also beyond 53 bits, unlike `int()`. */
+const wholeNumber = z.number().multipleOf(1, "must be a whole number");
+/** For documents, which would say "number". */
+const ANY_INTEGER = { type: ["integer", "null"] } as const;
+
 /** A seed of 64 bits, with a sign or without; of large ones, JSON keeps the first 53 bits. */
-export const anySeed = z.number().multipleOf(1, "must be a whole number")
-  .min(-(2 ** 63)).max(2 ** 64).nullish()
-  .meta({ description: "Any integer of 64 bits; -1 is a random one" });
+export const anySeed = wholeNumber.min(-(2 ** 63)).max(2 ** 64).nullish()
+  .meta({ ...ANY_INTEGER, description: "Any integer of 64 bits; -1 is a random one" });
 
 /** Number of most probable tokens to choose from: any integer. */
-export const anyTopK = z.number().multipleOf(1, "must be a whole number").nullish()
+export const anyTopK = wholeNumber.nullish()
   .transform((top_k) => top_k == null ? undefined : Math.max(0, Math.min(top_k, MAX_TOP_K)))
-  .optional().meta({ description: "0 and less is off" });
+  .optional().meta({ ...ANY_INTEGER, description: "0 and less is off" });
 
 const bias = z.number();
 const tokenId = z.number().int().min(0);
