@@ -115,7 +115,7 @@ Deno.test("a bad line is an error of that line", () =>
         line("url", good, "/v1/embeddings"),
         line("stream", { ...good, stream: true }, CHAT),
         line("background", { ...good, background: true }, CHAT),
-        line("field", { ...good, temperature: 9 }, CHAT),
+        line("field", { ...good, temperature: 999 }, CHAT),
         line("model", { ...good, model: "nope" }, CHAT),
         line("deep", { ...good, tools: [deepTool(100)] }, CHAT),
         JSON.stringify({ method: "GET", url: CHAT, body: good }),

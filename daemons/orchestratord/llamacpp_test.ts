@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { type ErrorCode, LlorchError } from "#shared/errors.ts";
+import { llamaError } from "#shared/contracts/llamacpp/dialect.ts";
 import {
   llamaErrorBody,
   nativeChunk,
@@ -49,6 +51,70 @@ Deno.test("/completion refuses in llama-server's words", () =>
     const { error } = llamaErrorBody.parse(await reply.json());
     assert.equal(error.code, 400);
     assert.match(error.message, /mirostat: is not supported/);
+  }));
+
+Deno.test("errors have llama-server's types", () =>
+  withGuarded({}, async (guarded) => {
+    const { secret } = await guarded.key({ name: "c", role: "client" });
+    await guarded.pool();
+    const errorOf = async (path: string, key: string, init: RequestInit = {}) => {
+      const headers = { authorization: `Bearer ${key}` };
+      const reply = await fetch(guarded.url + path, { ...init, headers });
+      const { error } = llamaErrorBody.parse(await reply.json());
+      return [reply.status, error.code, error.type];
+    };
+    const asked = (body: object) => ({ method: "POST", body: JSON.stringify(body) });
+    assert.deepEqual(await errorOf("/props", "none"), [401, 401, "authentication_error"]);
+    assert.deepEqual(await errorOf("/tokenize", secret, asked({ content: 1 })), [
+      ...[400, 400],
+      "invalid_request_error",
+    ]);
+    assert.deepEqual(await errorOf("/props?model=nope", secret), [404, 404, "not_found_error"]);
+    assert.deepEqual(await errorOf("/props/", secret, { method: "POST" }), [
+      ...[501, 501],
+      "not_supported_error",
+    ]);
+  }));
+
+Deno.test("llamaError() has llama-server's type of each status", () => {
+  const typeOf = (code: ErrorCode) => llamaError(new LlorchError(code, "x")).error.type;
+  assert.equal(typeOf("FORBIDDEN"), "permission_error");
+  assert.equal(typeOf("RATE_LIMITED"), "unavailable_error");
+  assert.equal(typeOf("NOT_READY"), "unavailable_error");
+  assert.equal(typeOf("INTERNAL"), "server_error");
+});
+
+Deno.test("/tokenize takes texts and token ids mixed, and no content", () =>
+  withHarness({}, async (harness) => {
+    const tokenize = (body: object) => json(post(harness, "/tokenize", body));
+    assert.deepEqual(await tokenize({}), { tokens: [] });
+    assert.deepEqual(await tokenize({ content: [], with_pieces: true }), { tokens: [] });
+    assert.equal(harness.pool.spawns, 0);
+    const mixed = { content: ["w1 w2", 9, "w1"], add_special: true };
+    assert.deepEqual(await tokenize(mixed), { tokens: [0, 1, 9, 0] });
+    const { counted } = harness.pool.only();
+    assert.deepEqual(counted.map(({ add_special }) => add_special), [true, false]);
+    assert.deepEqual(await tokenize({ content: ["w1", "w1 w2"], with_pieces: true }), {
+      tokens: [{ id: 0, piece: "w1" }, { id: 0, piece: "w1" }, { id: 1, piece: "w2" }],
+    });
+    assert.deepEqual(await tokenize({ content: [9, "w1"], add_special: true }), {
+      tokens: [9, 0],
+    });
+    assert.equal(counted.at(-1)?.add_special, false);
+    for (
+      const [body, wrong] of [
+        [{ content: ["w1", 9], with_pieces: true }, /with_pieces: is not supported with token ids/],
+        [
+          { content: Array.from({ length: 65 }, () => "w1") },
+          /content: must have at most 64 texts/,
+        ],
+        [{ content: 1 }, /content: must be a text, or a list of texts and token ids/],
+      ] as const
+    ) {
+      const reply = await post(harness, "/tokenize", body);
+      assert.equal(reply.status, 400);
+      assert.match(llamaErrorBody.parse(await reply.json()).error.message, wrong);
+    }
   }));
 
 Deno.test("/tokenize, /detokenize and /apply-template ask a worker, and generate nothing", () =>
@@ -125,6 +191,18 @@ Deno.test("/props loads nothing, and tells no path", () =>
     const unknown = await fetch(`${harness.url}/props?model=nope`);
     assert.equal(unknown.status, 404);
     await unknown.body?.cancel();
+  }));
+
+Deno.test("/props says which models take images, and the context that a load will have", () =>
+  withHarness({}, async (harness) => {
+    const props = async () => nativeProps.parse(await json(fetch(`${harness.url}/props/`)));
+    assert.equal((await props()).modalities.vision, false);
+    harness.pool.vision = true;
+    harness.pool.defaultContext = 300;
+    await harness.pool.register();
+    const found = await props();
+    assert.deepEqual(found.modalities, { vision: true, video: false, audio: false });
+    assert.equal(found.default_generation_settings.n_ctx, 300);
   }));
 
 Deno.test("a client does not learn from /props which model a name stands for", () =>

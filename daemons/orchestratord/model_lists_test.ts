@@ -22,6 +22,61 @@ Deno.test("each model is listed once, with its context, and found by similar nam
     assert.equal((await get("/v1/models/openai/COUNTER.gguf:latest")).meta.size, loaded.meta.size);
   }));
 
+Deno.test("a model that is not loaded has the context that a load will have", () =>
+  withHarness({ names: { short: { target: "counter", context: 50 } } }, async (harness) => {
+    harness.pool.defaultContext = 300;
+    await harness.pool.register();
+    const get = async (path: string) => await (await fetch(harness.url + path)).json();
+    const shownBy = async (name: string) => {
+      const { max_model_len, meta } = await get(`/models/${name}`);
+      const reply = await fetch(`${harness.url}/api/show`, {
+        method: "POST",
+        body: JSON.stringify({ model: name }),
+      });
+      const { model_info } = await reply.json();
+      return [max_model_len, meta.n_ctx, model_info["llama.context_length"]];
+    };
+    assert.deepEqual(await shownBy("counter"), [300, 300, 300]);
+    assert.equal((await get("/v1/models/counter")).meta.n_ctx_train, 1000);
+    assert.equal((await shownBy("short"))[0], 50);
+    const { models } = await get("/v2/models");
+    assert.deepEqual([models[0].default_context, models[0].context_length], [300, 1000]);
+    await harness.events({ model: "counter", prompt: "w1", max_tokens: 1 });
+    assert.deepEqual(await shownBy("counter"), [1000, 1000, 1000]);
+  }));
+
+Deno.test("fields that would change ranks or vectors are refused by name", () =>
+  withHarness({}, async ({ url }) => {
+    const ask = async (path: string, body: object) => {
+      const reply = await fetch(url + path, {
+        method: "POST",
+        body: JSON.stringify({ model: "counter", ...body }),
+      });
+      return { status: reply.status, body: await reply.json() };
+    };
+    const ranks = { query: "q", documents: ["a"] };
+    const harmless = { raw_scores: false, rank_fields: ["text"], max_tokens_per_doc: null };
+    assert.equal((await ask("/v1/v2/rerank", { ...ranks, ...harmless })).status, 200);
+    const input = { input: "a" };
+    const same = { embd_normalize: 2, normalize: true, truncate_prompt_tokens: null };
+    assert.equal((await ask("/v1/embeddings", { ...input, ...same })).status, 200);
+    for (
+      const [path, body, more] of [
+        ["/v1/rerank", ranks, { raw_scores: true }],
+        ["/v1/rerank", ranks, { max_tokens_per_doc: 4 }],
+        ["/v1/rerank", ranks, { max_chunks_per_doc: 1 }],
+        ["/v1/rerank", ranks, { rank_fields: ["title"] }],
+        ["/v1/embeddings", input, { truncate_prompt_tokens: 4 }],
+        ["/v1/embeddings", input, { embd_normalize: -1 }],
+        ["/v1/embeddings", input, { normalize: false }],
+      ] as const
+    ) {
+      const { status, body: { error } } = await ask(path, { ...body, ...more });
+      const [field] = Object.keys(more);
+      assert.deepEqual([status, error.param], [400, field], error.message);
+    }
+  }));
+
 Deno.test("documents are ranked under every path, in the shape that the request has", () =>
   withHarness({}, async ({ url }) => {
     const rank = async (path: string, body: object) => {

@@ -142,6 +142,10 @@ export const modelView = z.object({
   fingerprint: sha256,
   architecture: z.string(),
   context_length: z.number().int(),
+  default_context: z.number().int().optional().meta({
+    description: "Tokens that a request may have after a load with the pool's default settings, " +
+      "on every pool; absent if no pool says",
+  }),
   size_bytes: z.number().int(),
   facts: modelFacts.optional(),
   vision: z.literal(true).optional().meta({ description: "It takes images, on every pool" }),

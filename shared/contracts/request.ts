@@ -30,20 +30,26 @@ const probability = z.number().min(0).max(1);
 /** OpenAI allows -2 to 2; llama.cpp takes any. */
 const penalty = z.number().min(-100).max(100);
 
+/** Largest `top_k`. */
+export const MAX_TOP_K = 100_000;
+/** Largest bias of a token; as OpenAI's, it means never or always. */
+export const MAX_BIAS = 100;
+
 /** Sampling parameters; the defaults are llama.cpp's. */
 export const samplingShape = {
-  temperature: z.number().min(0).max(5).default(0.8)
+  temperature: z.number().min(0).max(100).default(0.8)
     .meta({ description: "0 always takes the most probable token" }),
   top_p: probability.default(0.95),
-  top_k: z.number().int().min(0).max(100_000).default(40).meta({ description: "0 is off" }),
+  top_k: z.number().int().min(0).max(MAX_TOP_K).default(40).meta({ description: "0 is off" }),
   min_p: probability.default(0.05),
   repetition_penalty: z.number().min(0.01).max(10).default(1).meta({ description: "1 is off" }),
   frequency_penalty: penalty.default(0),
   presence_penalty: penalty.default(0),
-  logit_bias: z.record(z.string().min(1).max(256), z.number().min(-100).max(100)).optional().meta({
-    description: "Token id to bias; -100 forbids the token. A key that is no number is a text, " +
-      "each of whose tokens gets the bias",
-  }),
+  logit_bias: z.record(z.string().min(1).max(256), z.number().min(-MAX_BIAS).max(MAX_BIAS))
+    .optional().meta({
+      description: "Token id to bias; -100 forbids the token. A key that is no number is a text, " +
+        "each of whose tokens gets the bias",
+    }),
   seed: z.number().int().min(-1, "must be 0 to 4294967295, or -1 for one at random")
     .max(0xffffffff).optional()
     .meta({ description: "Chosen at random, and reported, when absent or -1" })
@@ -52,7 +58,7 @@ export const samplingShape = {
 
 /** Most stop strings of a request. */
 const MAX_STOPS = 64;
-const stopString = z.string().min(1).max(256);
+const stopString = z.string().min(1).max(4096);
 
 const contextFile = z.strictObject({
   filename: z.string().max(4096),

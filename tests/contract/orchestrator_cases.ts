@@ -65,7 +65,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     { route: r.submit, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {
       route: r.submit,
-      body: { model: "", temperature: 9, bogus: 1, tools: [{}] },
+      body: { model: "", temperature: 999, bogus: 1, tools: [{}] },
       error: "INVALID_REQUEST",
       fields: [
         "model",

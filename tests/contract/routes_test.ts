@@ -101,7 +101,10 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
             const reply = await send(stack.url, { route, body: JSON.stringify(value) });
             await reply.body?.cancel();
             const isRefused = reply.status >= 400 && reply.status < 500;
-            assert.ok(isRefused || reply.status === 501, `${route.path}: ${reply.status}`);
+            // A route of which no field is needed takes an empty object.
+            const isValid = reply.status === 200 && route.body!.safeParse(value).success;
+            const isRight = isRefused || isValid || reply.status === 501;
+            assert.ok(isRight, `${route.path}: ${reply.status}`);
           }),
           { numRuns: 600 },
         );

@@ -201,7 +201,9 @@ export function llamaCases(): Case[] {
       body: { model: "counter", content: "w1 ".repeat(60_000) },
       error: "INVALID_REQUEST",
     },
-    { route: r.nativeTokenize, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.nativeTokenize, body: { model: "counter" } },
+    { route: r.nativeTokenize, body: { model: "counter", content: ["w7", 5] } },
+    { route: r.nativeTokenize, body: { model: "counter", content: 5 }, error: "INVALID_REQUEST" },
     { route: r.nativeDetokenize, body: { model: "counter", tokens: [1, 10, 11] } },
     {
       route: r.nativeDetokenize,

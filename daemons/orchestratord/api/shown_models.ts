@@ -64,6 +64,20 @@ export function capabilitiesOf({ facts, vision }: ModelView): string[] {
   return [...facts?.skills ?? ["completion"], ...(vision ? ["vision"] : [])];
 }
 
+/**
+ * Tokens that a request may have: those of the model's largest worker, or of its next load.
+ *
+ * @param workers Those that have the model now.
+ */
+export function contextOf(
+  { view, meaning }: ShownModel,
+  workers: readonly { readonly context: number }[],
+): number {
+  const loaded = Math.max(0, ...workers.map(({ context }) => context));
+  const context = loaded || (view.default_context ?? view.context_length);
+  return Math.min(context, meaning?.context ?? Infinity);
+}
+
 /** Every configured name, as `GET /v2/models` shows it to a caller. */
 export function nameViews(loop: Names, caller: Caller | undefined): NameView[] {
   const { names } = loop.state.policy;

@@ -41,6 +41,9 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         fingerprint: model.fingerprint,
         architecture: model.architecture,
         context_length: model.context_length,
+        ...defined({
+          default_context: least(known?.default_context, model.default_load?.context),
+        }),
         size_bytes: model.size_bytes,
         ...defined({ facts: model.facts ?? known?.facts }),
         ...(seesImages(state.pools.values(), model.fingerprint) ? { vision: true as const } : {}),
@@ -58,6 +61,11 @@ export function modelViews(state: Readonly<State>): ModelView[] {
     }
   }
   return [...views.values()].sort((a, b) => (a.model_ref < b.model_ref ? -1 : 1));
+}
+
+/** The smaller of two numbers, each of which may be unknown. */
+function least(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? one ?? other : Math.min(one, other);
 }
 
 /** Files of all pools that no worker could load. */

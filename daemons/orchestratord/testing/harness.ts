@@ -42,6 +42,8 @@ export class FakePool {
   vision = false;
   /** What its models' files say; to be set before {@linkcode register}. */
   facts: PoolState["models"][number]["facts"];
+  /** Tokens of a slot of a load; undefined: the pool does not say. */
+  defaultContext: number | undefined;
   /** Tokens that each new worker may send at first; see {@linkcode FakeWorker.allow}. */
   tokens = Infinity;
   /** Called with each new worker. */
@@ -184,6 +186,12 @@ export class FakePool {
         weight_bytes: 1,
         kv_bytes_per_token: 1,
         compute_bytes: 1,
+        ...(this.defaultContext === undefined ? {} : {
+          default_load: {
+            ...{ context: this.defaultContext, slots: this.slots },
+            ...{ device_bytes: { cpu: 1 }, host_bytes: 0 },
+          },
+        }),
         ...(this.vision ? { vision: true as const } : {}),
         ...(this.facts ? { facts: this.facts } : {}),
         staged: false,

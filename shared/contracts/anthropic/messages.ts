@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { noTemplate, reasoningEffort } from "../chat_fields.ts";
-import { refuse, type Unsupported } from "../openai/common.ts";
+import { anyTopK } from "../openai/lenient.ts";
+import { refuse, type Unsupported } from "../openai/unsupported.ts";
 import {
   ALWAYS,
   EXACT_FIELDS,
@@ -137,7 +138,7 @@ export const messagesRequest = z.looseObject({
   stream: z.boolean().nullish(),
   temperature: samplingShape.temperature.unwrap().nullish(),
   top_p: samplingShape.top_p.unwrap().nullish(),
-  top_k: samplingShape.top_k.unwrap().nullish(),
+  top_k: anyTopK,
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).meta({ id: "MessagesRequest" });
 
 /** A validated request. */

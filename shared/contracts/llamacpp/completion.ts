@@ -1,22 +1,18 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { checkHeld, promptProgress, refuse, timings, type Unsupported } from "../openai/common.ts";
-import { heldShape, lenientShape, UNHELD } from "../openai/lenient.ts";
+import { checkHeld, promptProgress, timings } from "../openai/common.ts";
+import { anySeed, heldShape, lenientShape, UNHELD } from "../openai/lenient.ts";
+import { is, isEmpty, refuse, type Unsupported } from "../openai/unsupported.ts";
 import { ALWAYS, optionalModelName, requestShape, samplingShape } from "../request.ts";
 
 const { grammar, json_schema } = heldShape;
 const { n_probs: _, ...unheld } = UNHELD;
-const is = (...values: readonly unknown[]) => (value: unknown) => values.includes(value);
-const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
 
 const UNSUPPORTED: Unsupported = {
   ...unheld,
   n_indent: is(0),
   n_cmpl: is(1),
   n: is(1),
-  min_keep: is(0),
-  t_max_predict_ms: (value) => typeof value === "number" && value <= 0,
-  response_fields: isEmpty,
   grammar_lazy: is(false),
   image_data: isEmpty,
   multimodal_data: isEmpty,
@@ -38,7 +34,7 @@ export const nativeCompletionRequest = z.looseObject({
   min_p: samplingShape.min_p.unwrap().nullish(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
-  seed: z.number().int().nullish().meta({ description: "-1 is a random one" }),
+  seed: anySeed,
   grammar,
   json_schema,
   n_probs: requestShape.logprobs.nullable().meta({

@@ -30,6 +30,20 @@ export const llamaDialect: Dialect = {
   },
 };
 
+/** llama-server's types by status. It never answers 429, which means here what its 503 does: try later. */
+const TYPES: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  429: "unavailable_error",
+  501: "not_supported_error",
+  503: "unavailable_error",
+};
+
+function typeOf(status: number): string {
+  return TYPES[status] ?? (status < 500 ? "invalid_request_error" : "server_error");
+}
+
 /** An error's body. */
 export function llamaError(error: LlorchError) {
   const { code, message, status } = error;
@@ -42,6 +56,7 @@ export function llamaError(error: LlorchError) {
     const base = { code: status, message: words, type, llorch_code: code };
     return { error: { ...base, n_prompt_tokens, n_ctx } };
   }
-  const type = status < 500 ? "invalid_request_error" : "server_error";
-  return { error: { code: status, message, type, llorch_code: code, ...loadingOf(error) } };
+  return {
+    error: { code: status, message, type: typeOf(status), llorch_code: code, ...loadingOf(error) },
+  };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { refuse, type Unsupported } from "../openai/common.ts";
+import { anySeed, anyTopK } from "../openai/lenient.ts";
+import { refuse, type Unsupported } from "../openai/unsupported.ts";
 import { ALWAYS, optionalModelName, requestShape, samplingShape, tokenLimit } from "../request.ts";
 
 const isEmpty = (value: unknown) =>
@@ -31,13 +32,13 @@ export const infillRequest = z.looseObject({
       "request that follows",
   }),
   temperature: samplingShape.temperature.unwrap().optional(),
-  top_k: z.number().int().max(100_000).optional().meta({ description: "0 and less is off" }),
+  top_k: anyTopK,
   top_p: samplingShape.top_p.unwrap().optional(),
   min_p: samplingShape.min_p.unwrap().optional(),
   repeat_penalty: samplingShape.repetition_penalty.unwrap().optional(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().optional(),
   presence_penalty: samplingShape.presence_penalty.unwrap().optional(),
-  seed: z.number().int().optional().meta({ description: "-1 is a random one" }),
+  seed: anySeed,
   stop: requestShape.stop.unwrap().optional(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).meta({ id: "InfillRequest" });
 

@@ -3,17 +3,33 @@ import { tokenId } from "../common.ts";
 import { ALWAYS, optionalModelName } from "../request.ts";
 import { detokenizeRequest, embedRequest, tokenPiece } from "../worker.ts";
 
+/** Most texts in a list to be tokenized: each is a call of a worker. */
+const MAX_TEXTS = 64;
+/** Most items of such a list. */
+const MAX_ITEMS = 262_144;
+
+const textsAndTokens = z.array(z.union([z.string(), tokenId])).max(MAX_ITEMS).refine(
+  (items) => items.filter((item) => typeof item === "string").length <= MAX_TEXTS,
+  { error: `must have at most ${MAX_TEXTS} texts` },
+);
+
 /** Body of `POST /tokenize`. */
 export const nativeTokenizeRequest = z.looseObject({
   model: optionalModelName,
-  content: z.string(),
+  content: z.union([z.string(), textsAndTokens], {
+    error: "must be a text, or a list of texts and token ids",
+  }).nullish().meta({ description: "Absent: no tokens" }),
   add_special: z.boolean().nullish()
     .meta({ description: "true: with the model's begin token, if it has one; default: false" }),
   parse_special: z.boolean().nullish().meta({
     description: "The text of control tokens becomes those tokens; default: true",
   }),
   with_pieces: z.boolean().nullish().meta({ description: "true: with the text of each token" }),
-}).meta({ id: "NativeTokenizeRequest" });
+}).refine(
+  ({ content, with_pieces }) =>
+    !with_pieces || !Array.isArray(content) || content.every((item) => typeof item === "string"),
+  { error: "is not supported with token ids", path: ["with_pieces"] },
+).meta({ id: "NativeTokenizeRequest" });
 
 export const nativeTokens = z.object({
   tokens: z.union([

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { noTemplate } from "../chat_fields.ts";
-import { refuse, type Unsupported } from "../openai/common.ts";
+import { refuse, type Unsupported } from "../openai/unsupported.ts";
 import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
 import { tool, toolShape } from "../tools.ts";
 import { keepAlive, ollamaFormat, ollamaOptions, think } from "./options.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { anySeed, anyTopK } from "../openai/lenient.ts";
 import { requestShape, samplingShape, tokenLimit } from "../request.ts";
 
 /** Tokens back to which llama.cpp's penalties look by default. */
@@ -15,13 +16,13 @@ export const ollamaOptions = z.looseObject({
   num_predict: tokenLimit(-2).nullish()
     .meta({ description: "-1 and -2: until the model ends" }),
   temperature: samplingShape.temperature.unwrap().nullish(),
-  top_k: z.number().int().max(100_000).nullish().meta({ description: "0 and less is off" }),
+  top_k: anyTopK,
   top_p: samplingShape.top_p.unwrap().nullish(),
   min_p: samplingShape.min_p.unwrap().nullish(),
   repeat_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
-  seed: z.number().int().nullish().meta({ description: "-1 is a random one" }),
+  seed: anySeed,
   stop: z.union([z.string(), requestShape.stop.unwrap()], {
     error: "must be a text or a list of texts",
   }).nullish(),

@@ -1,18 +1,16 @@
 import { isRecord } from "../../json.ts";
 import { z } from "zod";
 import {
-  always,
   checkHeld,
   openaiHead,
   openaiShape,
   openaiUsage,
   promptProgress,
-  refuse,
   timings,
-  type Unsupported,
 } from "./common.ts";
 import { anyLimit, UNHELD } from "./lenient.ts";
 import { anyToolChoice, ownTools } from "./tool_choice.ts";
+import { always, is, refuse, type Unsupported } from "./unsupported.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
 import { assistantShape, messageContent, messageText, resultShape } from "../messages.ts";
 import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
@@ -64,8 +62,10 @@ const UNSUPPORTED: Unsupported = {
   audio: always,
   modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === "text",
   web_search_options: always,
-  include_reasoning: (value) => value === true,
-  reasoning_budget_message: (value) => value === "",
+  include_reasoning: is(true),
+  reasoning_budget_message: is(""),
+  echo: is(false),
+  parse_tool_calls: is(true),
 };
 
 /** Whether a request ends with a message that can be continued, and asks for no new turn instead. */
@@ -115,11 +115,7 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
     const message = "is another name of reasoning_budget_tokens: give one of them";
     context.addIssue({ code: "custom", path: ["thinking_budget_tokens"], message });
   }
-  const { enable_thinking: thinks, chat_template_kwargs: kwargs } = body;
-  if (typeof thinks === "boolean" && isRecord(kwargs)) {
-    const message = "belongs into chat_template_kwargs, which is given, too";
-    context.addIssue({ code: "custom", path: ["enable_thinking"], message });
-  }
+  checkThinks(body, context);
   checkReasoning(body, context);
   checkContinued(body, context);
   checkHeld(body, context);
@@ -129,6 +125,22 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
     messages: body["messages"] ?? [],
     continue_final_message: isContinued(body["continue_final_message"]),
   }, context);
+}
+
+/** Refuses thinking that is switched in two ways. */
+function checkThinks(body: Record<string, unknown>, context: z.RefinementCtx): void {
+  const { enable_thinking, think, chat_template_kwargs: kwargs } = body;
+  const issue = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  const given = Object.entries({ enable_thinking, think })
+    .flatMap(([field, value]) => typeof value === "boolean" ? [field] : []);
+  if (given.length === 2 && enable_thinking !== think) {
+    issue("think", "is another name of enable_thinking: give one of them");
+  }
+  if (!isRecord(kwargs)) return;
+  for (const field of given) {
+    issue(field, "belongs into chat_template_kwargs, which is given, too");
+  }
 }
 
 /** Refuses thinking that is set twice, in two ways. */
@@ -189,6 +201,7 @@ export const chatRequest = z.looseObject({
   chat_template_kwargs: chat_template_kwargs.nullable(),
   enable_thinking: z.boolean().nullish()
     .meta({ description: "Short for chat_template_kwargs with only enable_thinking" }),
+  think: z.boolean().nullish().meta({ description: "The same as enable_thinking" }),
   continue_final_message: z.union([z.boolean(), z.enum(["content", "reasoning_content"])], {
     error: "must be true, false, content or reasoning_content",
   }).nullish().meta({

@@ -4,7 +4,7 @@ import type { ErrorCode } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import { loadingView } from "../loading.ts";
 import { requestShape, samplingShape } from "../request.ts";
-import { heldBy, type HeldFields, heldShape, lenientShape } from "./lenient.ts";
+import { anySeed, heldBy, type HeldFields, heldShape, lenientShape } from "./lenient.ts";
 
 /** Largest `n`: answers to one prompt. */
 const MAX_CHOICES = 16;
@@ -21,7 +21,7 @@ export const openaiShape = {
   top_p: samplingShape.top_p.unwrap().nullish(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
-  seed: z.number().int().nullish(),
+  seed: anySeed,
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   post_sampling_probs: requestShape.post_sampling_probs.nullable(),
@@ -41,23 +41,6 @@ export function checkHeld(body: Record<string, unknown>, context: z.RefinementCt
   if (!first || !second) return;
   const message = `is given beside ${first.field}: give one of them`;
   context.addIssue({ code: "custom", path: second.field.split("."), message });
-}
-
-/** Unsupported fields that would change the answer, each with a test for values that would not. */
-export type Unsupported = Readonly<Record<string, (value: unknown) => boolean>>;
-
-/** For a field without a harmless value; always false. */
-export const always = (): boolean => false;
-
-/** Refuses unsupported fields by name; other unknown ones (`user`, `metadata`, …) are ignored. */
-export function refuse(unsupported: Unsupported) {
-  return (body: Record<string, unknown>, context: z.RefinementCtx): void => {
-    for (const [field, isHarmless] of Object.entries(unsupported)) {
-      const value = body[field];
-      if (value === undefined || value === null || isHarmless(value)) continue;
-      context.addIssue({ code: "custom", path: [field], message: "is not supported" });
-    }
-  };
 }
 
 /** First fields of every reply and chunk of OpenAI's chats and completions. */

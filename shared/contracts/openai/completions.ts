@@ -1,17 +1,15 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
 import {
-  always,
   checkHeld,
   openaiHead,
   openaiShape,
   openaiUsage,
   promptProgress,
-  refuse,
   timings,
-  type Unsupported,
 } from "./common.ts";
 import { UNHELD } from "./lenient.ts";
+import { always, is, refuse, type Unsupported } from "./unsupported.ts";
 import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
@@ -27,6 +25,7 @@ const UNSUPPORTED: Unsupported = {
   reasoning_budget_tokens: always,
   thinking_budget_tokens: always,
   chat_template_kwargs: always,
+  add_special_tokens: is(true),
 };
 
 /** Body of `POST /v1/completions`. */

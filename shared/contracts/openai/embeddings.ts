@@ -2,9 +2,17 @@ import { z } from "zod";
 import { tokenId } from "../common.ts";
 import { ALWAYS, optionalModelName } from "../request.ts";
 import { embedRequest, rerankRequest } from "../worker.ts";
+import { always, is, isEmpty, refuse, type Unsupported } from "./unsupported.ts";
 
 const text = z.string().min(1);
 const tokens = z.array(tokenId).min(1);
+
+/** Vectors have a length of 1, which is norm 2. */
+const UNSUPPORTED_OF_EMBEDDINGS: Unsupported = {
+  truncate_prompt_tokens: always,
+  embd_normalize: is(2),
+  normalize: is(true),
+};
 
 /** Body of `POST /v1/embeddings`. */
 export const embeddingsRequest = z.looseObject({
@@ -18,7 +26,7 @@ export const embeddingsRequest = z.looseObject({
       "First numbers of each vector, scaled to length 1 again: for models whose vectors " +
       "may be cut",
   }),
-}).meta({ id: "EmbeddingsRequest" });
+}).superRefine(refuse(UNSUPPORTED_OF_EMBEDDINGS), ALWAYS).meta({ id: "EmbeddingsRequest" });
 
 /** A validated request for embeddings. */
 export type EmbeddingsRequest = z.output<typeof embeddingsRequest>;
@@ -46,6 +54,19 @@ export const embeddingsReply = z.object({
 
 const { query, documents } = rerankRequest.shape;
 
+/** Scores come as the engine gives them, and documents are ranked by their whole text. */
+const UNSUPPORTED_OF_RANKS: Unsupported = {
+  raw_scores: is(false),
+  max_tokens_per_doc: always,
+  max_chunks_per_doc: always,
+  rank_fields: (value) => isEmpty(value) || isOnlyText(value),
+};
+
+/** Whether documents are ranked by their text, as they always are. */
+function isOnlyText(fields: unknown): boolean {
+  return Array.isArray(fields) && fields.length === 1 && fields[0] === "text";
+}
+
 /** Body of `POST /v1/rerank`: `documents` in the shape of Jina and Cohere, `texts` in that of TEI. */
 export const rankRequest = z.looseObject({
   model: optionalModelName,
@@ -56,7 +77,7 @@ export const rankRequest = z.looseObject({
   top_n: z.number().int().min(1).nullish(),
   return_documents: z.boolean().nullish(),
   return_text: z.boolean().nullish().meta({ description: "The same beside texts" }),
-}).refine(
+}).superRefine(refuse(UNSUPPORTED_OF_RANKS), ALWAYS).refine(
   (body) => (body.documents === undefined) !== (body.texts === undefined),
   { error: "exactly one of documents and texts is needed", path: ["documents"], ...ALWAYS },
 ).meta({ id: "RankRequest" });

@@ -5,7 +5,8 @@
  * @module
  */
 import { z } from "zod";
-import { requestShape, samplingShape, tokenLimit } from "../request.ts";
+import { MAX_BIAS, MAX_TOP_K, requestShape, samplingShape, tokenLimit } from "../request.ts";
+import { always, is, isEmpty, type Unsupported } from "./unsupported.ts";
 
 /** Limits of tokens: -1 is none, and 0 only evaluates the prompt. */
 export const anyLimit = tokenLimit(-1).nullish()
@@ -19,6 +20,20 @@ export const anyStop = z.union([z.string(), z.array(z.string())], {
   return texts.length === 0 ? undefined : texts;
 }).pipe(requestShape.stop.unwrap().optional()).optional();
 
+/** Also beyond 53 bits, unlike `int()`. */
+const wholeNumber = z.number().multipleOf(1, "must be a whole number");
+/** For documents, which would say "number". */
+const ANY_INTEGER = { type: ["integer", "null"] } as const;
+
+/** A seed of 64 bits, with a sign or without; of large ones, JSON keeps the first 53 bits. */
+export const anySeed = wholeNumber.min(-(2 ** 63)).max(2 ** 64).nullish()
+  .meta({ ...ANY_INTEGER, description: "Any integer of 64 bits; -1 is a random one" });
+
+/** Number of most probable tokens to choose from: any integer. */
+export const anyTopK = wholeNumber.nullish()
+  .transform((top_k) => top_k == null ? undefined : Math.max(0, Math.min(top_k, MAX_TOP_K)))
+  .optional().meta({ ...ANY_INTEGER, description: "0 and less is off" });
+
 const bias = z.number();
 const tokenId = z.number().int().min(0);
 
@@ -28,9 +43,17 @@ export const anyBias = z.union([
   z.array(z.tuple([z.union([tokenId, z.string()]), z.union([bias, z.literal(false)])])).max(10_000),
 ], { error: "must map ids of tokens, or texts, to biases, or list pairs of them" }).nullish()
   .transform((given) => {
-    if (!Array.isArray(given)) return given ?? undefined;
-    return Object.fromEntries(given.map(([id, value]) => [String(id), value || -100]));
+    if (!given) return undefined;
+    const pairs = Array.isArray(given) ? given : Object.entries(given);
+    return Object.fromEntries(
+      pairs.map(([id, value]) => [String(id), value === false ? -MAX_BIAS : withinBias(value)]),
+    );
   }).pipe(samplingShape.logit_bias.unwrap().optional()).optional();
+
+/** The least and the most mean never and always; what is beyond means the same. */
+function withinBias(value: number): number {
+  return Math.max(-MAX_BIAS, Math.min(value, MAX_BIAS));
+}
 
 const schema = z.record(z.string(), z.unknown());
 const choices = z.array(z.string().min(1)).min(1).max(1024);
@@ -92,21 +115,14 @@ export const lenientShape = {
   max_tokens: anyLimit,
   n_predict: anyLimit,
   stop: anyStop,
-  top_k: z.number().int().min(-1).max(100_000).nullish()
-    .meta({ description: "0 and -1 are off" }),
+  top_k: anyTopK,
   repeat_penalty: samplingShape.repetition_penalty.unwrap().nullish()
     .meta({ description: "The same as repetition_penalty, as llama-server names it" }),
   logit_bias: anyBias,
 };
 
-type Harmless = Readonly<Record<string, (value: unknown) => boolean>>;
-
-const is = (...values: readonly unknown[]) => (value: unknown) => values.includes(value);
-const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
-const never = () => false;
-
 /** Fields that change the answer and that the engine does not have, with their harmless values. */
-export const UNHELD: Harmless = {
+export const UNHELD: Unsupported = {
   typical_p: is(1),
   tfs_z: is(1),
   top_n_sigma: is(-1, 0),
@@ -126,11 +142,17 @@ export const UNHELD: Harmless = {
   lora: isEmpty,
   use_beam_search: is(false),
   length_penalty: is(1),
-  truncate_prompt_tokens: never,
+  truncate_prompt_tokens: always,
   include_stop_str_in_output: is(false),
   skip_special_tokens: is(true),
-  guided_regex: never,
+  guided_regex: always,
   best_of: is(1),
+  min_keep: is(0),
+  t_max_predict_ms: (value) => typeof value === "number" && value <= 0,
+  response_fields: isEmpty,
+  logits_processors: isEmpty,
+  return_token_ids: is(false),
+  return_tokens_as_token_ids: is(false),
 };
 
 /** Ways to hold an answer. */

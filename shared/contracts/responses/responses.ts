@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { chatShape, noTemplate, reasoningEffort } from "../chat_fields.ts";
-import { always, refuse, type Unsupported } from "../openai/common.ts";
+import { anySeed, anyTopK } from "../openai/lenient.ts";
+import { always, refuse, type Unsupported } from "../openai/unsupported.ts";
 import {
   ALWAYS,
   EXACT_FIELDS,
@@ -95,12 +96,12 @@ export const responsesRequest = z.looseObject({
   top_logprobs: requestShape.logprobs.nullable(),
   include: z.array(z.string()).max(64).nullish(),
   metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
-  top_k: samplingShape.top_k.unwrap().nullish(),
+  top_k: anyTopK,
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
-  seed: z.number().int().nullish(),
+  seed: anySeed,
   stop: requestShape.stop.unwrap().nullish(),
   reasoning_budget_tokens: chatShape.reasoning_budget_tokens.nullable(),
   chat_template_kwargs: chatShape.chat_template_kwargs.nullable(),

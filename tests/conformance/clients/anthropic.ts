@@ -213,7 +213,7 @@ Deno.test("anthropic: errors have the client's own types", async () => {
     });
   await fails({ model: "nope" }, Anthropic.NotFoundError, "not_found_error", /nope/);
   const { BadRequestError } = Anthropic;
-  await fails({ temperature: 99 }, BadRequestError, "invalid_request_error", /temperature/);
+  await fails({ temperature: 999 }, BadRequestError, "invalid_request_error", /temperature/);
   await fails({ max_tokens: 0 }, BadRequestError, "invalid_request_error", /max_tokens/);
   const messages = [{ role: "user", content: "w1 ".repeat(6000) }];
   await fails({ messages, stream: true }, BadRequestError, "invalid_request_error", /too long/);

@@ -179,7 +179,7 @@ Deno.test("ollama: a model that is there is pulled at once; others and changes a
   await fails(ollama.show({ model: "nope" }), 404, /nope/);
   await fails(ollama.delete({ model: "counter" }), 501, /llorch models delete/);
   await fails(ollama.copy({ source: "counter", destination: "other" }), 501, /./);
-  const bad = { ...count, options: { temperature: 99 } };
+  const bad = { ...count, options: { temperature: 999 } };
   await fails(ollama.chat(bad), 400, /temperature/);
   const images = [{ role: "user", content: "See", images: ["AA=="] }];
   await fails(ollama.chat({ ...count, messages: images }), 400, /image/);

@@ -192,7 +192,7 @@ Deno.test("openai: errors have the client's own types", async () => {
       },
     );
   await fails({ model: "nope" }, OpenAI.NotFoundError, { code: "model_not_found" });
-  await fails({ temperature: 99 }, OpenAI.BadRequestError, { param: "temperature" });
+  await fails({ temperature: 999 }, OpenAI.BadRequestError, { param: "temperature" });
   await fails({ best_of: 3 }, OpenAI.BadRequestError, { param: "best_of" });
   await fails({ model: "embedder" }, OpenAI.BadRequestError, { code: "invalid_request" });
   const messages = [{ role: "user", content: "w1 ".repeat(6000) }];

@@ -190,7 +190,7 @@ Deno.test("responses: errors have the client's own types", async () => {
       return true;
     });
   await fails({ model: "nope" }, OpenAI.NotFoundError, { code: "model_not_found" });
-  await fails({ temperature: 99 }, OpenAI.BadRequestError, { param: "temperature" });
+  await fails({ temperature: 999 }, OpenAI.BadRequestError, { param: "temperature" });
   await fails({ input: [] }, OpenAI.BadRequestError, { param: "input" });
   await fails({ input: "w1 ".repeat(6000) }, OpenAI.BadRequestError, {
     code: "context_length_exceeded",

@@ -19,7 +19,7 @@ export function infillTask(body: InfillRequest, settings?: NameSettings): TaskRe
     context_files: body.input_extra.map(({ filename, text }) => ({ filename, text })),
     ...defined({
       temperature: body.temperature,
-      top_k: top_k === undefined ? undefined : Math.max(0, top_k),
+      top_k,
       top_p: body.top_p,
       min_p: body.min_p,
       repetition_penalty: body.repeat_penalty,
@@ -28,7 +28,7 @@ export function infillTask(body: InfillRequest, settings?: NameSettings): TaskRe
       stop: body.stop,
       // A job generates a token at least; the reply to 0 leaves it out.
       max_tokens: n_predict < 0 ? undefined : Math.max(1, n_predict),
-      seed: seed === undefined || seed < 0 ? undefined : seed >>> 0,
+      seed: seed == null || seed < 0 ? undefined : seed >>> 0,
     }),
   }, settings);
 }

@@ -8,7 +8,7 @@ import type { Worker } from "../../scheduler/state.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askedModel } from "../asked_model.ts";
 import { seesPaths } from "../hide_paths.ts";
-import { type ShownModel, shownModel } from "../shown_models.ts";
+import { contextOf, type ShownModel, shownModel } from "../shown_models.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** A worker tells its template from memory, in ms. */
@@ -31,17 +31,15 @@ export function mountProps(app: App, orchestrator: Orchestrator): void {
     if (!shown) throw new LlorchError("MODEL_NOT_FOUND", `Cannot find model "${name}"`);
     const workers = workersOf(shown);
     const reports = workers.map(({ report }) => report);
-    const context = Math.max(0, ...reports.map((each) => each.context)) ||
-      shown.view.context_length;
     return {
       default_generation_settings: {
-        n_ctx: Math.min(context, shown.meaning?.context ?? Infinity),
+        n_ctx: contextOf(shown, reports),
         params: defaultSettings(),
       },
       total_slots: Math.max(1, reports.reduce((sum, { slots }) => sum + slots, 0)),
       model_alias: name,
       model_path: shown.name,
-      modalities: { vision: false, video: false, audio: false },
+      modalities: { vision: shown.view.vision === true, video: false, audio: false },
       endpoint_slots: false as const,
       endpoint_props: false as const,
       endpoint_metrics: true as const,

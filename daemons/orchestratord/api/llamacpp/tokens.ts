@@ -1,4 +1,9 @@
-import { inputsOf, llamaRoutes as routes, workerRoutes } from "#shared/contracts/mod.ts";
+import {
+  inputsOf,
+  llamaRoutes as routes,
+  type TokenPiece,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
@@ -25,21 +30,32 @@ export function mountTokens(app: App, orchestrator: Orchestrator): void {
 
   app.mount(routes.nativeTokenize, async (call) => {
     const { model, content, add_special, parse_special, with_pieces } = call.body;
-    const body = {
-      prompt: content,
-      add_special: add_special ?? false,
-      special: parse_special ?? true,
-      with_pieces: with_pieces ?? false,
-      beyond_context: true,
-    };
-    const { reply: { tokens, pieces } } = await askWorker(orchestrator, call, {
-      task: standIn(model, call.caller),
-      route: workerRoutes.tokenize,
-      input: { body },
-      tokensOf,
-    });
+    const items = Array.isArray(content) ? content : content == null ? [] : [content];
+    const tokens: number[] = [];
+    const pieces: TokenPiece[] = [];
+    for (const [index, item] of items.entries()) {
+      if (typeof item === "number") {
+        tokens.push(item);
+        continue;
+      }
+      const body = {
+        prompt: item,
+        add_special: index === 0 && add_special === true,
+        special: parse_special ?? true,
+        with_pieces: with_pieces ?? false,
+        beyond_context: true,
+      };
+      const { reply } = await askWorker(orchestrator, call, {
+        task: standIn(model, call.caller),
+        route: workerRoutes.tokenize,
+        input: { body },
+        tokensOf,
+      });
+      tokens.push(...reply.tokens);
+      pieces.push(...reply.pieces ?? []);
+    }
     if (!with_pieces) return { tokens };
-    if (pieces?.length !== tokens.length) {
+    if (pieces.length !== tokens.length) {
       throw new LlorchError("INTERNAL", "The worker did not tell the pieces of all tokens");
     }
     return { tokens: tokens.map((id, index) => ({ id, piece: pieces[index]! })) };

@@ -4,7 +4,13 @@ import type { App, Caller } from "#shared/http/app.ts";
 import { expectedEnd } from "../../scheduler/residency.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { capabilitiesOf, shownModel, shownModels } from "../shown_models.ts";
+import {
+  capabilitiesOf,
+  contextOf,
+  type ShownModel,
+  shownModel,
+  shownModels,
+} from "../shown_models.ts";
 import { lineWriter } from "./answer.ts";
 
 /**
@@ -20,9 +26,9 @@ const NEVER = "2318-01-01T00:00:00.000Z";
 export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
   const { clock, loop } = orchestrator;
 
-  const viewOf = (name: string, caller: Caller | undefined): ModelView => {
+  const shownOf = (name: string, caller: Caller | undefined): ShownModel => {
     const shown = shownModel(loop, name, caller);
-    if (shown) return shown.view;
+    if (shown) return shown;
     throw new LlorchError("MODEL_NOT_FOUND", `Cannot find model "${name}"`);
   };
 
@@ -56,7 +62,10 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
     };
   });
   app.mount(routes.ollamaShow, ({ body, caller }) => {
-    const view = viewOf(nameIn(body), caller);
+    const shown = shownOf(nameIn(body), caller);
+    const { view } = shown;
+    const workers = workerViews(loop.state)
+      .filter(({ worker_id }) => view.workers.includes(worker_id));
     return {
       modelfile: "",
       parameters: "",
@@ -65,14 +74,14 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
       model_info: {
         "general.architecture": familyOf(view),
         ...(view.facts?.parameters ? { "general.parameter_count": view.facts.parameters } : {}),
-        [`${familyOf(view)}.context_length`]: view.context_length,
+        [`${familyOf(view)}.context_length`]: contextOf(shown, workers),
       },
       capabilities: capabilitiesOf(view),
       modified_at: changedAt(view),
     };
   });
   app.mount(routes.ollamaPull, ({ body, caller }) => {
-    viewOf(nameIn(body), caller);
+    shownOf(nameIn(body), caller);
     const lines = ["pulling manifest", "success"].map((status) => ({ status }));
     if (body.stream === false) return lines[1]!;
     return new Response(new Uint8Array(lineWriter.frame(lines)), {

@@ -73,7 +73,7 @@ function samplingFields(options: OllamaOptions): Partial<TaskRequestInput> {
     // A job generates a token at least.
     max_tokens: most == null || most < 0 ? undefined : Math.max(1, most),
     temperature: options.temperature ?? undefined,
-    top_k: top_k == null ? undefined : Math.max(0, top_k),
+    top_k,
     top_p: options.top_p ?? undefined,
     min_p: options.min_p ?? undefined,
     repetition_penalty: options.repeat_penalty ?? undefined,

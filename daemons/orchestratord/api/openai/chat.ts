@@ -76,7 +76,8 @@ function budgetOf(body: ChatRequest): number | undefined {
   return budget == null || budget < 0 ? undefined : budget;
 }
 
-function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking, reasoning }: ChatRequest) {
+function kwargsOf({ chat_template_kwargs: kwargs, reasoning, ...body }: ChatRequest) {
+  const enable_thinking = body.enable_thinking ?? body.think;
   if (typeof enable_thinking === "boolean") return { enable_thinking };
   return kwargs ?? (reasoning?.enabled === true ? { enable_thinking: true } : undefined);
 }

@@ -27,10 +27,18 @@ Deno.test("limits of tokens, and stop strings, are taken as llama-server and vLL
     assert.deepEqual(make({ stop: ["a", "", "b", "c", "d", "e"] }).stop, ["a", "b", "c", "d", "e"]);
     for (const stop of ["", [""], [], null]) assert.deepEqual(make({ stop }).stop, []);
     assert.equal(make({ top_k: -1 }).top_k, 0);
+    assert.equal(make({ top_k: -2 }).top_k, 0);
+    assert.equal(make({ top_k: 2 ** 40 }).top_k, 100_000);
+    assert.equal(make({ temperature: 100 }).temperature, 100);
+    assert.equal(make({ stop: "x".repeat(4096) }).stop[0]?.length, 4096);
+    assert.equal(make({ seed: 2 ** 63 + 2 ** 12 }).seed, 2 ** 12);
+    assert.equal(make({ seed: -(2 ** 63) }).seed, 0);
     assert.equal(make({ repeat_penalty: 1.1 }).repetition_penalty, 1.1);
     assert.equal(make({ frequency_penalty: 3, presence_penalty: -3 }).frequency_penalty, 3);
     assert.deepEqual(make({ logit_bias: [[5, 1.5], [6, false]] }).logit_bias, { 5: 1.5, 6: -100 });
     assert.deepEqual(make({ logit_bias: { 5: 1 } }).logit_bias, { 5: 1 });
+    assert.deepEqual(make({ logit_bias: { 5: 1e9, 6: -101 } }).logit_bias, { 5: 100, 6: -100 });
+    assert.deepEqual(make({ logit_bias: [[5, 0], ["a", 1e9]] }).logit_bias, { 5: 0, a: 100 });
     assert.ok(make({ stream_options: { include_usage: null } }));
   }
   assert.equal(chat({ max_completion_tokens: -1, max_tokens: 5 }).max_tokens, undefined);
@@ -98,6 +106,9 @@ Deno.test("what the engine has not is refused by name, unless it changes nothing
     ...{ samplers: [], ignore_eos: false, min_tokens: 0, stop_token_ids: [], n_probs: 0 },
     ...{ best_of: 1, skip_special_tokens: true, cache_prompt: true, id_slot: 0, n_keep: 5 },
     ...{ repeat_last_n: 64, user: "u", metadata: {}, prediction: null },
+    ...{ t_max_predict_ms: -1, min_keep: 0, response_fields: [], logits_processors: [] },
+    ...{ return_token_ids: false, return_tokens_as_token_ids: false },
+    ...{ mirostat_tau: 5, xtc_threshold: 0.1, dry_base: 1.75 },
   };
   assert.ok(chat(harmless));
   assert.ok(completion(harmless));
@@ -109,6 +120,9 @@ Deno.test("what the engine has not is refused by name, unless it changes nothing
         min_tokens: 1,
       }],
       ...[{ stop_token_ids: [1] }, { n_probs: 2 }, { best_of: 2 }, { repeat_last_n: 0 }],
+      ...[{ t_max_predict_ms: 9 }, { min_keep: 2 }, { response_fields: ["content"] }],
+      ...[{ logits_processors: ["a"] }, { return_token_ids: true }],
+      ...[{ return_tokens_as_token_ids: true }],
       ...[{ skip_special_tokens: false }, { guided_regex: "a" }, { lora: [{ id: 0 }] }],
     ]
   ) {
@@ -230,4 +244,33 @@ Deno.test("a last message is continued in each of llama-server's ways", () => {
     ],
   ];
   for (const [more, message] of refusals) assert.deepEqual(refused(more), [message]);
+});
+
+Deno.test("fields that only chats, or only completions have are refused by name there", () => {
+  assert.ok(chat({ echo: false, parse_tool_calls: true }));
+  assert.deepEqual(refused({ echo: true }), ["echo: is not supported"]);
+  assert.deepEqual(refused({ parse_tool_calls: false }), ["parse_tool_calls: is not supported"]);
+  assert.ok(completion({ echo: true, add_special_tokens: true }));
+  assert.deepEqual(refused({ add_special_tokens: false }, completionRequest), [
+    "add_special_tokens: is not supported",
+  ]);
+});
+
+Deno.test("think is another name of enable_thinking", () => {
+  const kwargs = { enable_thinking: false };
+  assert.deepEqual(chat({ think: false }).chat_template_kwargs, kwargs);
+  assert.deepEqual(chat({ think: false, enable_thinking: false }).chat_template_kwargs, kwargs);
+  assert.deepEqual(refused({ think: true, enable_thinking: false }), [
+    "think: is another name of enable_thinking: give one of them",
+  ]);
+  assert.deepEqual(refused({ think: true, chat_template_kwargs: {} }), [
+    "think: belongs into chat_template_kwargs, which is given, too",
+  ]);
+});
+
+Deno.test("seeds are integers of 64 bits, and what is larger is refused", () => {
+  for (const seed of [1.5, 2 ** 65, -(2 ** 64)]) {
+    assert.match(refused({ seed })[0]!, /^seed: /, String(seed));
+  }
+  assert.match(refused({ top_k: 1.5 })[0]!, /^top_k: must be a whole number/);
 });

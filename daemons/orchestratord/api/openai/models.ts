@@ -3,7 +3,13 @@ import type { App } from "#shared/http/app.ts";
 import { defined } from "#shared/json.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { capabilitiesOf, type ShownModel, shownModel, shownModels } from "../shown_models.ts";
+import {
+  capabilitiesOf,
+  contextOf,
+  type ShownModel,
+  shownModel,
+  shownModels,
+} from "../shown_models.ts";
 
 /** `/v1/models`, in OpenAI's shape, or in Anthropic's for its clients. */
 export function mountModelLists(app: App, { loop }: Orchestrator): void {
@@ -12,7 +18,7 @@ export function mountModelLists(app: App, { loop }: Orchestrator): void {
     if (headers["anthropic-version"] === undefined) {
       return {
         object: "list" as const,
-        data: models.map((shown) => openaiModel(shown.name, shown.view, contextOf(shown))),
+        data: models.map((shown) => openaiModel(shown.name, shown.view, contextNow(shown))),
       };
     }
     const { data, has_more } = pageOf(
@@ -25,14 +31,15 @@ export function mountModelLists(app: App, { loop }: Orchestrator): void {
   app.mount(routes.openaiModel, ({ params: { model: name }, caller, headers }) => {
     const shown = shownModel(loop, name, caller);
     if (headers["anthropic-version"] !== undefined) return anthropicModel(name, shown?.view);
-    return openaiModel(name, shown?.view, shown && contextOf(shown));
+    return openaiModel(name, shown?.view, shown && contextNow(shown));
   });
 
-  /** Tokens that a request may have: those of its largest loaded worker, or as the model was trained. */
-  function contextOf({ view: { workers, context_length }, meaning }: ShownModel): number {
-    const loaded = workerViews(loop.state).filter(({ worker_id }) => workers.includes(worker_id));
-    const context = Math.max(0, ...loaded.map(({ context }) => context)) || context_length;
-    return Math.min(context, meaning?.context ?? Infinity);
+  function contextNow(shown: ShownModel): number {
+    const { workers } = shown.view;
+    return contextOf(
+      shown,
+      workerViews(loop.state).filter(({ worker_id }) => workers.includes(worker_id)),
+    );
   }
 }
 

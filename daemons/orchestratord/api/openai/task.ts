@@ -57,7 +57,7 @@ export function toTasks(
     ...limitOf(body.max_tokens ?? body.n_predict),
     temperature: body.temperature,
     top_p: body.top_p,
-    top_k: body.top_k === -1 ? 0 : body.top_k,
+    top_k: body.top_k,
     min_p: body.min_p,
     repetition_penalty: body.repetition_penalty ?? body.repeat_penalty,
     frequency_penalty: body.frequency_penalty,
