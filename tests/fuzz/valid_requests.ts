@@ -280,5 +280,6 @@ export const VALID_REQUESTS: readonly ValidRequest[] = [
   { route: r.listBatches, query: { limit: "2", after: "batch_1" } },
   { route: r.getBatch, params: { id: "batch_1" } },
   { route: r.cancelBatch, params: { id: "batch_1" } },
+  { route: r.openaiModels, query: { limit: "2", after_id: model, before_id: model } },
   { route: r.openaiModel, params: { model } },
 ];
