@@ -31,7 +31,7 @@ Deno.test("submissionOf() with --chat sends a message", () => {
 });
 
 Deno.test("submissionOf() names every option that is wrong", () => {
-  const options = { model: "demo", temperature: "9", maxTokens: "0.5", priority: "x" };
+  const options = { model: "demo", temperature: "999", maxTokens: "0.5", priority: "x" };
   assert.throws(() => submissionOf("hi", options), (error) => {
     assert.ok(error instanceof UsageError);
     assert.match(error.message, /--max-tokens .*; --temperature .*; --priority /);
