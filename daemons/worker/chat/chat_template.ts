@@ -9,6 +9,7 @@ import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
 import {
   endsInThought,
+  outOfThought,
   thoughtsOf,
   withMarkInText,
   withMarkInThought,
@@ -320,6 +321,17 @@ export class ChatTemplate {
     return withThought(prompt, thoughts, thought);
   }
 
+  /** Renders a chat, of which a last text that is continued stands behind the thoughts. */
+  *#renderingText(
+    turns: readonly Turn[],
+    tools: readonly unknown[],
+    options: RenderOptions,
+  ): Making<string> {
+    const text = yield* this.rendering(turns, tools, options);
+    const { thought } = this.#variant(tools).syntax;
+    return options.continueFinal && thought ? outOfThought(text, turns.at(-1)!, thought) : text;
+  }
+
   async #renderOrRefuse(
     turns: readonly Turn[],
     tools: readonly unknown[],
@@ -329,7 +341,7 @@ export class ChatTemplate {
       inTurns(
         options.continuesThought
           ? this.#renderingThought(turns, tools, options)
-          : this.rendering(turns, tools, options),
+          : this.#renderingText(turns, tools, options),
       );
     try {
       return await render(tools);

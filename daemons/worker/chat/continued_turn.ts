@@ -52,6 +52,22 @@ export function withThought(prompt: string, thoughts: string, syntax: ThoughtSyn
 }
 
 /**
+ * A prompt that ends with the text of a turn. Some templates open a thought before it: that is closed, since
+ * the text is the answer's.
+ */
+export function outOfThought(
+  prompt: string,
+  turn: Turn,
+  { opens, closes }: ThoughtSyntax,
+): string {
+  const text = textOf(turn).trim();
+  const [close] = closes;
+  if (text === "" || close === undefined || !prompt.endsWith(text)) return prompt;
+  const before = prompt.slice(0, prompt.length - text.length);
+  return endsInOpen(before, opens) ? before + close + text : prompt;
+}
+
+/**
  * The beginning of an answer that continues this turn's text, in which a mark of thoughts is text: a
  * character that no mark has stands in it.
  */
