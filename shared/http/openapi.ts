@@ -1,4 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
 import { ownDialect } from "../contracts/dialect.ts";
 import type { Route } from "../contracts/route.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
@@ -102,7 +103,9 @@ function failures(route: Route) {
   if (route.role !== "none") codes.push("UNAUTHORIZED", "FORBIDDEN");
   if (route.role === "client" || route.role === "operator") codes.push("RATE_LIMITED");
   if (route.body || route.form) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
-  const schema = (route.dialect ?? ownDialect).errorBody;
+  const { errorBody } = route.dialect ?? ownDialect;
+  const { otherDialect: other } = route;
+  const schema = other ? z.union([errorBody, other.dialect.errorBody]) : errorBody;
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {
     const { status } = ERROR_CODES[code];
