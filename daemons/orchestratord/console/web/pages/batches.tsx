@@ -13,7 +13,7 @@ import { Empty, Table } from "../parts/table.tsx";
 /** Batches on one page. */
 const PAGE = 20;
 
-/** Shortest time between two fetches of the table, in ms; it is fetched only when a job ended. */
+/** How often the list is fetched again, in ms; no event tells all changes of a batch. */
 const FRESH_MS = 2_000;
 
 interface BatchPage {
@@ -25,7 +25,7 @@ interface BatchPage {
 export function BatchesPage() {
   const [seen, setSeen] = useState<readonly string[]>([]);
   const { rates } = useLive();
-  const version = useThrottled(`${rates?.accepted} ${rates?.ended}`, FRESH_MS);
+  const version = useThrottled(rates, FRESH_MS);
   const last = seen.at(-1);
   const query = last === undefined ? "" : `&after=${segment(last)}`;
   const { value, error, refresh } = useFetch<BatchPage>(

@@ -13,7 +13,7 @@ import { Empty, Table } from "../parts/table.tsx";
 /** Jobs on one page. */
 const PAGE = 25;
 
-/** Shortest time between two fetches of the table, in ms; it is fetched only when a job came, moved or ended. */
+/** How often the lists are fetched again, in ms; no event tells all changes of a stored job. */
 const FRESH_MS = 2_000;
 
 const STATUSES: readonly JobStatus[] = [
@@ -36,10 +36,7 @@ export function JobsPage() {
   const [model, setModel] = useState("");
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const { rates } = useLive();
-  const moved = `${rates?.accepted} ${rates?.ended} ${rates?.running} ${rates?.queue_depth}`;
-  const version = useThrottled(moved, FRESH_MS);
-  // The token counts above change even while no job moves.
-  const latest = useThrottled(rates, FRESH_MS);
+  const version = useThrottled(rates, FRESH_MS);
   const isBusy = (rates?.queue_depth ?? 0) + (rates?.running ?? 0) > 0;
   const query = new URLSearchParams({ limit: String(PAGE) });
   if (status) query.set("status", status);
@@ -53,7 +50,7 @@ export function JobsPage() {
   };
   return (
     <>
-      {isBusy && <Ongoing version={latest} />}
+      {isBusy && <Ongoing version={version} />}
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Status

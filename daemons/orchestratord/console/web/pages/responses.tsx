@@ -14,7 +14,7 @@ import { Empty, Table } from "../parts/table.tsx";
 /** Responses on one page. */
 const PAGE = 25;
 
-/** Shortest time between two fetches of the table, in ms; it is fetched only when a job came or ended. */
+/** How often the list is fetched again, in ms; no event tells all changes of a stored response. */
 const FRESH_MS = 2_000;
 
 interface ResponsePage {
@@ -26,7 +26,7 @@ interface ResponsePage {
 export function ResponsesPage() {
   const [seen, setSeen] = useState<readonly string[]>([]);
   const { rates } = useLive();
-  const version = useThrottled(`${rates?.accepted} ${rates?.ended}`, FRESH_MS);
+  const version = useThrottled(rates, FRESH_MS);
   const last = seen.at(-1);
   const query = last === undefined ? "" : `&after=${segment(last)}`;
   const { value, error, refresh } = useFetch<ResponsePage>(
