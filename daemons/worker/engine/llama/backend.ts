@@ -58,6 +58,12 @@ export function cpuBinaries(): string | undefined {
   return binaries() ?? binaries("cuda");
 }
 
+/** Folder of the binaries of the GPU backend; undefined if none is installed. */
+export function gpuBinaries(): string | undefined {
+  const [backend] = builtGpuBackends();
+  return backend === undefined ? undefined : binaries(backend);
+}
+
 /** Folder of a backend's binaries; undefined if its package is missing or empty. */
 function binaries(gpu?: string): string | undefined {
   const require = createRequire(import.meta.resolve("node-llama-cpp"));

@@ -1,15 +1,15 @@
+import type { EngineSequence, Sampling } from "../engine.ts";
 import { GuessLength } from "./guess_length.ts";
-import type { LlamaSampling } from "./sampling.ts";
-import type { LlamaSequence, Predictor } from "./sequence.ts";
+import type { Predictor } from "./sequence.ts";
 
 /** Guesses tokens with a draft model. */
 export class DraftPredictor implements Predictor {
-  readonly #sequence: LlamaSequence;
-  readonly #sampling: LlamaSampling;
+  readonly #sequence: EngineSequence;
+  readonly #sampling: Sampling;
   readonly #length: GuessLength;
 
   /** @param sampling Must choose the most probable token. */
-  constructor(sequence: LlamaSequence, sampling: LlamaSampling, most: number) {
+  constructor(sequence: EngineSequence, sampling: Sampling, most: number) {
     this.#sequence = sequence;
     this.#sampling = sampling;
     this.#length = new GuessLength(most);

@@ -23,7 +23,7 @@ import { nativeLora } from "./native.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
 import { LlamaSampling } from "./sampling.ts";
 import { startLlama } from "./start.ts";
-import { LlamaTokenizer } from "./tokenizer.ts";
+import { LlamaTokenizer, type TextVocabulary } from "./tokenizer.ts";
 
 /**
  * Loads a model into llama.cpp and runs one step, so that a ready worker is known to work.
@@ -119,7 +119,7 @@ async function openEngine(
   for (const [name, path] of options.adapters) {
     adapters.set(name, await openAdapter(model, name, path));
   }
-  const tokenizer = new LlamaTokenizer(model, textStack().characters);
+  const tokenizer = new LlamaTokenizer(textVocabulary(model), textStack().characters);
   const specials = specialTokens(model);
   const engine = new LlamaEngine({
     llama,
@@ -157,6 +157,16 @@ async function openEngine(
     }
   }
   return engine;
+}
+
+function textVocabulary(model: LlamaModel): TextVocabulary {
+  return {
+    tokenize: (text, special) => model.tokenize(text, special),
+    detokenize: (tokens, special) => model.detokenize(tokens as Token[], special),
+    isBytePair: model.vocabularyType === "bpe",
+    isSentencePiece: model.vocabularyType === "spm",
+    isWordwise: model.fileInfo.metadata.tokenizer?.ggml?.pre === "whitespace",
+  };
 }
 
 /** Time that `--threads auto` may add to a load, in milliseconds. */

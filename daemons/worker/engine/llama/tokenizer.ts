@@ -1,20 +1,29 @@
-import type { LlamaModel, Token } from "node-llama-cpp";
 import { delay } from "#shared/lifecycle.ts";
 import type { TokensSeen } from "../../chat/tokenizer.ts";
-import { PIECE_LENGTH, tokensInPieces } from "./pieces.ts";
+import { PIECE_LENGTH, type RawTokenizer, tokensInPieces } from "./pieces.ts";
 
 /** A text whose tokens never join with those of the text that follows it. */
 const BREAK = "a\n";
 const TWO_SPACES = /\s\s/;
 const BETWEEN_SPACES = /(?<=\s)(?=\s)/;
 
+/** A model's vocabulary, as llama.cpp reads texts with it. */
+export interface TextVocabulary extends RawTokenizer {
+  /** Whether its tokens are made by byte-pair encoding, with a regular expression before it. */
+  readonly isBytePair: boolean;
+  /** Whether it puts a space before a text. */
+  readonly isSentencePiece: boolean;
+  /** Whether spaces separate words and are not a part of tokens. */
+  readonly isWordwise: boolean;
+}
+
 /** Converts text to a model's tokens; long texts in pieces if the result is the same. */
 export class LlamaTokenizer {
-  readonly #model: LlamaModel;
+  readonly #model: TextVocabulary;
   readonly #most: number;
 
   /** @param most Most characters that llama.cpp can tokenize at once. */
-  constructor(model: LlamaModel, most: number) {
+  constructor(model: TextVocabulary, most: number) {
     this.#model = model;
     this.#most = most;
   }
@@ -24,13 +33,8 @@ export class LlamaTokenizer {
    * regular expressions and accept a text of any length.
    */
   inPieces(text: string): boolean {
-    if (this.#model.vocabularyType !== "bpe") return false;
-    return text.length > PIECE_LENGTH || this.#isWordwise && TWO_SPACES.test(text);
-  }
-
-  /** Whether spaces separate words and are not a part of tokens. */
-  get #isWordwise(): boolean {
-    return this.#model.fileInfo.metadata.tokenizer?.ggml?.pre === "whitespace";
+    if (!this.#model.isBytePair) return false;
+    return text.length > PIECE_LENGTH || this.#model.isWordwise && TWO_SPACES.test(text);
   }
 
   /**
@@ -38,29 +42,24 @@ export class LlamaTokenizer {
    * @throws {LlorchError} `INVALID_REQUEST` for a text that does not fit into the stack; also
    * errors of `seen`
    */
-  async tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<Token[]> {
+  async tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]> {
     const model = this.#model;
     if (!this.inPieces(text)) {
       if (seen) await this.#seeBeginnings(text, special, seen);
-      return model.tokenize(text, special);
+      return [...model.tokenize(text, special)];
     }
-    const tokens: Token[] = [];
-    const raw = {
-      tokenize: (piece: string, special: boolean) => model.tokenize(piece, special),
-      detokenize: (ids: readonly number[], special: boolean) =>
-        model.detokenize(ids as Token[], special),
-    };
+    const tokens: number[] = [];
     // Two spaces in a row fail an assertion of llama.cpp, which ends the process.
-    const parts = this.#isWordwise ? text.split(BETWEEN_SPACES) : [text];
+    const parts = model.isWordwise ? text.split(BETWEEN_SPACES) : [text];
     let sinceTurn = 0;
     for (const part of parts) {
-      for (const piece of tokensInPieces(part, special, raw, this.#most)) {
+      for (const piece of tokensInPieces(part, special, model, this.#most)) {
         if (sinceTurn >= PIECE_LENGTH) {
           seen?.(tokens.length);
           await delay(0);
           sinceTurn = 0;
         }
-        for (const token of piece) tokens.push(token as Token);
+        for (const token of piece) tokens.push(token);
         // Of several parts, each may be short; otherwise a piece has the usual length.
         sinceTurn += parts.length > 1 ? Math.min(part.length, PIECE_LENGTH) : PIECE_LENGTH;
       }
@@ -72,10 +71,10 @@ export class LlamaTokenizer {
    * Tokenizes text that follows other text: SentencePiece puts a space before a text, which must not
    * be in its middle.
    */
-  async tokenizeNext(text: string, special: boolean, seen?: TokensSeen): Promise<Token[]> {
+  async tokenizeNext(text: string, special: boolean, seen?: TokensSeen): Promise<number[]> {
     if (text === "") return [];
     const alone = await this.tokenize(text, special, seen);
-    if (this.#model.vocabularyType !== "spm") return alone;
+    if (!this.#model.isSentencePiece) return alone;
     const before = this.#model.tokenize(BREAK, special);
     const both = this.#model.tokenize(BREAK + text, special);
     return before.every((token, index) => token === both[index])

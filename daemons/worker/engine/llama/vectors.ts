@@ -77,7 +77,7 @@ export class LlamaVectors {
   async #read(text: string): Promise<string | Token[]> {
     const { tokenizer } = this.#options;
     if (!tokenizer.inPieces(text)) return text;
-    return await tokenizer.tokenize(text, false, (count) => this.#check(count, true));
+    return await tokenizer.tokenize(text, false, (count) => this.#check(count, true)) as Token[];
   }
 
   /** @param isAtLeast Whether the rest of the text is not counted yet. */

@@ -1,0 +1,218 @@
+import { addressOfBuffer, pointerAt } from "./c_values.ts";
+import { FIELDS } from "./abi.ts";
+import { layoutOf } from "./layout.ts";
+import type { Llama } from "./library.ts";
+import type { Choice, ChooseOrder } from "./messages.ts";
+import { oddsAfter, oddsOf } from "./rows.ts";
+
+const ARRAY = layoutOf(FIELDS.llama_token_data_array);
+const ENTRY = layoutOf(FIELDS.llama_token_data);
+/** Differs a second choice from the first: with the same seed, it would depend on what was refused. */
+const OTHER_SEED = 0x9e3779b9;
+
+/** Chooses tokens by the rows of logits of a context's last batch. Lives in llama.cpp's thread. */
+export class Chooser {
+  readonly #llama: Llama;
+  readonly #context: Deno.PointerValue;
+  readonly #vocabularySize: number;
+  readonly #ends: ReadonlySet<number>;
+  readonly #onGrammar: (isChoosing: boolean) => void;
+  /** Candidates as C has them: id, logit, probability. */
+  #entries: Uint8Array<ArrayBuffer> | undefined;
+  readonly #array = new Uint8Array(ARRAY.size);
+  readonly #arrayView = new DataView(this.#array.buffer);
+  readonly #one = new Uint8Array(ENTRY.size);
+  readonly #oneArray = new Uint8Array(ARRAY.size);
+
+  /**
+   * @param ends Tokens that end a generation.
+   * @param onGrammar Called before and after work whose time a grammar decides.
+   */
+  constructor(
+    llama: Llama,
+    context: Deno.PointerValue,
+    vocabularySize: number,
+    ends: ReadonlySet<number>,
+    onGrammar: (isChoosing: boolean) => void,
+  ) {
+    this.#llama = llama;
+    this.#context = context;
+    this.#vocabularySize = vocabularySize;
+    this.#ends = ends;
+    this.#onGrammar = onGrammar;
+  }
+
+  /** Chooses after each row until a choice is not the one that was guessed, or ends the generation. */
+  choose(rows: readonly number[], order: ChooseOrder): Choice[] {
+    const choices: Choice[] = [];
+    let holds = order.grammar !== 0;
+    for (const [index, row] of rows.entries()) {
+      const choice = this.#at(row, index, holds ? order : { ...order, grammar: 0 });
+      choices.push(choice);
+      if ("none" in choice || this.#ends.has(choice.token)) break;
+      if (choice.gaveUp) holds = false;
+      if (choice.token !== order.guessed[index]) break;
+    }
+    return choices;
+  }
+
+  /** The logits after a token of the last batch. Good until the next one. */
+  logits(row: number): Float32Array {
+    const pointer = this.#llama.llama_get_logits_ith(this.#context, row);
+    if (pointer === null) throw new Error(`llama.cpp kept no logits of token ${row}`);
+    const memory = Deno.UnsafePointerView.getArrayBuffer(pointer, 4 * this.#vocabularySize);
+    return new Float32Array(memory);
+  }
+
+  #at(row: number, index: number, order: ChooseOrder): Choice {
+    const seed = order.seeds?.[index];
+    const choice = order.grammar === 0
+      ? this.#withLast(order, seed, (chain) => this.#free(row, chain, order))
+      : this.#held(row, seed, order);
+    if ("none" in choice || order.odds === undefined || order.isPostSampling) return choice;
+    return { ...choice, odds: oddsOf(this.logits(row), choice.token, order.odds) };
+  }
+
+  /** Adds the sampler that chooses for the time of `work`. It is new for each choice, as its seed is. */
+  #withLast<T>(
+    order: ChooseOrder,
+    seed: number | undefined,
+    work: (chain: Deno.PointerValue) => T,
+  ): T {
+    const llama = this.#llama;
+    const chain = pointerAt(order.chain);
+    const place = llama.llama_sampler_chain_n(chain);
+    const sampler = seed === undefined
+      ? llama.llama_sampler_init_greedy()
+      : llama.llama_sampler_init_dist(seed);
+    llama.llama_sampler_chain_add(chain, sampler);
+    try {
+      return work(chain);
+    } finally {
+      llama.llama_sampler_free(llama.llama_sampler_chain_remove(chain, place));
+    }
+  }
+
+  /** Nothing holds the answer. */
+  #free(row: number, chain: Deno.PointerValue, order: ChooseOrder): Choice {
+    if (order.odds !== undefined && order.isPostSampling) {
+      return this.#ofCandidates(row, chain, 0, order);
+    }
+    const token = this.#llama.llama_sampler_sample(chain, this.#context, row);
+    return this.#isNumber(row, token) ? { token } : { none: "numbers" };
+  }
+
+  #held(row: number, seed: number | undefined, order: ChooseOrder): Choice {
+    const { grammar } = order;
+    this.#onGrammar(true);
+    try {
+      // What is chosen without the grammar is mostly allowed, which is quick to find out.
+      if (!order.remembers && !order.isPostSampling) {
+        const free = this.#withLast(order, seed, (chain) => this.#free(row, chain, order));
+        if ("none" in free || this.#accept(grammar, free.token)) return free;
+      }
+      const other = seed === undefined || order.remembers ? seed : (seed ^ OTHER_SEED) >>> 0;
+      const candidates = (grammar: number) =>
+        this.#withLast(order, other, (chain) => this.#ofCandidates(row, chain, grammar, order));
+      const held = candidates(grammar);
+      if (!("none" in held) && this.#accept(grammar, held.token)) return held;
+      if ("none" in held && held.none !== "grammar") return held;
+      if (!order.isLazy) return { none: "grammar" };
+      const free = candidates(0);
+      return "none" in free ? free : { ...free, gaveUp: true };
+    } finally {
+      this.#onGrammar(false);
+    }
+  }
+
+  /** Applies the samplers to all tokens, one after the other. */
+  #ofCandidates(
+    row: number,
+    chain: Deno.PointerValue,
+    grammar: number,
+    order: ChooseOrder,
+  ): Choice {
+    const logits = this.logits(row);
+    if (!logits.some(Number.isFinite)) return { none: "numbers" };
+    this.#fill(logits);
+    if (grammar !== 0) this.#llama.llama_sampler_apply(pointerAt(grammar), this.#array);
+    this.#llama.llama_sampler_apply(chain, this.#array);
+    const view = this.#arrayView;
+    const size = Number(view.getBigUint64(ARRAY.offsets.size, true));
+    const selected = Number(view.getBigInt64(ARRAY.offsets.selected, true));
+    const data = new Deno.UnsafePointerView(
+      pointerAt(Number(view.getBigUint64(ARRAY.offsets.data, true))) as Deno.PointerObject,
+    );
+    if (selected < 0 || selected >= size) return { none: "grammar" };
+    const at = selected * ENTRY.size;
+    const token = data.getInt32(at + ENTRY.offsets.id);
+    if (!Number.isFinite(data.getFloat32(at + ENTRY.offsets.logit))) return { none: "grammar" };
+    this.#llama.llama_sampler_accept(chain, token);
+    if (order.odds === undefined || !order.isPostSampling) return { token };
+    const all = Array.from({ length: size }, (_, index) => {
+      const at = index * ENTRY.size;
+      return [
+        data.getInt32(at + ENTRY.offsets.id),
+        data.getFloat32(at + ENTRY.offsets.p),
+      ] as const;
+    });
+    return { token, odds: oddsAfter(all, token, order.odds) };
+  }
+
+  #fill(logits: Float32Array): void {
+    const entries = this.#entries ??= new Uint8Array(ENTRY.size * this.#vocabularySize);
+    const ids = new Int32Array(entries.buffer);
+    const floats = new Float32Array(entries.buffer);
+    for (let id = 0, at = 0; id < logits.length; id++, at += 3) {
+      ids[at] = id;
+      floats[at + 1] = logits[id]!;
+      floats[at + 2] = 0;
+    }
+    setArray(this.#array, entries, logits.length);
+  }
+
+  /**
+   * Advances a grammar by a token that it allows; false if it does not. llama.cpp would throw through
+   * us then, which ends the process.
+   */
+  #accept(grammar: number, token: number): boolean {
+    return acceptIfAllowed(this.#llama, pointerAt(grammar), token, this.#one, this.#oneArray);
+  }
+
+  #isNumber(row: number, token: number): boolean {
+    const pointer = this.#llama.llama_get_logits_ith(this.#context, row);
+    if (pointer === null || token < 0) return false;
+    return Number.isFinite(new Deno.UnsafePointerView(pointer).getFloat32(4 * token));
+  }
+}
+
+/**
+ * Advances a grammar by a token if it allows it.
+ *
+ * @param one Room for a candidate.
+ * @param array Room for an array of candidates.
+ */
+export function acceptIfAllowed(
+  llama: Llama,
+  grammar: Deno.PointerValue,
+  token: number,
+  one: Uint8Array<ArrayBuffer> = new Uint8Array(ENTRY.size),
+  array: Uint8Array<ArrayBuffer> = new Uint8Array(ARRAY.size),
+): boolean {
+  const entry = new DataView(one.buffer);
+  entry.setInt32(ENTRY.offsets.id, token, true);
+  entry.setFloat32(ENTRY.offsets.logit, 0, true);
+  setArray(array, one, 1);
+  llama.llama_sampler_apply(grammar, array);
+  if (entry.getFloat32(ENTRY.offsets.logit, true) !== 0) return false;
+  llama.llama_sampler_accept(grammar, token);
+  return true;
+}
+
+function setArray(array: Uint8Array, entries: Uint8Array, size: number): void {
+  const view = new DataView(array.buffer, array.byteOffset);
+  view.setBigUint64(ARRAY.offsets.data, BigInt(addressOfBuffer(entries)), true);
+  view.setBigUint64(ARRAY.offsets.size, BigInt(size), true);
+  view.setBigInt64(ARRAY.offsets.selected, -1n, true);
+  view.setUint8(ARRAY.offsets.sorted, 0);
+}

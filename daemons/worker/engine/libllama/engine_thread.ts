@@ -1,0 +1,95 @@
+import { type Order, type Orders, type Reply, SHARED, SHARED_BYTES } from "./messages.ts";
+
+/** An order failed; `log` has what llama.cpp said meanwhile. */
+export class OrderError extends Error {
+  readonly log: readonly string[];
+
+  constructor(message: string, log: readonly string[]) {
+    super(message);
+    this.log = log;
+  }
+}
+
+/** Called with what the thread sends by itself while it loads. */
+export interface ThreadEvents {
+  readonly onProgress: (fraction: number) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/** The main thread's side of llama.cpp's thread. Orders are worked off in the order of their calls. */
+export class EngineThread {
+  readonly #worker: Worker;
+  readonly #shared = new SharedArrayBuffer(SHARED_BYTES);
+  readonly #state = new Int32Array(this.#shared);
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #last = 0;
+
+  constructor({ onProgress, onWarning }: ThreadEvents) {
+    this.#worker = new Worker(new URL("./thread.ts", import.meta.url), {
+      type: "module",
+      name: "llama.cpp",
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+      if ("progress" in data) return onProgress(data.progress);
+      if ("id" in data) return this.#settle(data);
+      onWarning(data.log[1]);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#failAll(new Error(`The thread of llama.cpp has failed: ${event.message}`));
+    };
+    this.#worker.postMessage(this.#shared);
+  }
+
+  /** Sends an order. Throws {@linkcode OrderError} if it fails. */
+  call<Name extends keyof Orders>(
+    name: Name,
+    take: Orders[Name]["take"],
+  ): Promise<Orders[Name]["answer"]> {
+    const id = ++this.#last;
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    this.#worker.postMessage({ id, name, take } satisfies Order);
+    return waiting.promise as Promise<Orders[Name]["answer"]>;
+  }
+
+  /** Stops a load, or a decode on the CPU, as soon as llama.cpp notices. */
+  stop(): void {
+    new Uint8Array(this.#shared)[0] = 1;
+  }
+
+  /** How many times work began or ended whose time a grammar decides; odd while such work runs. */
+  get grammarCount(): number {
+    const count = Atomics.load(this.#state, SHARED.count);
+    return count;
+  }
+
+  /** Whether a token is chosen by a grammar right now. */
+  get isChoosing(): boolean {
+    return Atomics.load(this.#state, SHARED.choosing) === 1;
+  }
+
+  /** Frees all that llama.cpp has, and ends the thread. */
+  async close(): Promise<void> {
+    await this.call("close", {});
+    this.#worker.terminate();
+  }
+
+  /** Ends a thread that has loaded nothing. */
+  terminate(): void {
+    this.#worker.terminate();
+    this.#failAll(new Error("The thread of llama.cpp has ended"));
+  }
+
+  #settle(reply: Exclude<Reply, { progress: number } | { log: readonly [number, string] }>): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if ("answer" in reply) waiting?.resolve(reply.answer);
+    else waiting?.reject(new OrderError(reply.error, reply.log));
+  }
+
+  #failAll(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

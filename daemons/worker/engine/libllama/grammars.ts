@@ -1,0 +1,90 @@
+import { invalidRequest } from "#shared/errors.ts";
+import { requestGrammars } from "../../grammar/request_grammar.ts";
+import type { AnswerHold, SamplingRequest } from "../engine.ts";
+import { cString } from "./c_values.ts";
+import { acceptIfAllowed } from "./chooser.ts";
+import type { Llama } from "./library.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** Name of the rule that a grammar begins with. */
+const ROOT = "root";
+
+/** A grammar of a request, compiled: its states are made as copies of the first. */
+export interface Compiled {
+  readonly pointer: Deno.PointerValue;
+  /** Whether it allows the beginning that it was given. */
+  readonly allowsBeginning: boolean;
+}
+
+/** The grammars of a request; where one is undefined, nothing holds the answer. */
+export interface Grammars {
+  /** Holds from the first token on. */
+  readonly first: Compiled | undefined;
+  /** Holds from the end of a thought on. */
+  readonly afterThought: Compiled | undefined;
+  /** Holds a call from its first mark on. */
+  readonly calls: Compiled | undefined;
+  /** Places of schemas that the answer's grammar does not hold. */
+  readonly unheld: readonly string[];
+}
+
+/** The beginning of an answer as tokens, see {@linkcode BegunAnswer}. */
+export interface BegunTokens {
+  readonly field: string;
+  readonly tokens: readonly number[];
+}
+
+/**
+ * Compiles the grammars of a request. Whoever gets them must free them.
+ *
+ * @param begun The first grammar goes on after it.
+ * @throws {LlorchError} `INVALID_REQUEST` that names the field
+ */
+export async function createGrammars(
+  llama: Llama,
+  vocabulary: Vocabulary,
+  request: SamplingRequest,
+  hold: AnswerHold | undefined,
+  begun?: BegunTokens,
+): Promise<Grammars> {
+  const texts = await requestGrammars(request, hold);
+  const made: Deno.PointerValue[] = [];
+  const compile = (text: string | undefined, start: readonly number[] = []) => {
+    if (text === undefined) return undefined;
+    const pointer = llama.llama_sampler_init_grammar(
+      vocabulary.pointer,
+      cString(text),
+      cString(ROOT),
+    );
+    if (pointer === null) {
+      for (const each of made) llama.llama_sampler_free(each);
+      // Not expected: requestGrammars has checked for all known reasons.
+      const field = texts.first?.field ?? "tools";
+      throw invalidRequest([{ field, message: "llama.cpp cannot use it" }]);
+    }
+    made.push(pointer);
+    const allowsBeginning = start.every((token) => acceptIfAllowed(llama, pointer, token));
+    return { pointer, allowsBeginning };
+  };
+  const grammars: Grammars = {
+    first: compile(texts.first?.text, begun?.tokens),
+    afterThought: compile(texts.afterThought),
+    calls: compile(texts.calls),
+    unheld: texts.first?.unheld ?? [],
+  };
+  if (begun && grammars.first?.allowsBeginning === false) {
+    for (const each of made) llama.llama_sampler_free(each);
+    const message = "the answer cannot go on after this text: it is no beginning of what " +
+      "json_schema allows, with its properties in their order";
+    throw invalidRequest([{ field: begun.field, message }]);
+  }
+  return grammars;
+}
+
+/** Nothing holds the answer. */
+export const NO_GRAMMARS: Grammars = {
+  first: undefined,
+  afterThought: undefined,
+  calls: undefined,
+  unheld: [],
+};

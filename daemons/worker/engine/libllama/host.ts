@@ -1,0 +1,261 @@
+import { FIELDS } from "./abi.ts";
+import { addressOf, addressOfBuffer, cString, pointerAt, setFields, textAt } from "./c_values.ts";
+import { Context, type ContextParts } from "./context.ts";
+import { layoutOf } from "./layout.ts";
+import { devices, type Library, loadBackends, openLibrary } from "./library.ts";
+import {
+  type ContextOrder,
+  type DeviceFacts,
+  type ModelFacts,
+  type ModelOrder,
+  type Order,
+  type Orders,
+  type Reply,
+  SHARED,
+} from "./messages.ts";
+import { nativeFunctions } from "./native_functions.ts";
+import { VectorContext } from "./vector_context.ts";
+
+const PARAMS = layoutOf(FIELDS.llama_model_params);
+/** Levels of ggml's log. */
+const WARNING = 3;
+const ERROR = 4;
+/** Most lines that are kept for the reason of a failure. */
+const MOST_LINES = 100;
+/** Most bytes of a value in a model's metadata. */
+const VALUE_BYTES = 256;
+
+interface OpenModel {
+  readonly pointer: Deno.PointerValue;
+  readonly facts: ModelFacts;
+  readonly ends: ReadonlySet<number>;
+}
+
+/** Works off the orders of the main thread. */
+export class Host {
+  readonly #shared: Int32Array;
+  readonly #stop: Uint8Array;
+  readonly #send: (reply: Reply) => void;
+  readonly #native = nativeFunctions();
+  readonly #models = new Map<number, OpenModel>();
+  readonly #contexts: Context[] = [];
+  readonly #vectors = new Map<string, VectorContext>();
+  readonly #callbacks: { close(): void }[] = [];
+  #library: Library | undefined;
+  #lines: string[] = [];
+
+  constructor(shared: SharedArrayBuffer, send: (reply: Reply) => void) {
+    this.#shared = new Int32Array(shared);
+    this.#stop = new Uint8Array(shared);
+    this.#send = send;
+  }
+
+  /** Works off an order. Throws an error that says why it could not. */
+  handle({ name, take }: Order): unknown {
+    const handlers: {
+      [Name in keyof Orders]: (take: Orders[Name]["take"]) => Orders[Name]["answer"];
+    } = {
+      open: (order) => this.#open(order),
+      model: (order) => this.#load(order),
+      adapter: ({ model, path }) => this.#loadAdapter(model, path),
+      context: (order) => this.#createContext(order),
+      step: (order) => this.#contexts[order.context]!.step(order),
+      choose: ({ context, sequence, output, choose }) =>
+        this.#contexts[context]!.choose(sequence, output, choose),
+      save: (order) =>
+        this.#contexts[order.context]!.save(order, order.tokens as Uint32Array<ArrayBuffer>),
+      restore: (order) => this.#contexts[order.context]!.restore(order, order.limit),
+      vectors: (order) => this.#computeVectors(order),
+      loaded: () => this.#endCallbacks(),
+      free: ({ samplers }) => this.#freeSamplers(samplers),
+      close: () => this.#close(),
+    };
+    return (handlers[name] as (take: unknown) => unknown)(take);
+  }
+
+  /** What llama.cpp has logged since the last order that failed. */
+  takeLog(): string[] {
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+
+  get #opened(): Library {
+    if (!this.#library) throw new Error("llama.cpp is not open");
+    return this.#library;
+  }
+
+  #open({ folder, onlyCpu }: Orders["open"]["take"]): { devices: DeviceFacts[] } {
+    const library = openLibrary(folder);
+    this.#library = library;
+    this.#listen(library);
+    library.llama.llama_backend_init();
+    loadBackends(library, onlyCpu);
+    const { ggml } = library;
+    return {
+      devices: devices(library).map(({ pointer, name, description, isGpu }) => ({
+        ...{ name, description, isGpu },
+        backend: textAt(ggml.ggml_backend_reg_name(ggml.ggml_backend_dev_backend_reg(pointer))) ??
+          "",
+      })),
+    };
+  }
+
+  /** Sends llama.cpp's warnings while it loads, all of which come from this thread. */
+  #listen({ llama }: Library): void {
+    const log = new Deno.UnsafeCallback(
+      { parameters: ["i32", "pointer", "pointer"], result: "void" } as const,
+      (level, text) => {
+        if (level !== WARNING && level !== ERROR) return;
+        const line = textAt(text)?.trim();
+        if (!line) return;
+        if (this.#lines.length < MOST_LINES) this.#lines.push(line);
+        this.#send({ log: [level, line] });
+      },
+    );
+    this.#callbacks.push(log);
+    llama.llama_log_set(log.pointer, null);
+  }
+
+  #load(order: ModelOrder): ModelFacts {
+    const { llama } = this.#opened;
+    const progress = new Deno.UnsafeCallback(
+      { parameters: ["f32", "pointer"], result: "bool" } as const,
+      (fraction) => {
+        this.#send({ progress: fraction });
+        return this.#stop[0] === 0;
+      },
+    );
+    const device = devices(this.#opened).find(({ name }) => name === order.device);
+    const list = new BigUint64Array([BigInt(addressOf(device?.pointer ?? null)), 0n]);
+    const params = llama.llama_model_default_params();
+    setFields(params, FIELDS.llama_model_params, PARAMS, {
+      devices: addressOfBuffer(list),
+      n_gpu_layers: device ? order.gpuLayers ?? -1 : 0,
+      progress_callback: addressOf(progress.pointer),
+      ...loadMode(order),
+    });
+    try {
+      const pointer = llama.llama_model_load_from_file(cString(order.path), params);
+      if (pointer === null) throw new Error("llama.cpp cannot load the file");
+      return this.#describe(pointer);
+    } finally {
+      // The list of devices and the callback were needed until here.
+      progress.close();
+      list.fill(0n);
+    }
+  }
+
+  #describe(pointer: Deno.PointerValue): ModelFacts {
+    const { llama } = this.#opened;
+    const vocabulary = llama.llama_model_get_vocab(pointer);
+    const vocabularySize = llama.llama_vocab_n_tokens(vocabulary);
+    const value = (key: string) => {
+      const room = new Uint8Array(VALUE_BYTES);
+      const length = llama.llama_model_meta_val_str(
+        pointer,
+        cString(key),
+        room,
+        BigInt(room.length),
+      );
+      return length < 0
+        ? undefined
+        : new TextDecoder().decode(room.subarray(0, Math.min(length, VALUE_BYTES - 1)));
+    };
+    const architecture = value("general.architecture") ?? "";
+    const template = (name: string | undefined) =>
+      textAt(llama.llama_model_chat_template(pointer, name === undefined ? null : cString(name)));
+    const facts: ModelFacts = {
+      model: addressOf(pointer),
+      vocabulary: addressOf(vocabulary),
+      vocabularySize,
+      architecture,
+      trainedContext: llama.llama_model_n_ctx_train(pointer),
+      vectorLength: llama.llama_model_n_embd_out(pointer),
+      isRecurrent: llama.llama_model_is_recurrent(pointer),
+      isHybrid: llama.llama_model_is_hybrid(pointer),
+      window: llama.llama_model_n_swa(pointer),
+      isCausal: value(`${architecture}.attention.causal`) !== "false",
+      ranks: value(`${architecture}.pooling_type`) === RANKS,
+      template: template(undefined),
+      toolTemplate: template("tool_use"),
+      rankTemplate: template("rerank"),
+      preTokenizer: value("tokenizer.ggml.pre") ?? "",
+    };
+    const ends = new Set<number>([llama.llama_vocab_eos(vocabulary)]);
+    for (let token = 0; token < vocabularySize; token++) {
+      if (llama.llama_vocab_is_eog(vocabulary, token)) ends.add(token);
+    }
+    this.#models.set(facts.model, { pointer, facts, ends });
+    return facts;
+  }
+
+  #loadAdapter(model: number, path: string): number {
+    const adapter = this.#opened.llama.llama_adapter_lora_init(pointerAt(model), cString(path));
+    if (adapter === null) throw new Error("llama.cpp cannot load the adapter");
+    return addressOf(adapter);
+  }
+
+  #createContext(order: ContextOrder): { context: number } {
+    const { facts: { vocabularySize }, ends } = this.#models.get(order.model)!;
+    const parts: ContextParts = {
+      llama: this.#opened.llama,
+      vocabularySize,
+      ends,
+      abort: {
+        callback: this.#native.isNotEmpty,
+        data: Deno.UnsafePointer.of(this.#stop as Uint8Array<ArrayBuffer>),
+      },
+      onGrammar: (isChoosing) => {
+        Atomics.store(this.#shared, SHARED.choosing, isChoosing ? 1 : 0);
+        Atomics.add(this.#shared, SHARED.count, 1);
+      },
+    };
+    return { context: this.#contexts.push(new Context(parts, order)) - 1 };
+  }
+
+  #computeVectors(order: Orders["vectors"]["take"]): (Float32Array | string)[] {
+    const key = `${order.model} ${order.ranks}`;
+    let context = this.#vectors.get(key);
+    if (!context) {
+      const { facts } = this.#models.get(order.model)!;
+      context = new VectorContext(this.#opened.llama, order, facts.vectorLength);
+      this.#vectors.set(key, context);
+    }
+    return context.compute(order.inputs);
+  }
+
+  #freeSamplers(samplers: readonly number[]): true {
+    for (const sampler of samplers) this.#opened.llama.llama_sampler_free(pointerAt(sampler));
+    return true;
+  }
+
+  /** From here on, other threads may log. */
+  #endCallbacks(): true {
+    this.#opened.llama.llama_log_set(this.#native.nothing, null);
+    for (const callback of this.#callbacks.splice(0)) callback.close();
+    this.#lines = [];
+    return true;
+  }
+
+  #close(): true {
+    if (!this.#library) return true;
+    for (const context of this.#contexts.splice(0)) context.free();
+    for (const context of this.#vectors.values()) context.free();
+    this.#vectors.clear();
+    // Adapters are freed with their model.
+    for (const { pointer } of this.#models.values()) this.#library.llama.llama_model_free(pointer);
+    this.#models.clear();
+    this.#endCallbacks();
+    return true;
+  }
+}
+
+/** The value of `pooling_type` in the metadata of models that rank. */
+const RANKS = "4";
+
+/** Values of `llama_load_mode`; without a wish, the library chooses. */
+function loadMode({ mapsFile, locksMemory }: ModelOrder): { load_mode?: number } {
+  if (mapsFile) return locksMemory ? { load_mode: 3 } : {};
+  return { load_mode: locksMemory ? 2 : 0 };
+}

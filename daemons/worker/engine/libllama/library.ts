@@ -1,0 +1,126 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import { GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
+import { cString, textAt } from "./c_values.ts";
+
+/** Functions of libllama. */
+export type Llama = Deno.DynamicLibrary<typeof LLAMA_FUNCTIONS>["symbols"];
+/** Functions of libggml. */
+export type Ggml = Deno.DynamicLibrary<typeof GGML_FUNCTIONS>["symbols"];
+
+/** llama.cpp's libraries, open in this process. They stay open: C keeps pointers into them. */
+export interface Library {
+  readonly llama: Llama;
+  readonly ggml: Ggml;
+  /** The folder that they were opened from. */
+  readonly folder: string;
+}
+
+/** A device that computes. */
+export interface Device {
+  readonly pointer: Deno.PointerValue;
+  readonly name: string;
+  readonly description: string;
+  readonly isGpu: boolean;
+}
+
+/**
+ * Opens the libraries of a folder by their full paths, those that others need first: what is open
+ * already is not looked for along the paths of the loader.
+ *
+ * @throws {LlorchError} `WORKER_START_FAILED`
+ */
+export function openLibrary(folder: string): Library {
+  open(libraryFile(folder, "ggml-base"), {});
+  const ggml = open(libraryFile(folder, "ggml"), GGML_FUNCTIONS);
+  const llama = open(libraryFile(folder, "llama"), LLAMA_FUNCTIONS);
+  return { llama, ggml, folder };
+}
+
+/**
+ * Loads the backends of a folder: the one for this CPU that is best, and those for GPUs unless only
+ * the CPU is to be used.
+ *
+ * @throws {LlorchError} `WORKER_START_FAILED` if none is for this CPU
+ */
+export function loadBackends({ ggml, folder }: Library, onlyCpu: boolean): void {
+  // Otherwise the library would load what the variable names.
+  Deno.env.delete("GGML_BACKEND_PATH");
+  const files = librariesIn(folder);
+  const cpu = bestOf(
+    [...files].filter(([name]) => /^ggml-cpu(-|$)/.test(name)).map(([, path]) => path),
+  );
+  if (cpu === undefined) throw failed(`no library in ${folder} computes on this CPU`);
+  const gpus = onlyCpu ? [] : GPU_BACKENDS.flatMap((name) => files.get(`ggml-${name}`) ?? []);
+  for (const path of [...gpus, cpu]) {
+    if (ggml.ggml_backend_load(cString(path)) === null) throw failed(`cannot load ${path}`);
+  }
+}
+
+/** Backends for GPUs, as their files are named. */
+const GPU_BACKENDS = ["cuda", "vulkan", "metal"];
+
+/** Values of `ggml_backend_dev_type`. */
+const CPU_DEVICE = 0;
+const ACCELERATOR = 3;
+
+/** The devices of the loaded backends. */
+export function devices({ ggml }: Library): Device[] {
+  return Array.from({ length: Number(ggml.ggml_backend_dev_count()) }, (_, index) => {
+    const pointer = ggml.ggml_backend_dev_get(BigInt(index));
+    const type = ggml.ggml_backend_dev_type(pointer);
+    return {
+      pointer,
+      name: textAt(ggml.ggml_backend_dev_name(pointer)) ?? "",
+      description: textAt(ggml.ggml_backend_dev_description(pointer)) ?? "",
+      isGpu: type !== CPU_DEVICE && type !== ACCELERATOR,
+    };
+  });
+}
+
+/** Names of libraries without what platforms put around them, with their paths. */
+function librariesIn(folder: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const file of readdirSync(folder)) {
+    const [, name] = /^(?:lib)?(.+?)(?:\.v?\d+(?:\.\d+)*)?\.(?:so|dylib|dll)$/.exec(file) ?? [];
+    if (name !== undefined) found.set(name, join(folder, file));
+  }
+  return found;
+}
+
+function libraryFile(folder: string, name: string): string {
+  const path = librariesIn(folder).get(name);
+  if (path === undefined) throw failed(`${folder} has no library ${name}`);
+  return path;
+}
+
+/** The library whose score for this CPU is the highest; 0 means that it cannot run here. */
+function bestOf(paths: readonly string[]): string | undefined {
+  let best: { readonly path: string; readonly score: number } | undefined;
+  for (const path of paths) {
+    const score = scoreOf(path);
+    if (score > (best?.score ?? 0)) best = { path, score };
+  }
+  return best?.path;
+}
+
+function scoreOf(path: string): number {
+  const library = open(path, {
+    ggml_backend_score: { parameters: [], result: "i32", optional: true },
+  });
+  // A library without a score is the only one of its platform.
+  return library.ggml_backend_score?.() ?? 1;
+}
+
+function open<S extends Deno.ForeignLibraryInterface>(path: string, symbols: S) {
+  try {
+    return Deno.dlopen(path, symbols).symbols;
+  } catch (error) {
+    throw failed(`cannot open ${path}`, error);
+  }
+}
+
+function failed(reason: string, cause?: unknown): LlorchError {
+  return new LlorchError("WORKER_START_FAILED", `Cannot start llama.cpp: ${reason}`, { cause });
+}

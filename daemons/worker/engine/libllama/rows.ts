@@ -1,0 +1,61 @@
+import type { Odds, TokenOdds } from "../engine.ts";
+
+/** Reported logarithm of probability 0, as in OpenAI's API: JSON has no infinity. */
+const IMPOSSIBLE = -9999;
+/** A token this far below the best one adds less to a sum than its rounding. */
+const NEGLIGIBLE = 40;
+
+/**
+ * How probable a token and the `count` most probable ones are: the softmax of a row of logits, before
+ * any sampling.
+ *
+ * @param logits One number for each token of the vocabulary.
+ */
+export function oddsOf(logits: Float32Array, token: number, count: number): Odds {
+  const top = highest(logits, Math.max(1, count));
+  const best = logits[top[0]!]!;
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) {
+    const below = logits[id]! - best;
+    if (below > -NEGLIGIBLE) sum += Math.exp(below);
+  }
+  const all = best + Math.log(sum);
+  const logprob = (id: number) => bounded(logits[id]! - all);
+  return {
+    logprob: logprob(token),
+    top: top.slice(0, count).map((id) => ({ token: id, logprob: logprob(id) })),
+  };
+}
+
+/** How probable tokens are after sampling. */
+export function oddsAfter(
+  candidates: readonly (readonly [token: number, probability: number])[],
+  token: number,
+  count: number,
+): Odds {
+  const sorted = candidates.toSorted(([, a], [, b]) => b - a);
+  const own = candidates.find(([id]) => id === token)?.[1] ?? 0;
+  const top: TokenOdds[] = sorted.slice(0, count)
+    .map(([id, probability]) => ({ token: id, logprob: bounded(Math.log(probability)) }));
+  return { logprob: bounded(Math.log(own)), top };
+}
+
+/** Ids of the `count` highest numbers, the highest first; of equal ones, the lower id. */
+function highest(logits: Float32Array, count: number): number[] {
+  const ids: number[] = [];
+  let least = -Infinity;
+  for (let id = 0; id < logits.length; id++) {
+    const value = logits[id]!;
+    if (ids.length >= count && !(value > least)) continue;
+    let at = ids.length;
+    while (at > 0 && logits[ids[at - 1]!]! < value) at--;
+    ids.splice(at, 0, id);
+    if (ids.length > count) ids.pop();
+    least = logits[ids.at(-1)!]!;
+  }
+  return ids;
+}
+
+function bounded(logprob: number): number {
+  return Math.max(Math.min(logprob, 0), IMPOSSIBLE);
+}

@@ -1,0 +1,85 @@
+import type { EngineThread } from "./engine_thread.ts";
+import type { Choice, ChooseOrder, Cut, PartOrder, PartResult } from "./messages.ts";
+
+/** Options of a {@linkcode StepCollector}. */
+export interface CollectorOptions {
+  readonly thread: EngineThread;
+  /** Number of the context. */
+  readonly context: number;
+  /** Threads of the next step. */
+  readonly threads: () => number;
+  /** Watches a step in which grammars choose; see {@linkcode GrammarWatch}. */
+  readonly guarded: <T>(step: Promise<T>) => Promise<T>;
+}
+
+interface Waiting {
+  readonly part: PartOrder;
+  readonly settle: PromiseWithResolvers<Exclude<PartResult, { error: string }>>;
+}
+
+/** Sends the parts that sequences add in one turn of the event loop as one step. */
+export class StepCollector {
+  readonly #options: CollectorOptions;
+  #waiting: Waiting[] = [];
+  #cuts: Cut[] = [];
+  #isScheduled = false;
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Evaluates a part. Rejects if it fails; other parts are not affected. */
+  run(part: PartOrder): Promise<Exclude<PartResult, { error: string }>> {
+    const settle = Promise.withResolvers<Exclude<PartResult, { error: string }>>();
+    this.#waiting.push({ part, settle });
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(() => void this.#send());
+    }
+    return settle.promise;
+  }
+
+  /** Chooses after one more output of the last step. */
+  async choose(sequence: number, output: number, choose: ChooseOrder): Promise<Choice> {
+    const { thread, context, guarded } = this.#options;
+    const choices = await guarded(thread.call("choose", { context, sequence, output, choose }));
+    return choices[0]!;
+  }
+
+  /** Removes what a sequence has from a position on, before the next step. */
+  cut(sequence: number, from: number): void {
+    this.#cuts.push({ context: this.#options.context, sequence, from });
+  }
+
+  /** The cuts that are still to be made, which whoever takes them must send. */
+  takeCuts(): Cut[] {
+    const cuts = this.#cuts;
+    this.#cuts = [];
+    return cuts;
+  }
+
+  async #send(): Promise<void> {
+    this.#isScheduled = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const { thread, context, threads, guarded } = this.#options;
+    const parts = waiting.map(({ part }) => part);
+    try {
+      const step = thread.call("step", {
+        context,
+        cuts: this.takeCuts(),
+        threads: threads(),
+        parts,
+      });
+      const isHeld = parts.some(({ choose }) => choose && choose.grammar !== 0);
+      const results = await (isHeld ? guarded(step) : step);
+      for (const [index, result] of results.entries()) {
+        const { settle } = waiting[index]!;
+        if ("error" in result) settle.reject(new Error(result.error));
+        else settle.resolve(result);
+      }
+    } catch (error) {
+      for (const { settle } of waiting) settle.reject(error);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { pointerAt, textAt } from "./c_values.ts";
+import type { Llama } from "./library.ts";
+
+/** Kinds of vocabularies, by the numbers of `llama_vocab_type`. */
+const KINDS = ["none", "spm", "bpe", "wpm", "ugm", "rwkv", "plamo2"] as const;
+/** Bits of `llama_token_attr`. */
+const CONTROL = 1 << 3;
+const USER_DEFINED = 1 << 4;
+/** Bytes that a text of tokens mostly fits into. */
+const ROOM = 4_096;
+
+/** A token that is not an ordinary piece of text. */
+export interface NamedToken {
+  readonly id: number;
+  readonly text: string;
+  readonly isControl: boolean;
+}
+
+/** A model's vocabulary. Its functions may be called from any thread, until the model is freed. */
+export class Vocabulary {
+  readonly #llama: Llama;
+  readonly #pointer: Deno.PointerValue;
+  readonly #decoder = new TextDecoder();
+  readonly #encoder = new TextEncoder();
+  readonly size: number;
+  readonly kind: typeof KINDS[number];
+  #text = new Uint8Array(ROOM);
+  #ids = new Int32Array(ROOM);
+
+  constructor(llama: Llama, address: number) {
+    this.#llama = llama;
+    this.#pointer = pointerAt(address);
+    this.size = llama.llama_vocab_n_tokens(this.#pointer);
+    this.kind = KINDS[llama.llama_vocab_type(this.#pointer)] ?? "none";
+  }
+
+  get pointer(): Deno.PointerValue {
+    return this.#pointer;
+  }
+
+  /** The token that begins a text; undefined: none. */
+  get bos(): number | undefined {
+    return known(this.#llama.llama_vocab_bos(this.#pointer));
+  }
+
+  get eos(): number | undefined {
+    return known(this.#llama.llama_vocab_eos(this.#pointer));
+  }
+
+  get sep(): number | undefined {
+    return known(this.#llama.llama_vocab_sep(this.#pointer));
+  }
+
+  /** Whether texts begin with {@linkcode bos}. */
+  get addsBos(): boolean {
+    return this.#llama.llama_vocab_get_add_bos(this.#pointer);
+  }
+
+  get addsEos(): boolean {
+    return this.#llama.llama_vocab_get_add_eos(this.#pointer);
+  }
+
+  /** Marks of the parts around a gap. */
+  get gapTokens() {
+    const { llama_vocab_fim_pre, llama_vocab_fim_suf, llama_vocab_fim_mid } = this.#llama;
+    const { llama_vocab_fim_rep, llama_vocab_fim_sep } = this.#llama;
+    return {
+      prefix: known(llama_vocab_fim_pre(this.#pointer)),
+      suffix: known(llama_vocab_fim_suf(this.#pointer)),
+      middle: known(llama_vocab_fim_mid(this.#pointer)),
+      repository: known(llama_vocab_fim_rep(this.#pointer)),
+      file: known(llama_vocab_fim_sep(this.#pointer)),
+    };
+  }
+
+  /** Control and user-defined tokens. */
+  namedTokens(): NamedToken[] {
+    const found: NamedToken[] = [];
+    for (let id = 0; id < this.size; id++) {
+      const bits = this.#llama.llama_vocab_get_attr(this.#pointer, id);
+      if ((bits & (CONTROL | USER_DEFINED)) === 0) continue;
+      const text = this.rawText(id);
+      if (text !== "") found.push({ id, text, isControl: (bits & CONTROL) !== 0 });
+    }
+    return found;
+  }
+
+  /** A token's text as the vocabulary has it. */
+  rawText(token: number): string {
+    return textAt(this.#llama.llama_vocab_get_text(this.#pointer, token)) ?? "";
+  }
+
+  endsGeneration(token: number): boolean {
+    return this.#llama.llama_vocab_is_eog(this.#pointer, token) ||
+      token === this.#llama.llama_vocab_eos(this.#pointer);
+  }
+
+  /**
+   * The tokens of a text, without those that begin or end it.
+   *
+   * @param special Whether the text of control tokens becomes those tokens.
+   */
+  tokenize(text: string, special: boolean): number[] {
+    if (text === "") return [];
+    const bytes = this.#encoder.encode(text);
+    const read = () =>
+      this.#llama.llama_tokenize(
+        ...[this.#pointer, bytes, bytes.length, this.#ids, this.#ids.length] as const,
+        ...[false, special] as const,
+      );
+    let count = read();
+    if (count < 0) {
+      this.#ids = new Int32Array(-count);
+      count = read();
+    }
+    const tokens = Array.from(this.#ids.subarray(0, Math.max(0, count)));
+    if (this.#ids.length > ROOM) this.#ids = new Int32Array(ROOM);
+    return tokens;
+  }
+
+  /**
+   * The text of tokens; incomplete characters become U+FFFD.
+   *
+   * @param special Whether control tokens have a text.
+   */
+  detokenize(tokens: readonly number[], special: boolean): string {
+    const ids = Int32Array.from(tokens);
+    const write = () =>
+      this.#llama.llama_detokenize(
+        ...[this.#pointer, ids, ids.length, this.#text, this.#text.length] as const,
+        ...[false, special] as const,
+      );
+    let count = write();
+    if (count < 0) {
+      this.#text = new Uint8Array(-count);
+      count = write();
+    }
+    const text = this.#decoder.decode(this.#text.subarray(0, Math.max(0, count)));
+    if (this.#text.length > ROOM) this.#text = new Uint8Array(ROOM);
+    return text;
+  }
+}
+
+function known(token: number): number | undefined {
+  return token < 0 ? undefined : token;
+}
