@@ -178,38 +178,107 @@ export function writeSlidingWindowModel(
   });
 }
 
+/** Options of the models that draft. */
+export interface MtpModelOptions extends ArchModelOptions {
+  /** Blocks that draft. @default 1 */
+  readonly draftLayers?: number;
+  /** Size of what disturbs drafts, relative to the embedding. @default 0.25 */
+  readonly noise?: number;
+}
+
 /**
  * Writes an `hy_v3` with blocks for multi-token prediction: `llama_model_n_layer_nextn` is
- * `draftLayers`, and a context of the type `LLAMA_CONTEXT_TYPE_MTP` drafts with them.
+ * `draftLayers`, and a context of the type `LLAMA_CONTEXT_TYPE_MTP` drafts with them. All its memory
+ * can be cut back at will.
  *
- * The blocks that draft have the weights of the last block. They see the last token, to which the
- * hidden state of the one before is added as noise. So with one layer and no noise, all drafts are what the
- * model itself generates; with more of either, some drafts are wrong.
+ * The blocks that draft have the weights of the last block of the model. They see the embedding of the
+ * last token, and as noise the hidden state before it. So with one layer and no noise, drafts are what
+ * the model itself generates; with the defaults about a third of them is.
  */
 export function writeMtpModel(
   path: string,
-  { draftLayers = 1, noise = 0.5, ...options }: ArchModelOptions & {
-    /** @default 1 */
-    readonly draftLayers?: number;
-    /** Size of what disturbs drafts, relative to the embedding. @default 0.5 */
-    readonly noise?: number;
-  } = {},
+  { draftLayers = 1, noise = 0.25, ...options }: MtpModelOptions = {},
 ): void {
   const shape = shapeOf(1, options);
-  const { width, layers } = shape;
   const decoder = (block: Block) => [...attention(block, shape), ...feedForward(block, shape)];
-  const drafting = Array.from({ length: draftLayers }, (_, index) => [
-    ...decoder(new Block(layers + index, blockSeed(shape, layers - 1))),
-    ...draftInput(new Block(layers + index, blockSeed(shape, layers + index)), width, noise),
-  ]).flat();
-  write(path, "hy_v3", { ...shape, layers: layers + draftLayers }, {
+  write(path, "hy_v3", { ...shape, layers: shape.layers + draftLayers }, {
     metadata: {
       ...attentionMetadata(shape),
-      // The loader wants both, though no block has experts.
+      // The loader wants this, though no block has experts.
       "expert_feed_forward_length": { u32: shape.feedForward },
       "nextn_predict_layers": { u32: draftLayers },
     },
-    blocks: [...blocksOf(shape, decoder), ...drafting],
+    blocks: [
+      ...blocksOf(shape, decoder),
+      ...draftBlocks(shape, { draftLayers, noise, decoder }),
+    ],
+  });
+}
+
+/** Gain of the recurrent blocks of {@linkcode writeHybridMtpModel}: drafts do not know of them. */
+const RECURRENT = 0.4;
+
+/**
+ * Writes a `qwen35` with a block for multi-token prediction, as {@linkcode writeMtpModel} does. Its
+ * blocks alternate between a gated delta net and attention: `llama_model_is_hybrid` is true, and it
+ * can be cut back by up to `n_rs_seq` tokens. For engines that take back drafts of such a model.
+ */
+export function writeHybridMtpModel(
+  path: string,
+  { noise = 0, ...options }: Omit<MtpModelOptions, "draftLayers"> = {},
+): void {
+  const shape = shapeOf(2, options);
+  const { width, heads, kvHeads } = shape;
+  const head = width / heads;
+  const kernel = 4;
+  /** Keys, values and queries of the recurrent blocks; queries and keys have one head. */
+  const values = head * heads;
+  const channels = 2 * head + values;
+  const feed = (block: Block, gain?: number) => [
+    block.norm("post_attention_norm", width),
+    ...feedForward(block, shape, gain).slice(1),
+  ];
+  const recurrent = (block: Block) => [
+    block.norm("attn_norm", width),
+    block.matrix("attn_qkv", [width, channels]),
+    block.matrix("attn_gate", [width, values]),
+    block.matrix("ssm_conv1d", [kernel, channels]),
+    block.constant("ssm_dt.bias", [heads], -2.25),
+    block.constant("ssm_a", [heads], -1),
+    block.matrix("ssm_beta", [width, heads]),
+    block.matrix("ssm_alpha", [width, heads]),
+    block.norm("ssm_norm", head),
+    block.matrix("ssm_out", [values, width], RECURRENT),
+    ...feed(block, RECURRENT),
+  ];
+  const attending = (block: Block) => [
+    block.norm("attn_norm", width),
+    block.constant("attn_q_norm.weight", [head], 2),
+    block.norm("attn_k_norm", head),
+    // For each head its query and its gate.
+    block.matrix("attn_q", [width, 2 * width]),
+    block.matrix("attn_k", [width, head * kvHeads]),
+    block.matrix("attn_v", [width, head * kvHeads]),
+    block.matrix("attn_output", [width, width]),
+    ...feed(block),
+  ];
+  const draftLayers = 1;
+  write(path, "qwen35", { ...shape, layers: shape.layers + draftLayers }, {
+    metadata: {
+      ...attentionMetadata(shape),
+      "rope.dimension_sections": { i32s: [head / 2, 0, 0, 0] },
+      "full_attention_interval": { u32: 2 },
+      "ssm.conv_kernel": { u32: kernel },
+      "ssm.inner_size": { u32: values },
+      "ssm.state_size": { u32: head },
+      "ssm.time_step_rank": { u32: heads },
+      "ssm.group_count": { u32: 1 },
+      "nextn_predict_layers": { u32: draftLayers },
+    },
+    blocks: [
+      ...blocksOf(shape, (block, index) => index % 2 === 0 ? recurrent(block) : attending(block)),
+      ...draftBlocks(shape, { draftLayers, noise, decoder: attending }),
+    ],
   });
 }
 
@@ -356,23 +425,42 @@ function attentionMetadata(
   };
 }
 
-function feedForward(block: Block, { width, feedForward }: Shape): GgufTensor[] {
+function feedForward(block: Block, { width, feedForward }: Shape, gain = 1): GgufTensor[] {
   return [
     block.norm("ffn_norm", width),
     block.matrix("ffn_gate", [width, feedForward]),
     block.matrix("ffn_up", [width, feedForward]),
-    block.matrix("ffn_down", [feedForward, width]),
+    block.matrix("ffn_down", [feedForward, width], gain),
   ];
 }
 
-/** What makes the input of a block that drafts from a token's embedding and a hidden state. */
+/** Blocks that draft as the last block of the model decodes. */
+function draftBlocks(
+  shape: Shape,
+  { draftLayers, noise, decoder }: {
+    readonly draftLayers: number;
+    readonly noise: number;
+    readonly decoder: (block: Block) => readonly GgufTensor[];
+  },
+): GgufTensor[] {
+  const { layers, width } = shape;
+  return Array.from({ length: draftLayers }, (_, index) => {
+    const at = layers + index;
+    return [
+      ...decoder(new Block(at, blockSeed(shape, layers - 1))),
+      ...draftInput(new Block(at, blockSeed(shape, at)), width, noise),
+    ];
+  }).flat();
+}
+
+/** Tensors that join a token's embedding and a hidden state for a block that drafts. */
 function draftInput(block: Block, width: number, noise: number): GgufTensor[] {
-  const disturbed = block.matrix("nextn.eh_proj", [2 * width, width], noise * Math.SQRT2);
+  const joined = block.matrix("nextn.eh_proj", [2 * width, width], noise * Math.SQRT2);
   return [
     {
-      ...disturbed,
+      ...joined,
       fill(row, values) {
-        disturbed.fill(row, values);
+        joined.fill(row, values);
         values.fill(0, 0, width);
         values[row] = 1;
       },
