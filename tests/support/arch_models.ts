@@ -192,8 +192,8 @@ export interface MtpModelOptions extends ArchModelOptions {
  * can be cut back at will.
  *
  * The blocks that draft have the weights of the last block of the model. They see the embedding of the
- * last token, and as noise the hidden state before it. So with one layer and no noise, drafts are what
- * the model itself generates; with the defaults about a third of them is.
+ * last token, and as noise the hidden state before it. So with one layer and no noise, nearly all drafts
+ * are what the model itself generates; with the defaults about a third is.
  */
 export function writeMtpModel(
   path: string,
