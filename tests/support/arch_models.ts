@@ -1,35 +1,32 @@
 /**
  * Small models of architectures whose memory or layers an engine must treat in a way of their own.
  *
- * All have seeded random weights and the vocabulary of {@linkcode wordVocabulary}. Tokens that are not
+ * All have seeded random weights and the vocabulary of `wordVocabulary`. Tokens that are not
  * words have an output row of zeros, so that greedy decoding generates words and does not end by
  * itself. The same options always give the same bytes.
  *
  * @module
  */
-import { type GgufTensor, type GgufValue, writeGguf } from "./gguf_writer.ts";
+import {
+  type ArchModelOptions,
+  attention,
+  attentionMetadata,
+  Block,
+  blockSeed,
+  blocksOf,
+  feedForward,
+  type Fill,
+  onlyWords,
+  OUTPUT,
+  type Shape,
+  shapeOf,
+  uniform,
+  writeModel,
+} from "./arch_model_parts.ts";
+import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
 import { seededRandom } from "./random.ts";
-import { MIN_VOCABULARY, type Vocabulary, wordVocabulary } from "./vocabulary.ts";
 
-/** Shape that all models here have in common. */
-export interface ArchModelOptions {
-  /** Blocks, without those that draft. Each function has a default of its own. */
-  readonly layers?: number;
-  /** Embedding length, a multiple of 32 and of `heads`. @default 64 */
-  readonly width?: number;
-  /** @default 2 */
-  readonly heads?: number;
-  /** A divisor of `heads`. @default 1 */
-  readonly kvHeads?: number;
-  /** @default 128 */
-  readonly feedForward?: number;
-  /** Number of tokens, at least 272: bytes, pieces, then the words ` w0`, ` w1`, …. @default 512 */
-  readonly vocabulary?: number;
-  /** Tokens. @default 2048 */
-  readonly context?: number;
-  /** @default 1 */
-  readonly seed?: number;
-}
+export type { ArchModelOptions } from "./arch_model_parts.ts";
 
 /**
  * Writes a `qwen3moe`: each token takes the way through `used` of `experts` feed-forwards. For all
@@ -46,7 +43,7 @@ export function writeMoeModel(
 ): void {
   const shape = shapeOf(2, options);
   const { width, feedForward } = shape;
-  write(path, "qwen3moe", shape, {
+  writeModel(path, "qwen3moe", shape, {
     metadata: {
       ...attentionMetadata(shape),
       "expert_count": { u32: experts },
@@ -70,13 +67,14 @@ const SHORT_CONVOLUTION = 3;
 /**
  * Writes an `lfm2`, whose blocks alternate: a short convolution with a recurrent state, then
  * attention. For engines that cannot cut back a sequence at will: `llama_model_is_hybrid` is true.
- * It can be cut back by up to `n_rs_seq` tokens.
+ * It can be cut back by up to `n_rs_seq` tokens, but to no place before the first token of its last
+ * batch: llama.cpp allows that, and goes on with a wrong state.
  */
 export function writeHybridModel(path: string, options: ArchModelOptions = {}): void {
   const shape = shapeOf(4, options);
   const { width, kvHeads, layers } = shape;
   const isRecurrent = (index: number) => index % 2 === 0;
-  write(path, "lfm2", shape, {
+  writeModel(path, "lfm2", shape, {
     metadata: {
       ...attentionMetadata(shape),
       "attention.head_count_kv": {
@@ -118,7 +116,7 @@ export function writeRecurrentModel(
   const inner = 2 * width;
   const kernel = 4;
   const rank = Math.ceil(width / 16);
-  write(path, "mamba", shape, {
+  writeModel(path, "mamba", shape, {
     metadata: {
       "feed_forward_length": { u32: 0 },
       "attention.head_count": { u32: 0 },
@@ -161,7 +159,7 @@ export function writeSlidingWindowModel(
 ): void {
   const shape = shapeOf(2, options);
   const { width } = shape;
-  write(path, "gemma3", shape, {
+  writeModel(path, "gemma3", shape, {
     metadata: {
       ...attentionMetadata(shape),
       "attention.sliding_window": { u32: window },
@@ -201,7 +199,7 @@ export function writeMtpModel(
 ): void {
   const shape = shapeOf(1, options);
   const decoder = (block: Block) => [...attention(block, shape), ...feedForward(block, shape)];
-  write(path, "hy_v3", { ...shape, layers: shape.layers + draftLayers }, {
+  writeModel(path, "hy_v3", { ...shape, layers: shape.layers + draftLayers }, {
     metadata: {
       ...attentionMetadata(shape),
       // The loader wants this, though no block has experts.
@@ -221,7 +219,7 @@ const RECURRENT = 0.4;
 /**
  * Writes a `qwen35` with a block for multi-token prediction, as {@linkcode writeMtpModel} does. Its
  * blocks alternate between a gated delta net and attention: `llama_model_is_hybrid` is true, and it
- * can be cut back by up to `n_rs_seq` tokens. For engines that take back drafts of such a model.
+ * can be cut back as {@linkcode writeHybridModel} can. For engines that take back drafts of such a model.
  */
 export function writeHybridMtpModel(
   path: string,
@@ -263,7 +261,7 @@ export function writeHybridMtpModel(
     ...feed(block),
   ];
   const draftLayers = 1;
-  write(path, "qwen35", { ...shape, layers: shape.layers + draftLayers }, {
+  writeModel(path, "qwen35", { ...shape, layers: shape.layers + draftLayers }, {
     metadata: {
       ...attentionMetadata(shape),
       "rope.dimension_sections": { i32s: [head / 2, 0, 0, 0] },
@@ -283,7 +281,7 @@ export function writeHybridMtpModel(
 }
 
 /**
- * Writes an adapter for a model of {@linkcode writeRandomModel} of that shape, which changes the
+ * Writes an adapter for a model of `writeRandomModel` of that shape, which changes the
  * output of nearly every token: with it, another text follows the same prompt.
  *
  * @param options.width Embedding length of the model. Default is that of `writeRandomModel`.
@@ -314,124 +312,6 @@ export function writeRandomAdapter(
       matrix("lora_b", rank, vocabulary, onlyWords(uniform(random, OUTPUT / Math.sqrt(rank)))),
     ],
   });
-}
-
-/** Fills one row of a tensor. */
-type Fill = GgufTensor["fill"];
-
-type Shape = Required<ArchModelOptions>;
-
-/** Deviation of the logits of words. */
-const OUTPUT = 4;
-
-function shapeOf(layers: number, options: ArchModelOptions): Shape {
-  const shape: Shape = {
-    layers,
-    width: 64,
-    heads: 2,
-    kvHeads: 1,
-    feedForward: 128,
-    vocabulary: 512,
-    context: 2048,
-    seed: 1,
-    ...options,
-  };
-  const { width, heads, kvHeads } = shape;
-  if (!Number.isInteger(width / heads) || !Number.isInteger(heads / kvHeads)) {
-    throw new RangeError(
-      `Cannot write a model as ${heads} heads must divide the width ${width} and be a multiple of ${kvHeads} key-value heads`,
-    );
-  }
-  if (shape.vocabulary < MIN_VOCABULARY) {
-    throw new RangeError(
-      `Cannot write a model as 'vocabulary' must be at least ${MIN_VOCABULARY}: current value is ${shape.vocabulary}`,
-    );
-  }
-  return shape;
-}
-
-/** Seed of a block's weights. */
-function blockSeed({ seed }: Shape, index: number): number {
-  return 1000 * seed + index + 1;
-}
-
-function blocksOf(
-  shape: Shape,
-  tensors: (block: Block, index: number) => readonly GgufTensor[],
-): GgufTensor[] {
-  return Array.from(
-    { length: shape.layers },
-    (_, index) => tensors(new Block(index, blockSeed(shape, index)), index),
-  ).flat();
-}
-
-/** Makes the tensors of one block. Those with the same seed and shapes have the same values. */
-class Block {
-  readonly #prefix: string;
-  readonly #random: () => number;
-
-  constructor(index: number, seed: number) {
-    this.#prefix = `blk.${index}`;
-    this.#random = seededRandom(seed);
-  }
-
-  /** Random weights; results are `gain` times as large as what they are multiplied with. */
-  matrix(name: string, shape: readonly number[], gain = 1): GgufTensor {
-    const deviation = gain / Math.sqrt(shape[0]!);
-    return this.tensor(`${name}.weight`, shape, uniform(this.#random, deviation));
-  }
-
-  norm(name: string, width: number): GgufTensor {
-    return this.constant(`${name}.weight`, [width], 1);
-  }
-
-  constant(name: string, shape: readonly number[], value: number): GgufTensor {
-    return this.tensor(name, shape, (_row, values) => values.fill(value));
-  }
-
-  tensor(name: string, shape: readonly number[], fill: Fill): GgufTensor {
-    const [columns, ...others] = shape as [number, ...number[]];
-    const rows = others.length === 0 ? 0 : others.reduce((product, size) => product * size);
-    return { name: `${this.#prefix}.${name}`, columns, rows, shape, type: "F32", fill };
-  }
-}
-
-/** Grouped-query attention with norms of queries and keys. */
-function attention(block: Block, { width, heads, kvHeads }: Shape): GgufTensor[] {
-  const head = width / heads;
-  return [
-    block.norm("attn_norm", width),
-    // Queries have norms of their own: only their weights make attention choose.
-    block.constant("attn_q_norm.weight", [head], 2),
-    block.norm("attn_k_norm", head),
-    block.matrix("attn_q", [width, width]),
-    block.matrix("attn_k", [width, head * kvHeads]),
-    block.matrix("attn_v", [width, head * kvHeads]),
-    block.matrix("attn_output", [width, width]),
-  ];
-}
-
-function attentionMetadata(
-  { width, heads, kvHeads, feedForward }: Shape,
-): Record<string, GgufValue> {
-  return {
-    "feed_forward_length": { u32: feedForward },
-    "attention.head_count": { u32: heads },
-    "attention.head_count_kv": { u32: kvHeads },
-    "attention.key_length": { u32: width / heads },
-    "attention.value_length": { u32: width / heads },
-    "rope.dimension_count": { u32: width / heads },
-    "rope.freq_base": { f32: 10_000 },
-  };
-}
-
-function feedForward(block: Block, { width, feedForward }: Shape, gain = 1): GgufTensor[] {
-  return [
-    block.norm("ffn_norm", width),
-    block.matrix("ffn_gate", [width, feedForward]),
-    block.matrix("ffn_up", [width, feedForward]),
-    block.matrix("ffn_down", [feedForward, width], gain),
-  ];
 }
 
 /** Blocks that draft as the last block of the model decodes. */
@@ -469,73 +349,4 @@ function draftInput(block: Block, width: number, noise: number): GgufTensor[] {
     block.norm("nextn.hnorm", width),
     block.norm("nextn.shared_head_norm", width),
   ];
-}
-
-/** A uniform distribution from -a to a has the standard deviation a / √3. */
-function uniform(random: () => number, deviation: number): Fill {
-  const scale = 2 * Math.sqrt(3) * deviation;
-  return (_row, values) => {
-    for (let at = 0; at < values.length; at++) values[at] = scale * (random() - 0.5);
-  };
-}
-
-/** Leaves the rows of all tokens zero that are not words. */
-function onlyWords(fill: Fill): Fill {
-  return (row, values) => {
-    if (row >= MIN_VOCABULARY) fill(row, values);
-  };
-}
-
-/** Writes blocks between embeddings and output. */
-function write(
-  path: string,
-  architecture: string,
-  shape: Shape,
-  { metadata, blocks, embedding = 1, outputNorm = "output_norm" }: {
-    /** Keys of the architecture, without its name. */
-    readonly metadata: Readonly<Record<string, GgufValue>>;
-    readonly blocks: readonly GgufTensor[];
-    /** Deviation of embeddings. */
-    readonly embedding?: number;
-    readonly outputNorm?: string;
-  },
-): void {
-  const { width, context, layers, seed } = shape;
-  const vocabulary: Vocabulary = wordVocabulary(shape.vocabulary - MIN_VOCABULARY);
-  const random = seededRandom(seed);
-  const keys: Readonly<Record<string, GgufValue>> = {
-    "vocab_size": { u32: vocabulary.size },
-    "context_length": { u32: context },
-    "embedding_length": { u32: width },
-    "block_count": { u32: layers },
-    "attention.layer_norm_rms_epsilon": { f32: 1e-5 },
-    ...metadata,
-  };
-  const table = (name: string, fill: Fill): GgufTensor => (
-    { name: `${name}.weight`, columns: width, rows: vocabulary.size, type: "F32", fill }
-  );
-  writeGguf(path, {
-    metadata: {
-      "general.architecture": { string: architecture },
-      "general.name": { string: architecture },
-      "general.file_type": { u32: 0 },
-      "general.quantization_version": { u32: 2 },
-      ...Object.fromEntries(
-        Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, value]),
-      ),
-      ...vocabulary.metadata,
-    },
-    tensors: [
-      table("token_embd", uniform(random, embedding)),
-      ...blocks,
-      {
-        name: `${outputNorm}.weight`,
-        columns: width,
-        rows: 0,
-        type: "F32",
-        fill: (_row, values) => values.fill(1),
-      },
-      table("output", onlyWords(uniform(random, OUTPUT / Math.sqrt(width)))),
-    ],
-  });
 }
