@@ -67,8 +67,8 @@ const SHORT_CONVOLUTION = 3;
 /**
  * Writes an `lfm2`, whose blocks alternate: a short convolution with a recurrent state, then
  * attention. For engines that cannot cut back a sequence at will: `llama_model_is_hybrid` is true.
- * It can be cut back by up to `n_rs_seq` tokens, but to no place before the first token of its last
- * batch: llama.cpp allows that, and goes on with a wrong state.
+ * It can be cut back by up to `n_rs_seq` tokens, and the first token of its last batch must stay:
+ * llama.cpp lets one remove it, and goes on with a wrong state.
  */
 export function writeHybridModel(path: string, options: ArchModelOptions = {}): void {
   const shape = shapeOf(4, options);
