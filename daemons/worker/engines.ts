@@ -1,6 +1,6 @@
 import { localModel } from "./batch/local_model.ts";
 import type { WorkerConfig } from "./config.ts";
-import { loadLlama } from "./engine/llama/load.ts";
+import { loadLibllama } from "./engine/libllama/load.ts";
 import type { LoadModel } from "./model.ts";
 import { loadOpenai } from "./servers/load.ts";
 
@@ -9,6 +9,6 @@ export type Engines = Readonly<Record<WorkerConfig["engine"], LoadModel>>;
 
 /** Every kind of engine. */
 export const ENGINES: Engines = {
-  llama: localModel(loadLlama),
+  llama: localModel(loadLibllama),
   openai: loadOpenai,
 };

@@ -223,6 +223,8 @@ export interface Sampling {
   forbid(tokens: readonly number[]): void;
   /** Places of schemas that the grammar does not hold; absent without a grammar. */
   readonly unheld?: readonly string[];
+  /** Frees what it has outside of JavaScript. A step that uses it may still be running. */
+  dispose?(): void;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { WorkerEvent } from "#shared/contracts/events.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import { loadLlama } from "../engine/llama/load.ts";
+import { loadLibllama } from "../engine/libllama/load.ts";
 import { openGenerator, readEvents, request } from "./generator.ts";
 
 /** A real model in llama.cpp. */
@@ -29,7 +29,7 @@ export async function using(
   options: Options,
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
-  const engine = await loadLlama({
+  const engine = await loadLibllama({
     model,
     gpu: undefined,
     gpuLayers: undefined,

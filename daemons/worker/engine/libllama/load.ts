@@ -65,7 +65,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
     else thread.terminate();
     options.signal.throwIfAborted();
     if (error instanceof LlorchError) throw error;
-    const reason = loadError(lines) ?? errorMessage(error);
+    const reason = loadError(error instanceof OrderError ? error.log : lines) ?? errorMessage(error);
     const message = `Cannot load model "${options.model}": ${reason}`;
     if (isOfTheFile([...lines, reason])) throw new UnusableModelError(message, { cause: error });
     throw new LlorchError("WORKER_START_FAILED", message, { cause: error });
@@ -342,8 +342,16 @@ async function trialStep(engine: LibllamaEngine): Promise<void> {
   const sequence = engine.sequences[0]!;
   const sampling = await engine.createSampling(GREEDY, 0);
   const generation = sequence.generate(await engine.tokenize("a"), sampling);
-  await generation.next();
-  generation.close();
+  try {
+    await generation.next();
+  } catch (error) {
+    // A model that computes no numbers now never will.
+    if (error instanceof LlorchError) throw new UnusableModelError(error.message, { cause: error });
+    throw error;
+  } finally {
+    generation.close();
+    sampling.dispose?.();
+  }
   sequence.trim(0);
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
+import { UnusableModelError } from "../../model.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import {
@@ -210,21 +211,29 @@ Deno.test("llama.cpp survives a grammar that contradicts the biases, and so do i
     }
   }));
 
-Deno.test("what a model of damaged weights computes is not the request's fault", async () => {
+Deno.test("a model of damaged weights is not loaded, and one that is damaged later is not the request's fault", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const path = join(dir, "damaged.gguf");
     writeCounterModel(path, { numbers: 100 });
     const { weightBytes, sizeBytes } = await readGguf(path);
     const bytes = await Deno.readFile(path);
-    await Deno.writeFile(path, bytes.fill(0xff, sizeBytes - weightBytes));
+    const damaged = bytes.slice().fill(0xff, sizeBytes - weightBytes);
+    const file = await Deno.open(path, { write: true });
     await using(path, { context: 64 }, async ({ generate }) => {
+      // The file is mapped: what is written over it is what the model computes with.
+      await file.write(damaged);
       for (const temperature of [0, 1]) {
         const events = await generate({ prompt: " w1", grammar: 'root ::= "z"', temperature });
         assert.deepEqual(outline(events), ["started", "error WORKER_LOST"]);
         assert.match(JSON.stringify(events), /its file is damaged or was written over/);
       }
     });
+    file.close();
+    await assert.rejects(
+      using(path, { context: 64 }, () => Promise.resolve()),
+      (error) => error instanceof UnusableModelError && /is damaged/.test(error.message),
+    );
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
