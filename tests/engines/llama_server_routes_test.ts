@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { isRecord } from "#shared/json.ts";
 import { readSse } from "#shared/http/sse.ts";
 import { type Post, whyNoPeer, withPeer } from "../support/peer.ts";
-import { ROOT, withStack } from "../support/stack.ts";
+import { ROOT, until, withStack } from "../support/stack.ts";
 
 const reason = whyNoPeer();
 const DEMO = join(ROOT, "catalog/demo/demo.gguf");
@@ -93,16 +93,22 @@ Deno.test({
       const known = new Set(Object.keys(other["generation_settings"] as object));
       assert.deepEqual(settings.filter((name) => !known.has(name)), []);
 
-      const reply = await fetch(`${url}/completion`, {
-        method: "POST",
-        body: JSON.stringify({ ...body, n_probs: 0, stream: true, return_progress: true }),
+      // A reader gets the newest figures only: one that comes late sees none of the prompt's.
+      await until("a stream tells how much of the prompt is evaluated", async () => {
+        const reply = await fetch(`${url}/completion`, {
+          method: "POST",
+          body: JSON.stringify({ ...body, n_probs: 0, stream: true, return_progress: true }),
+        });
+        const chunks: Record<string, unknown>[] = [];
+        for await (const { data } of readSse(reply.body!)) chunks.push(JSON.parse(data));
+        assert.equal(chunks.map(({ content }) => content).join(""), other["content"]);
+        assert.deepEqual(chunks.at(-1)?.["stop"], true);
+        const progress = chunks[0]!["prompt_progress"];
+        if (progress === undefined) return false;
+        const fields = ["total", "cache", "processed", "time_ms"];
+        assert.deepEqual(Object.keys(progress as object), fields);
+        return true;
       });
-      const chunks: Record<string, unknown>[] = [];
-      for await (const { data } of readSse(reply.body!)) chunks.push(JSON.parse(data));
-      assert.equal(chunks.map(({ content }) => content).join(""), other["content"]);
-      const progress = chunks[0]!["prompt_progress"];
-      assert.deepEqual(Object.keys(progress as object), ["total", "cache", "processed", "time_ms"]);
-      assert.deepEqual(chunks.at(-1)?.["stop"], true);
 
       const props = await ours("/props");
       const { default_generation_settings: _, ...rest } = props;
