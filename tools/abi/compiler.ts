@@ -3,10 +3,8 @@ import { runProgram, type RunResult } from "#shared/run_program.ts";
 import { type CFacts, cProgram, readFacts } from "./c_program.ts";
 import type { Declarations } from "./declarations.ts";
 
-/** The host's compiler of C. */
-const COMPILER = "cc";
-/** A compiler for arm64 on other hosts, with Debian's name. */
-const ARM64_COMPILER = "aarch64-linux-gnu-gcc";
+/** Compilers of C: the host's, and one for arm64 on other hosts, with Debian's name. */
+const COMPILERS = { host: "cc", arm64: "aarch64-linux-gnu-gcc" };
 
 /** Folders of llama.cpp's headers, in its source. */
 export const HEADER_FOLDERS: readonly string[] = ["include", "ggml/include"];
@@ -41,9 +39,14 @@ export async function compile(
       program,
     ];
     const executable = join(folder, "abi");
-    const linked = await attempt(COMPILER, [...sources, ...linking(library), "-o", executable]);
+    const linked = await attempt(COMPILERS.host, [
+      ...sources,
+      ...linking(library),
+      "-o",
+      executable,
+    ]);
     if (linked === undefined) return { why: "no C compiler is installed (cc)" };
-    const arm64 = await attempt(ARM64_COMPILER, [...sources, "-fsyntax-only"]);
+    const arm64 = await attempt(COMPILERS.arm64, [...sources, "-fsyntax-only"]);
     const problems = [...errors(linked), ...arm64 === undefined ? [] : errors(arm64, "arm64: ")];
     if (problems.length > 0) return { problems };
     const { code, stdout, stderr } = await runProgram({ command: executable, args: [] });
@@ -52,6 +55,11 @@ export async function compile(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Whether there is a compiler. */
+export async function hasCompiler(of: keyof typeof COMPILERS = "host"): Promise<boolean> {
+  return await attempt(COMPILERS[of], ["--version"]) !== undefined;
 }
 
 function linking(library: string): string[] {

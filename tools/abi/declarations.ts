@@ -96,11 +96,13 @@ export function declarationsOf(headers: Headers): Declarations {
   };
 }
 
-function withoutComments(text: string): string {
+/** A header's text without its comments. */
+export function withoutComments(text: string): string {
   return text.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/\/\/[^\n]*/g, "");
 }
 
-function fieldsOf(text: string, name: string): Fields {
+/** Fields of a structure in a header without comments. */
+export function fieldsOf(text: string, name: string): Fields {
   const [, body] = new RegExp(`\\bstruct\\s+${name}\\s*\\{([^{}]*)\\}`).exec(text) ?? [];
   if (body === undefined) throw new Error(`The headers have no struct ${name}`);
   const fields: Record<string, FieldType> = {};
@@ -111,7 +113,12 @@ function fieldsOf(text: string, name: string): Fields {
   return fields;
 }
 
-function signatureOf(text: string, api: string, name: string): Signature {
+/**
+ * Signature of a function in a header without comments.
+ *
+ * @param api The macro that stands before the functions of the header, e.g. `LLAMA_API`.
+ */
+export function signatureOf(text: string, api: string, name: string): Signature {
   const pattern = new RegExp(`\\b${api}\\s+([\\w\\s*]*?)\\b${name}\\s*\\(([^()]*)\\)\\s*;`);
   const [, result, list] = pattern.exec(text) ?? [];
   if (result === undefined || list === undefined) {

@@ -15,7 +15,7 @@ export function differences(written: unknown, wanted: unknown, path = ""): strin
       differences(written[name], wanted[name], path === "" ? name : `${path}.${name}`)
     );
   const isMoved = lines.length === 0 && left.join() !== right.join();
-  return isMoved ? [`${path}: its fields are in another order in llama.cpp`] : lines;
+  return isMoved ? [`${path}: another order in llama.cpp`] : lines;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -59,7 +59,7 @@ export async function checkAbi(
   const problem = await hashProblem(folder, hashes) ?? problemOf(path, open);
   if (problem === undefined) return;
   const message =
-    `Cannot use llama.cpp in ${folder}, version ${VERSION} is wanted: ${problem}: install the libraries of this version`;
+    `Cannot use llama.cpp in ${folder}: ${problem}; install the libraries of version ${VERSION}`;
   throw new LlorchError("WORKER_START_FAILED", message);
 }
 
@@ -67,7 +67,7 @@ export async function checkAbi(
 export function abiProblem(probe: AbiProbe): string | undefined {
   const version = probe.version();
   if (version === undefined) return "it does not say its version";
-  if (version !== VERSION) return `its version is ${version}`;
+  if (version !== VERSION) return `its version is ${version} instead of ${VERSION}`;
   for (const struct of Object.keys(DEFAULT_FUNCTIONS) as ParamsStruct[]) {
     const reason = defaultsProblem(struct, probe.defaults(struct), probe.unwritten);
     if (reason !== undefined) return `it says that it is version ${version}, but ${reason}`;
@@ -184,6 +184,9 @@ const FILL = 0xa5;
  * C the zeroed array that it returns to us. Only bytes other than zero show there: a structure with a new
  * last field whose default is zero is not detected, nor one without our last fields. The hashes and the
  * version are what guards against those.
+ *
+ * A field that C has put into padding of ours is detected nowhere. It does no harm, as long as structures
+ * are made from the bytes of their defaults.
  *
  * A structure that has grown by more than {@linkcode TAIL_BYTES} writes behind our memory before it is
  * detected. Therefore the version is compared first.
