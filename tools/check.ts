@@ -4,6 +4,7 @@
  * @module
  */
 import { runDeno } from "./command.ts";
+import { LEFT_OUT } from "./repo.ts";
 
 const tool = (name: string, ...args: string[]) => {
   const script = `tools/${name}.ts`;
@@ -31,6 +32,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["test waits", tool("test_waits")],
   ["openapi", tool("openapi", "--check")],
   ["console", tool("console", "--check")],
+  ["llama.cpp's interface", tool("llama_abi", "--check")],
   ["cli manual", tool("cli_docs", "--check")],
   ["documents", tool("docs_check", "--no-generated")],
   ["configuration", tool("config_docs", "--check")],
@@ -44,7 +46,9 @@ async function check(): Promise<number> {
     const began = performance.now();
     const { code, output } = await runDeno(args, color);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(`${code === 0 ? "ok  " : "FAIL"}  ${name.padEnd(16)}${seconds.padStart(5)} s`);
+    const result = code === 0 ? "ok  " : "FAIL";
+    const leftOut = output.startsWith(LEFT_OUT) ? `  ${output.trimEnd()}` : "";
+    console.log(`${result}  ${name.padEnd(22)}${seconds.padStart(5)} s${leftOut}`);
     if (code === 0) continue;
     failed++;
     console.log(`\n$ deno ${args.join(" ")}\n${output.trimEnd()}\n`);

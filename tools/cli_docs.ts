@@ -14,7 +14,7 @@ import { configSpec as poolManagerd } from "../daemons/pool-managerd/config.ts";
 import { configSpec as worker } from "../daemons/worker/config.ts";
 import { VERSION } from "#shared/version.ts";
 import { daemonPage } from "./daemon_man.ts";
-import { formatted } from "./format_markdown.ts";
+import { formatted } from "./formatted.ts";
 import { generated, report, ROOT } from "./repo.ts";
 
 const MAN = "docs/man";

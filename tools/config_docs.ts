@@ -10,7 +10,7 @@ import { configSpec as worker } from "../daemons/worker/config.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
 import { configPage, type DaemonKeys } from "./config_page.ts";
 import { configKeys } from "#shared/config/schema.ts";
-import { formatted } from "./format_markdown.ts";
+import { formatted } from "./formatted.ts";
 import { generated, report } from "./repo.ts";
 
 const PAGE = "docs/configuration.md";

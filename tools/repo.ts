@@ -40,6 +40,15 @@ export function report(problems: readonly string[], done: string): never {
   Deno.exit(problems.length === 0 ? 0 : 1);
 }
 
+/** Begins the line of a check that cannot be made on this machine. */
+export const LEFT_OUT = "left out: ";
+
+/** Ends a tool whose check cannot be made on this machine, without a problem. */
+export function leaveOut(why: string): never {
+  console.log(`${LEFT_OUT}${why}`);
+  Deno.exit(0);
+}
+
 /**
  * Writes a generated file, or in check mode reports if it is out of date.
  *

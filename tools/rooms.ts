@@ -130,6 +130,7 @@ const worker: Rooms = {
   "tiny_model.ts": [],
   "config.ts": ["cores.ts"],
   "engine": ["chat"],
+  "engine/libllama": [],
   "answers/reader": ["chat"],
   "answers": ["answers/reader", "chat", "engine"],
   "instruments.ts": ["answers"],

@@ -1,0 +1,46 @@
+/**
+ * Writes the declarations of llama.cpp's C interface for the worker's engine, or with `--check` compares
+ * them: from the headers that node-llama-cpp brings, checked by a C compiler and its libllama.
+ *
+ * @module
+ */
+import { readAbi } from "./abi/abi.ts";
+import { HEADER_FOLDERS } from "./abi/compiler.ts";
+import { differences } from "./abi/differences.ts";
+import { type Abi, abiModule, abiOf } from "./abi/module.ts";
+import { formatted } from "./formatted.ts";
+import { llamaLibrary, llamaRelease, unpackLlama } from "./llama_bundle.ts";
+import { generated, leaveOut, report } from "./repo.ts";
+
+const FILE = "daemons/worker/engine/libllama/abi.ts";
+
+/** The interface as the headers and the library have it, or what is wrong, or why it is not known. */
+async function currentAbi(): ReturnType<typeof readAbi> {
+  const source = await unpackLlama("llorch-llama-headers", HEADER_FOLDERS);
+  if ("why" in source) return source;
+  const library = await llamaLibrary();
+  return "why" in library ? library : await readAbi(source.folder, library.path);
+}
+
+/** Differences of the file's contents, or if there are none, of its text. */
+async function fileProblems(abi: Abi): Promise<string[]> {
+  const written = abiOf(await import("../daemons/worker/engine/libllama/abi.ts"));
+  const different = differences(written, abi);
+  return different.length > 0 ? different : generated(FILE, await fileText(abi), true);
+}
+
+async function fileText(abi: Abi): Promise<string> {
+  return await formatted(abiModule(abi, await llamaRelease()), "ts");
+}
+
+if (import.meta.main) {
+  const isCheck = Deno.args.includes("--check");
+  const result = await currentAbi();
+  if ("why" in result && isCheck) leaveOut(result.why);
+  if ("why" in result) report([result.why], "");
+  if ("problems" in result) report(result.problems, "");
+  const problems = isCheck
+    ? await fileProblems(result.abi)
+    : generated(FILE, await fileText(result.abi), false);
+  report(problems.map((each) => `${each}: run deno task abi`), "llama.cpp's interface");
+}
