@@ -82,7 +82,7 @@ Deno.test("boundaries: what the design allows is not reported", () => {
     ["deploy/local/a.ts", "shared/b.ts"],
     ["daemons/worker/answers/a.ts", "daemons/worker/engine/b.ts"],
     ["daemons/worker/engine/a.ts", "daemons/worker/engine/b.ts"],
-    ["daemons/worker/engine/llama/a.ts", "npm:node-llama-cpp"],
+    ["daemons/worker/engine/libllama/a.ts", "npm:node-llama-cpp"],
     ["daemons/worker/main.ts", "npm:node-llama-cpp"],
     ["daemons/worker/a_test.ts", "tests/support/b.ts"],
     ["shared/a_test.ts", "tests/support/b.ts"],

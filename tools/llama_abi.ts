@@ -12,7 +12,7 @@ import { formatted } from "./formatted.ts";
 import { llamaLibrary, llamaRelease, unpackLlama } from "./llama_bundle.ts";
 import { generated, leaveOut, report } from "./repo.ts";
 
-const FILE = "daemons/worker/engine/libllama/abi.ts";
+const FILE = "daemons/worker/engine/libllama/c/abi.ts";
 
 /** The interface as the headers and the library have it, or what is wrong, or why it is not known. */
 async function currentAbi(): ReturnType<typeof readAbi> {
@@ -24,7 +24,7 @@ async function currentAbi(): ReturnType<typeof readAbi> {
 
 /** Differences of the file's contents, or if there are none, of its text. */
 async function fileProblems(abi: Abi): Promise<string[]> {
-  const written = abiOf(await import("../daemons/worker/engine/libllama/abi.ts"));
+  const written = abiOf(await import("../daemons/worker/engine/libllama/c/abi.ts"));
   const different = differences(written, abi);
   return different.length > 0 ? different : generated(FILE, await fileText(abi), true);
 }

@@ -26,7 +26,7 @@ const ONE_PLACE: readonly OnePlace[] = [
   },
   {
     pattern: /\bcreateRequire\b.* from "node:module"/,
-    places: ["daemons/worker/engine/llama/backend.ts", "daemons/worker/engine/llama/native.ts"],
+    places: ["daemons/worker/engine/libllama/backend.ts"],
     instead: "import, so that tools/boundaries.ts sees it",
   },
   {

@@ -241,11 +241,6 @@ Deno.test("llorch-candled with a draft model ends at once on SIGTERM, also after
   await process.stderr.cancel();
 });
 
-Deno.test("llorch-candled runs the library's binding test when the library forks it for that", async () => {
-  const { code, stdout } = await run(["--model", "none"], { TEST_BINDING_CP: "true" });
-  assert.deepEqual([code, stdout], [0, ""]);
-});
-
 Deno.test("a standby worker loads the model that it is given, and ends without one", async () => {
   const standing = (orders: string) => {
     const process = new Deno.Command(Deno.execPath(), {

@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { workerRoutes } from "#shared/contracts/worker.ts";
-import { loadLlama } from "../../daemons/worker/engine/llama/load.ts";
+import { loadLibllama } from "../../daemons/worker/engine/libllama/load.ts";
 import { openWorker, whenReady } from "../../daemons/worker/testing/worker.ts";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import {
@@ -95,7 +95,7 @@ async function withWorker(
   model: string,
   test: (ours: (asked: Asked) => Promise<Said<number>>) => Promise<void>,
 ): Promise<void> {
-  const { worker, client } = await openWorker(loadLlama, { model, context: 2048 });
+  const { worker, client } = await openWorker(loadLibllama, { model, context: 2048 });
   try {
     await whenReady(client);
     let jobs = 0;

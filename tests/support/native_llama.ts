@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "node:path";
-import { cpuBinaries } from "../../daemons/worker/engine/llama/backend.ts";
+import { cpuBinaries } from "../../daemons/worker/engine/libllama/backend.ts";
 
 const MODEL_PARAMS = {
   struct: [

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { loadLlama } from "../../daemons/worker/engine/llama/load.ts";
+import { loadLibllama } from "../../daemons/worker/engine/libllama/load.ts";
 import { localModel } from "../../daemons/worker/batch/local_model.ts";
 import { runWorker } from "../../daemons/worker/daemon.ts";
 import { ENGINES } from "../../daemons/worker/engines.ts";
@@ -36,8 +36,8 @@ export async function poisonedWorkers(dir: string): Promise<string> {
   return dir;
 }
 
-const load: typeof loadLlama = async (...args) => {
-  const engine = await loadLlama(...args);
+const load: typeof loadLibllama = async (...args) => {
+  const engine = await loadLibllama(...args);
   const tokenize = engine.tokenize.bind(engine);
   engine.tokenize = (text) => {
     if (text.includes(DIES)) Deno.kill(Deno.pid, "SIGKILL");

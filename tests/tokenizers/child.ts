@@ -6,27 +6,19 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { getLlama } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
-import { LlamaTokenizer } from "../../daemons/worker/engine/llama/tokenizer.ts";
+import { LlamaTokenizer } from "../../daemons/worker/engine/libllama/text/tokenizer.ts";
 import { textStack } from "../../daemons/worker/stack.ts";
+import { openVocabulary } from "../../daemons/worker/testing/vocabulary.ts";
 
 const [model, length, mode, characters, ...pres] = Deno.args as string[];
-const llama = await getLlama({
-  ...{ gpu: false, build: "never", skipDownload: true, progressLogs: false } as const,
-  ...{ maxThreads: 1, logger() {} },
-});
 /** Context size of the largest prompts; longer ones are refused before they are tokenized. */
 const MOST_TOKENS = 131_072;
 
 class TooLong extends Error {}
 
 for (const pre of pres) {
-  const overrides = { tokenizer: { ggml: { pre } } };
-  const loaded = await llama.loadModel({
-    ...{ modelPath: model!, vocabOnly: true },
-    metadataOverrides: overrides as never,
-  });
+  using loaded = openVocabulary(model!, pre);
   const tokenizer = new LlamaTokenizer(loaded, textStack().characters);
   for (const character of JSON.parse(characters!) as string[]) {
     console.log(JSON.stringify(`${pre} ${JSON.stringify(character)}`));
@@ -42,7 +34,6 @@ for (const pre of pres) {
       if (!(error instanceof TooLong || isRefusal && mode === "survive")) throw error;
     }
   }
-  await loaded.dispose();
 }
 console.log(JSON.stringify("done"));
 Deno.exit(0);

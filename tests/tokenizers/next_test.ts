@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { getLlama, LlamaLogLevel } from "node-llama-cpp";
-import { LlamaTokenizer } from "../../daemons/worker/engine/llama/tokenizer.ts";
+import { LlamaTokenizer } from "../../daemons/worker/engine/libllama/text/tokenizer.ts";
+import { openVocabulary } from "../../daemons/worker/testing/vocabulary.ts";
 import { llamaSource } from "../support/llama_source.ts";
 
 const source = await llamaSource();
@@ -14,19 +14,15 @@ Deno.test({
   sanitizeResources: false,
   async fn(t) {
     const { folder } = source as { folder: string };
-    const llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.disabled });
     const parts = ["say <", "s> now", " and <", "/s>", "\n<", "|im_end|>", "  two"];
     for (const name of ["llama-spm", "phi-3", "gemma-4", "qwen2", "gpt-neox"]) {
       await t.step(name, async () => {
-        const modelPath = join(folder, "models", `ggml-vocab-${name}.gguf`);
-        const model = await llama.loadModel({ modelPath, vocabOnly: true });
+        using model = openVocabulary(join(folder, "models", `ggml-vocab-${name}.gguf`));
         const tokenizer = new LlamaTokenizer(model, 8192);
         const ids = await tokenizer.tokenize(parts[0]!, true);
         for (const part of parts.slice(1)) ids.push(...await tokenizer.tokenizeNext(part, true));
-        assert.equal(model.detokenize(ids), parts.join(""));
-        await model.dispose();
+        assert.equal(model.detokenize(ids, true), parts.join(""));
       });
     }
-    await llama.dispose();
   },
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import * as written from "../../daemons/worker/engine/libllama/abi.ts";
+import * as written from "../../daemons/worker/engine/libllama/c/abi.ts";
 import { llamaLibrary, unpackLlama } from "../llama_bundle.ts";
 import { readAbi } from "./abi.ts";
 import { compile, hasCompiler, HEADER_FOLDERS } from "./compiler.ts";

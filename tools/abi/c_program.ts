@@ -1,4 +1,4 @@
-import { type FieldType, layoutOf } from "../../daemons/worker/engine/libllama/layout.ts";
+import { type FieldType, layoutOf } from "../../daemons/worker/engine/libllama/c/layout.ts";
 import { C_TYPES, type Declarations } from "./declarations.ts";
 import { DEFAULT_FUNCTIONS } from "./wanted.ts";
 

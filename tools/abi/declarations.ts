@@ -1,4 +1,4 @@
-import type { FieldType } from "../../daemons/worker/engine/libllama/layout.ts";
+import type { FieldType } from "../../daemons/worker/engine/libllama/c/layout.ts";
 import {
   BY_VALUE,
   ENUM_VALUES,

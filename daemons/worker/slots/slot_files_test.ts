@@ -5,7 +5,7 @@ import { workerRoutes } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import { writeRandomModel } from "../../../tests/support/models.ts";
-import { loadLlama } from "../engine/llama/load.ts";
+import { loadLibllama } from "../engine/libllama/load.ts";
 import type { LoadEngine } from "../engine/engine.ts";
 import { FakeEngine } from "../testing/fake_engine.ts";
 import { request } from "../testing/generator.ts";
@@ -19,7 +19,7 @@ async function using(
   dir: string | undefined,
   fields: Record<string, unknown>,
   work: (client: Client) => Promise<void>,
-  load: LoadEngine = loadLlama,
+  load: LoadEngine = loadLibllama,
 ): Promise<void> {
   const { worker, client } = await openWorker(load, {
     stop_deadline_ms: 1000,

@@ -1,5 +1,5 @@
 import { readSse } from "#shared/http/sse.ts";
-import { loadLlama } from "../../../daemons/worker/engine/llama/load.ts";
+import { loadLibllama } from "../../../daemons/worker/engine/libllama/load.ts";
 import { openWorker, TOKEN, whenReady } from "../../../daemons/worker/testing/worker.ts";
 import type { Execute } from "./table.ts";
 
@@ -8,7 +8,7 @@ export async function withWorker<T>(
   model: string,
   work: (execute: Execute) => Promise<T>,
 ): Promise<T> {
-  const { worker, client } = await openWorker(loadLlama, { model, context: 16_384 });
+  const { worker, client } = await openWorker(loadLibllama, { model, context: 16_384 });
   try {
     await whenReady(client);
     let jobs = 0;

@@ -1,6 +1,6 @@
-import { FIELDS } from "./abi.ts";
-import { layoutOf } from "./layout.ts";
-import type { Llama } from "./library.ts";
+import { FIELDS } from "./c/abi.ts";
+import { layoutOf } from "./c/layout.ts";
+import type { Llama } from "./c/library.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 const BIAS = layoutOf(FIELDS.llama_logit_bias);

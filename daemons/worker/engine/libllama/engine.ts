@@ -16,14 +16,14 @@ import type {
   SamplingRequest,
   TokenizeOptions,
 } from "../engine.ts";
-import { biasIds } from "../llama/bias_ids.ts";
-import { gapPrompt } from "../llama/gap.ts";
-import { partBytes } from "../llama/token_bytes.ts";
-import type { LlamaTokenizer } from "../llama/tokenizer.ts";
+import { biasIds } from "./text/bias_ids.ts";
+import { gapPrompt } from "./text/gap.ts";
+import { partBytes } from "./text/token_bytes.ts";
+import type { LlamaTokenizer } from "./text/tokenizer.ts";
 import type { EngineThread } from "./engine_thread.ts";
 import { createGrammars } from "./grammars.ts";
-import type { Llama } from "./library.ts";
-import type { ModelFacts } from "./messages.ts";
+import type { Llama } from "./c/library.ts";
+import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import type { LibllamaVectors } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";

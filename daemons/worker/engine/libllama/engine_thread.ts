@@ -1,4 +1,4 @@
-import { type Order, type Orders, type Reply, SHARED, SHARED_BYTES } from "./messages.ts";
+import { type Order, type Orders, type Reply, SHARED, SHARED_BYTES } from "./thread/messages.ts";
 
 /** An order failed; `log` has what llama.cpp said meanwhile. */
 export class OrderError extends Error {
@@ -25,7 +25,7 @@ export class EngineThread {
   #last = 0;
 
   constructor({ onProgress, onWarning }: ThreadEvents) {
-    this.#worker = new Worker(new URL("./thread.ts", import.meta.url), {
+    this.#worker = new Worker(new URL("./thread/thread.ts", import.meta.url), {
       type: "module",
       name: "llama.cpp",
     });

@@ -1,9 +1,9 @@
 import { invalidRequest } from "#shared/errors.ts";
 import { requestGrammars } from "../../grammar/request_grammar.ts";
 import type { AnswerHold, SamplingRequest } from "../engine.ts";
-import { cString } from "./c_values.ts";
-import { acceptIfAllowed } from "./chooser.ts";
-import type { Llama } from "./library.ts";
+import { cString } from "./c/c_values.ts";
+import { acceptIfAllowed } from "./thread/chooser.ts";
+import type { Llama } from "./c/library.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Name of the rule that a grammar begins with. */

@@ -11,24 +11,34 @@ import { physicalCores } from "../../cores.ts";
 import { UnusableModelError } from "../../model.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions, SCORED_AT_ONCE } from "../engine.ts";
-import { builtGpuBackends, chooseGpu, cpuBinaries, gpuBinaries } from "../llama/backend.ts";
-import { calibrate, threadCandidates } from "../llama/calibrate.ts";
-import { DraftPredictor } from "../llama/draft.ts";
-import { isOfTheFile, loadError } from "../llama/load_error.ts";
-import { LookupPredictor } from "../llama/lookup.ts";
-import type { Predictor } from "../llama/sequence.ts";
-import { LlamaTokenizer, type TextVocabulary } from "../llama/tokenizer.ts";
+import {
+  builtGpuBackends,
+  cpuBinaries,
+  gpuBinaries,
+  showNoGpu,
+  showOnlyGpu,
+  usesGpu,
+} from "./backend.ts";
+import { CONSTANTS } from "./c/abi.ts";
+import { checkAbi } from "./c/check_abi.ts";
+import { calibrate, threadCandidates } from "./calibrate.ts";
+import { DraftPredictor } from "./guess/draft.ts";
+import { isOfTheFile, loadError } from "./load_error.ts";
+import { LookupPredictor } from "./guess/lookup.ts";
+import type { Predictor } from "./guess/predictor.ts";
+import { LlamaTokenizer } from "./text/tokenizer.ts";
 import { LibllamaEngine } from "./engine.ts";
 import { EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
-import { type Library, openLibrary } from "./library.ts";
-import type { DeviceFacts, ModelFacts } from "./messages.ts";
+import { type Library, openDependencies, openLibrary } from "./c/library.ts";
+import { driverSentence, systemLibraries } from "./driver.ts";
+import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { LibllamaSequence } from "./sequence.ts";
 import { StepCollector } from "./step_collector.ts";
 import { LibllamaVectors } from "./vectors.ts";
-import { Vocabulary } from "./vocabulary.ts";
+import { textVocabulary, Vocabulary } from "./vocabulary.ts";
 
 /**
  * Loads a model into libllama, in a thread of its own, and runs one step, so that a ready worker is
@@ -39,12 +49,12 @@ import { Vocabulary } from "./vocabulary.ts";
  */
 export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   const lines: string[] = [];
-  const gpu = chooseGpu(options.gpu, builtGpuBackends());
-  const onlyCpu = gpu === false;
-  const folder = onlyCpu ? cpuBinaries() : gpuBinaries();
-  if (folder === undefined) {
-    throw failed("this build of llorch-candled has no binaries of this platform");
-  }
+  const built = builtGpuBackends();
+  const onlyCpu = !usesGpu(options.gpu, built);
+  const folder = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
+  if (onlyCpu) showNoGpu();
+  else if (options.gpu !== undefined) showOnlyGpu(options.gpu);
+  await checkAbi(openDependencies(folder));
   const thread = new EngineThread({
     onProgress: options.onProgress,
     onWarning(message) {
@@ -56,7 +66,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   try {
     const library = openLibrary(folder);
     const { devices } = await thread.call("open", { folder, onlyCpu });
-    const device = onlyCpu ? undefined : chooseDevice(devices, options.gpu);
+    const device = onlyCpu ? undefined : firstGpu(devices, built[0]!, options.gpu);
     const engine = await openEngine(thread, library, device, options);
     await thread.call("loaded", {});
     return engine;
@@ -65,7 +75,8 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
     else thread.terminate();
     options.signal.throwIfAborted();
     if (error instanceof LlorchError) throw error;
-    const reason = loadError(error instanceof OrderError ? error.log : lines) ?? errorMessage(error);
+    const reason = loadError(error instanceof OrderError ? error.log : lines) ??
+      errorMessage(error);
     const message = `Cannot load model "${options.model}": ${reason}`;
     if (isOfTheFile([...lines, reason])) throw new UnusableModelError(message, { cause: error });
     throw new LlorchError("WORKER_START_FAILED", message, { cause: error });
@@ -77,13 +88,26 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
 /** Most lines of llama.cpp's output that are searched for the reason of a failed load. */
 const MOST_LINES = 100;
 
-/** The device of a GPU's number; undefined: the first. */
-function chooseDevice(devices: readonly DeviceFacts[], asked: string | undefined): DeviceFacts {
-  const gpus = devices.filter(({ isGpu }) => isGpu);
-  const device = gpus[Number(asked ?? 0)];
+/** Folder of libraries that can use the CPU. */
+function folderForCpu([backend]: readonly string[]): string {
+  const folder = cpuBinaries();
+  if (folder !== undefined) return folder;
+  throw failed(
+    backend === undefined
+      ? "Cannot start llama.cpp: this build of llorch-candled has no libraries of this platform"
+      : driverSentence({ backend, asked: "none", libraries: [] }),
+  );
+}
+
+/** The first GPU that llama.cpp sees, which is the requested one: the others are hidden. */
+function firstGpu(
+  devices: readonly DeviceFacts[],
+  backend: string,
+  asked: string | undefined,
+): DeviceFacts {
+  const device = devices.find(({ isGpu }) => isGpu);
   if (device) return device;
-  const names = gpus.map(({ name, description }) => `${name} (${description})`).join(", ");
-  throw failed(`there is no GPU ${asked ?? 0}; llama.cpp sees ${names || "none"}`);
+  throw failed(driverSentence({ backend, asked, libraries: systemLibraries() }));
 }
 
 async function openEngine(
@@ -143,7 +167,10 @@ async function openEngine(
   for (const [name, path] of options.adapters) {
     adapters.set(name, await openAdapter(thread, facts, name, path));
   }
-  const tokenizer = new LlamaTokenizer(textVocabulary(vocabulary, facts), textStack().characters);
+  const tokenizer = new LlamaTokenizer(
+    textVocabulary(vocabulary, facts.preTokenizer),
+    textStack().characters,
+  );
   const specials = new Map(
     vocabulary.namedTokens().map(({ id, text, isControl }) => [id, { text, isControl }]),
   );
@@ -236,19 +263,23 @@ async function openSequences(
 }
 
 /** Values of `llama_flash_attn_type`. */
-const FLASH_ATTENTION = { auto: -1, off: 0, on: 1 } as const;
+const FLASH_ATTENTION = {
+  auto: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_AUTO,
+  off: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+  on: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+} as const;
 
 /** Values of `ggml_type`. */
 const CACHE_TYPES = {
-  f32: 0,
-  f16: 1,
-  q4_0: 2,
-  q4_1: 3,
-  q5_0: 6,
-  q5_1: 7,
-  q8_0: 8,
-  iq4_nl: 20,
-  bf16: 30,
+  f32: CONSTANTS.GGML_TYPE_F32,
+  f16: CONSTANTS.GGML_TYPE_F16,
+  q4_0: CONSTANTS.GGML_TYPE_Q4_0,
+  q4_1: CONSTANTS.GGML_TYPE_Q4_1,
+  q5_0: CONSTANTS.GGML_TYPE_Q5_0,
+  q5_1: CONSTANTS.GGML_TYPE_Q5_1,
+  q8_0: CONSTANTS.GGML_TYPE_Q8_0,
+  iq4_nl: CONSTANTS.GGML_TYPE_IQ4_NL,
+  bf16: CONSTANTS.GGML_TYPE_BF16,
 } as const;
 
 /** Loads an adapter; a bad one fails the load, so that the operator sees it before any request. */
@@ -278,16 +309,6 @@ function requireSameVocabulary(own: Vocabulary, draft: Vocabulary, path: string)
     "WORKER_START_FAILED",
     `Cannot draft with ${path}: its vocabulary is not the model's`,
   );
-}
-
-function textVocabulary(vocabulary: Vocabulary, { preTokenizer }: ModelFacts): TextVocabulary {
-  return {
-    tokenize: (text, special) => vocabulary.tokenize(text, special),
-    detokenize: (tokens, special) => vocabulary.detokenize(tokens, special),
-    isBytePair: vocabulary.kind === "bpe",
-    isSentencePiece: vocabulary.kind === "spm",
-    isWordwise: preTokenizer === "whitespace",
-  };
 }
 
 /**
@@ -355,8 +376,8 @@ async function trialStep(engine: LibllamaEngine): Promise<void> {
   sequence.trim(0);
 }
 
-function failed(reason: string): LlorchError {
-  return new LlorchError("WORKER_START_FAILED", `Cannot start llama.cpp: ${reason}`);
+function failed(message: string): LlorchError {
+  return new LlorchError("WORKER_START_FAILED", message);
 }
 
 /** Sampling that always takes the most probable token. */

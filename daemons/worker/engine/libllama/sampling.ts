@@ -1,12 +1,12 @@
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { AnswerHold, Chosen, Sampling, SamplingRequest } from "../engine.ts";
 import { seedAt } from "../seed.ts";
-import { addressOf } from "./c_values.ts";
+import { addressOf } from "./c/c_values.ts";
 import { type ChainSettings, createChain } from "./chain.ts";
-import { acceptIfAllowed } from "./chooser.ts";
+import { acceptIfAllowed } from "./thread/chooser.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
-import type { Llama } from "./library.ts";
-import type { Choice, ChooseOrder } from "./messages.ts";
+import type { Llama } from "./c/library.ts";
+import type { Choice, ChooseOrder } from "./thread/messages.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Number of last tokens that the penalties apply to, as in llama.cpp. */

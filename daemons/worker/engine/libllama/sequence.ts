@@ -1,9 +1,9 @@
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Chosen, EngineSequence, Generation, Odds, Sampling, StateMark } from "../engine.ts";
-import type { Predictor } from "../llama/sequence.ts";
-import { bearsMark, withMark } from "../llama/state_mark.ts";
+import type { Predictor } from "./guess/predictor.ts";
+import { bearsMark, withMark } from "./state_mark.ts";
 import type { EngineThread } from "./engine_thread.ts";
-import type { PartOrder } from "./messages.ts";
+import type { PartOrder } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import type { StepCollector } from "./step_collector.ts";
 

@@ -1,5 +1,5 @@
 import type { EngineThread } from "./engine_thread.ts";
-import type { Choice, ChooseOrder, Cut, PartOrder, PartResult } from "./messages.ts";
+import type { Choice, ChooseOrder, Cut, PartOrder, PartResult } from "./thread/messages.ts";
 
 /** Options of a {@linkcode StepCollector}. */
 export interface CollectorOptions {

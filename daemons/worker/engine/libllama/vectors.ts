@@ -1,7 +1,7 @@
 import { LlorchError } from "#shared/errors.ts";
-import type { LlamaTokenizer } from "../llama/tokenizer.ts";
+import type { LlamaTokenizer } from "./text/tokenizer.ts";
 import type { EngineThread } from "./engine_thread.ts";
-import type { ModelFacts } from "./messages.ts";
+import type { ModelFacts } from "./thread/messages.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Architectures whose graph ends with a softmax: their scores are probabilities already. */

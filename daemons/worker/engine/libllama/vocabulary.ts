@@ -1,5 +1,6 @@
-import { pointerAt, textAt } from "./c_values.ts";
-import type { Llama } from "./library.ts";
+import { pointerAt, textAt } from "./c/c_values.ts";
+import type { Llama } from "./c/library.ts";
+import type { TextVocabulary } from "./text/tokenizer.ts";
 
 /** Kinds of vocabularies, by the numbers of `llama_vocab_type`. */
 const KINDS = ["none", "spm", "bpe", "wpm", "ugm", "rwkv", "plamo2"] as const;
@@ -143,4 +144,19 @@ export class Vocabulary {
 
 function known(token: number): number | undefined {
   return token < 0 ? undefined : token;
+}
+
+/**
+ * A vocabulary for a tokenizer of texts.
+ *
+ * @param preTokenizer Its name in the model's metadata.
+ */
+export function textVocabulary(vocabulary: Vocabulary, preTokenizer: string): TextVocabulary {
+  return {
+    tokenize: (text, special) => vocabulary.tokenize(text, special),
+    detokenize: (tokens, special) => vocabulary.detokenize(tokens, special),
+    isBytePair: vocabulary.kind === "bpe",
+    isSentencePiece: vocabulary.kind === "spm",
+    isWordwise: preTokenizer === "whitespace",
+  };
 }

@@ -1,5 +1,5 @@
 import { invalidRequest } from "#shared/errors.ts";
-import type { Gap } from "../engine.ts";
+import type { Gap } from "../../engine.ts";
 
 /** Marks of the parts around a gap, as token ids. */
 export interface GapTokens {

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
-import { GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
+import { CONSTANTS, GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
 import { cString, textAt } from "./c_values.ts";
 
 /** Functions of libllama. */
@@ -32,10 +32,21 @@ export interface Device {
  * @throws {LlorchError} `WORKER_START_FAILED`
  */
 export function openLibrary(folder: string): Library {
-  open(libraryFile(folder, "ggml-base"), {});
+  openDependencies(folder);
   const ggml = open(libraryFile(folder, "ggml"), GGML_FUNCTIONS);
   const llama = open(libraryFile(folder, "llama"), LLAMA_FUNCTIONS);
   return { llama, ggml, folder };
+}
+
+/**
+ * Opens what libllama is linked to, without a call, and returns libllama's file.
+ *
+ * @throws {LlorchError} `WORKER_START_FAILED`
+ */
+export function openDependencies(folder: string): string {
+  open(libraryFile(folder, "ggml-base"), {});
+  open(libraryFile(folder, "ggml"), {});
+  return libraryFile(folder, "llama");
 }
 
 /**
@@ -61,20 +72,21 @@ export function loadBackends({ ggml, folder }: Library, onlyCpu: boolean): void 
 /** Backends for GPUs, as their files are named. */
 const GPU_BACKENDS = ["cuda", "vulkan", "metal"];
 
-/** Values of `ggml_backend_dev_type`. */
-const CPU_DEVICE = 0;
-const ACCELERATOR = 3;
+/** Types of devices that hold layers. */
+const GPU_TYPES: readonly number[] = [
+  CONSTANTS.GGML_BACKEND_DEVICE_TYPE_GPU,
+  CONSTANTS.GGML_BACKEND_DEVICE_TYPE_IGPU,
+];
 
 /** The devices of the loaded backends. */
 export function devices({ ggml }: Library): Device[] {
   return Array.from({ length: Number(ggml.ggml_backend_dev_count()) }, (_, index) => {
     const pointer = ggml.ggml_backend_dev_get(BigInt(index));
-    const type = ggml.ggml_backend_dev_type(pointer);
     return {
       pointer,
       name: textAt(ggml.ggml_backend_dev_name(pointer)) ?? "",
       description: textAt(ggml.ggml_backend_dev_description(pointer)) ?? "",
-      isGpu: type !== CPU_DEVICE && type !== ACCELERATOR,
+      isGpu: GPU_TYPES.includes(ggml.ggml_backend_dev_type(pointer)),
     };
   });
 }

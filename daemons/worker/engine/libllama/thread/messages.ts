@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Odds } from "../engine.ts";
+import type { Odds } from "../../engine.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {

@@ -1,4 +1,4 @@
-import type { Odds, TokenOdds } from "../engine.ts";
+import type { Odds, TokenOdds } from "../../engine.ts";
 
 /** Reported logarithm of probability 0, as in OpenAI's API: JSON has no infinity. */
 const IMPOSSIBLE = -9999;

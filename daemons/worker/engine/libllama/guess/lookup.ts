@@ -1,5 +1,5 @@
 import { GuessLength } from "./guess_length.ts";
-import type { Predictor } from "./sequence.ts";
+import type { Predictor } from "./predictor.ts";
 
 /** Lengths of endings that are looked up, longest first. */
 const ENDINGS = [4, 3, 2];

@@ -1,8 +1,15 @@
-import { FIELDS } from "./abi.ts";
-import { addressOf, addressOfBuffer, cString, pointerAt, setFields, textAt } from "./c_values.ts";
+import { CONSTANTS, FIELDS } from "../c/abi.ts";
+import {
+  addressOf,
+  addressOfBuffer,
+  cString,
+  pointerAt,
+  setFields,
+  textAt,
+} from "../c/c_values.ts";
 import { Context, type ContextParts } from "./context.ts";
-import { layoutOf } from "./layout.ts";
-import { devices, type Library, loadBackends, openLibrary } from "./library.ts";
+import { layoutOf } from "../c/layout.ts";
+import { devices, type Library, loadBackends, openLibrary } from "../c/library.ts";
 import {
   type ContextOrder,
   type DeviceFacts,
@@ -13,13 +20,10 @@ import {
   type Reply,
   SHARED,
 } from "./messages.ts";
-import { nativeFunctions } from "./native_functions.ts";
+import { nativeFunctions } from "../c/native_functions.ts";
 import { VectorContext } from "./vector_context.ts";
 
 const PARAMS = layoutOf(FIELDS.llama_model_params);
-/** Levels of ggml's log. */
-const WARNING = 3;
-const ERROR = 4;
 /** Most lines that are kept for the reason of a failure. */
 const MOST_LINES = 100;
 /** Most bytes of a value in a model's metadata. */
@@ -106,7 +110,8 @@ export class Host {
     const log = new Deno.UnsafeCallback(
       { parameters: ["i32", "pointer", "pointer"], result: "void" } as const,
       (level, text) => {
-        if (level !== WARNING && level !== ERROR) return;
+        const { GGML_LOG_LEVEL_WARN, GGML_LOG_LEVEL_ERROR } = CONSTANTS;
+        if (level !== GGML_LOG_LEVEL_WARN && level !== GGML_LOG_LEVEL_ERROR) return;
         const line = textAt(text)?.trim();
         if (!line) return;
         if (this.#lines.length < MOST_LINES) this.#lines.push(line);
@@ -252,10 +257,12 @@ export class Host {
 }
 
 /** The value of `pooling_type` in the metadata of models that rank. */
-const RANKS = "4";
+const RANKS = String(CONSTANTS.LLAMA_POOLING_TYPE_RANK);
 
 /** Values of `llama_load_mode`; without a wish, the library chooses. */
 function loadMode({ mapsFile, locksMemory }: ModelOrder): { load_mode?: number } {
-  if (mapsFile) return locksMemory ? { load_mode: 3 } : {};
-  return { load_mode: locksMemory ? 2 : 0 };
+  if (mapsFile) return locksMemory ? { load_mode: CONSTANTS.LLAMA_LOAD_MODE_MMAP_MLOCK } : {};
+  return {
+    load_mode: locksMemory ? CONSTANTS.LLAMA_LOAD_MODE_MLOCK : CONSTANTS.LLAMA_LOAD_MODE_NONE,
+  };
 }

@@ -1,10 +1,10 @@
-import { pack } from "../llama/pack.ts";
-import { FIELDS } from "./abi.ts";
-import { addressOf, cString, pointerAt, setFields } from "./c_values.ts";
+import { pack } from "./pack.ts";
+import { FIELDS } from "../c/abi.ts";
+import { addressOf, cString, pointerAt, setFields } from "../c/c_values.ts";
 import { Chooser } from "./chooser.ts";
 import { DecodeError, Decoder } from "./decoder.ts";
-import { layoutOf } from "./layout.ts";
-import type { Llama } from "./library.ts";
+import { layoutOf } from "../c/layout.ts";
+import type { Llama } from "../c/library.ts";
 import type {
   Choice,
   ChooseOrder,

@@ -2,23 +2,19 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import type { LlamaGpuType } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
 
-/** The `gpu` option of `getLlama`; never automatic detection. */
-export type GpuChoice = false | { readonly type: "auto"; readonly exclude: LlamaGpuType[] };
-
 /**
- * Chooses the backend to load. Only a build without GPU backends uses the CPU by default: a GPU
+ * Whether a model is loaded on a GPU. Only a build without GPU backends uses the CPU by default: a GPU
  * build without a GPU must fail, since a model on the CPU would be far too slow.
  *
  * @param asked The `--gpu` flag.
  * @param built GPU backends of this build.
  * @throws {LlorchError} `WORKER_START_FAILED` if this build cannot use the requested GPU
  */
-export function chooseGpu(asked: string | undefined, built: readonly string[]): GpuChoice {
+export function usesGpu(asked: string | undefined, built: readonly string[]): boolean {
   if (asked === "none") return false;
-  if (built.length > 0) return { type: "auto", exclude: [false] };
+  if (built.length > 0) return true;
   if (asked === undefined) return false;
   throw new LlorchError(
     "WORKER_START_FAILED",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fieldIs } from "../../testing/llama.ts";
+import { fieldIs } from "../../../testing/llama.ts";
 import { findGapTokens, gapPrompt, type GapTokens } from "./gap.ts";
 
 const marks: GapTokens = { prefix: 1, suffix: 2, middle: 3, repository: 4, file: 5 };

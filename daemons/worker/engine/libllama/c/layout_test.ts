@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { runProgram } from "#shared/run_program.ts";
-import { hasCompiler } from "../../../../tools/abi/compiler.ts";
+import { hasCompiler } from "../../../../../tools/abi/compiler.ts";
 import { type FieldType, layoutOf } from "./layout.ts";
 
 /** Types of C. */

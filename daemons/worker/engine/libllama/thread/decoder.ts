@@ -1,7 +1,7 @@
-import { FIELDS } from "./abi.ts";
-import { addressOfBuffer, setFields } from "./c_values.ts";
-import { layoutOf } from "./layout.ts";
-import type { Llama } from "./library.ts";
+import { FIELDS } from "../c/abi.ts";
+import { addressOfBuffer, setFields } from "../c/c_values.ts";
+import { layoutOf } from "../c/layout.ts";
+import type { Llama } from "../c/library.ts";
 
 const BATCH = layoutOf(FIELDS.llama_batch);
 const ID_BYTES = 4;

@@ -1,6 +1,6 @@
-import type { EngineSequence, Sampling } from "../engine.ts";
+import type { EngineSequence, Sampling } from "../../engine.ts";
 import { GuessLength } from "./guess_length.ts";
-import type { Predictor } from "./sequence.ts";
+import type { Predictor } from "./predictor.ts";
 
 /** Guesses tokens with a draft model. */
 export class DraftPredictor implements Predictor {

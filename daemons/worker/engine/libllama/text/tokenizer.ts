@@ -1,5 +1,5 @@
 import { delay } from "#shared/lifecycle.ts";
-import type { TokensSeen } from "../../chat/tokenizer.ts";
+import type { TokensSeen } from "../../../chat/tokenizer.ts";
 import { PIECE_LENGTH, type RawTokenizer, tokensInPieces } from "./pieces.ts";
 
 /** A text whose tokens never join with those of the text that follows it. */

@@ -4,10 +4,10 @@ import { LlorchError } from "#shared/errors.ts";
 import { writeEncoderModel } from "../../../../tests/support/encoder_model.ts";
 import { DEMO_MODEL } from "../../testing/worker.ts";
 import type { Engine } from "../engine.ts";
-import { loadLlama } from "./load.ts";
+import { loadLibllama } from "./load.ts";
 
 async function using(model: string, work: (engine: Engine) => Promise<void>): Promise<void> {
-  const engine = await loadLlama({
+  const engine = await loadLibllama({
     model,
     gpu: undefined,
     gpuLayers: undefined,

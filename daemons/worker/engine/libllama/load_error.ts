@@ -1,6 +1,7 @@
 /** Matches llama.cpp's line with the reason; the library's error has none. */
 const REASON = /\b(?:error loading model(?: \w+)?:\s*)+(.+?)\s*$/;
-const OTHER = /^\w+:\s*(?:error: )?(.*(?:failed|error|unable|not support|requires|missing|does not divide).*?)\s*$/i;
+const OTHER =
+  /^\w+:\s*(?:error: )?(.*(?:failed|error|unable|not support|requires|missing|does not divide).*?)\s*$/i;
 
 /** Errors of llama.cpp that are caused by the file, not by the machine, and so are permanent. */
 const OF_THE_FILE = [

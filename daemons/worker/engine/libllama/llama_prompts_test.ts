@@ -9,7 +9,7 @@ import { readPrompt } from "../../answers/prompt.ts";
 import { idsOf, textOf } from "../../testing/generator.ts";
 import { count, endOf, fieldIs, using } from "../../testing/llama.ts";
 import { DEMO_MODEL } from "../../testing/worker.ts";
-import { findGapTokens } from "./gap.ts";
+import { findGapTokens } from "./text/gap.ts";
 
 Deno.test("llama.cpp reads control tokens in a prompt only if the request says so", () =>
   using(counterModel(), {}, async ({ engine, generate }) => {

@@ -1,7 +1,7 @@
-import { addressOfBuffer, pointerAt } from "./c_values.ts";
-import { FIELDS } from "./abi.ts";
-import { layoutOf } from "./layout.ts";
-import type { Llama } from "./library.ts";
+import { addressOfBuffer, pointerAt } from "../c/c_values.ts";
+import { FIELDS } from "../c/abi.ts";
+import { layoutOf } from "../c/layout.ts";
+import type { Llama } from "../c/library.ts";
 import type { Choice, ChooseOrder } from "./messages.ts";
 import { oddsAfter, oddsOf } from "./rows.ts";
 

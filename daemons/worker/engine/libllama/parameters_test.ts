@@ -5,12 +5,12 @@ import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { counterModel, writeRandomModel } from "../../../../tests/support/models.ts";
 import { openGenerator, readEvents, request, textOf } from "../../testing/generator.ts";
 import type { Engine } from "../engine.ts";
-import { loadLlama } from "./load.ts";
+import { loadLibllama } from "./load.ts";
 
 type Ask = (fields: Record<string, unknown>) => Promise<WorkerEvent[]>;
 
 async function using(model: string, work: (ask: Ask, engine: Engine) => Promise<void>) {
-  const engine = await loadLlama({
+  const engine = await loadLibllama({
     model,
     gpu: undefined,
     gpuLayers: undefined,

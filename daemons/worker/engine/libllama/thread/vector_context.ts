@@ -1,8 +1,8 @@
-import { FIELDS } from "./abi.ts";
-import { pointerAt, setFields } from "./c_values.ts";
+import { FIELDS } from "../c/abi.ts";
+import { pointerAt, setFields } from "../c/c_values.ts";
 import { Decoder } from "./decoder.ts";
-import { layoutOf } from "./layout.ts";
-import type { Llama } from "./library.ts";
+import { layoutOf } from "../c/layout.ts";
+import type { Llama } from "../c/library.ts";
 import type { VectorsOrder } from "./messages.ts";
 
 const PARAMS = layoutOf(FIELDS.llama_context_params);

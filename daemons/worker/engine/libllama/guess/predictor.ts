@@ -1,0 +1,10 @@
+/** Guesses tokens, so that several can be checked in one step. */
+export interface Predictor {
+  /** Guesses the tokens that follow, at most `limit`. */
+  guess(
+    tokens: readonly number[],
+    limit: number,
+  ): readonly number[] | Promise<readonly number[]>;
+  /** Called with how many of the guessed tokens were right. */
+  learn(guessed: number, right: number): void;
+}
