@@ -7,6 +7,8 @@ import { oddsAfter, oddsOf } from "./rows.ts";
 
 const ARRAY = layoutOf(FIELDS.llama_token_data_array);
 const ENTRY = layoutOf(FIELDS.llama_token_data);
+/** 32-bit words of an entry. */
+const WORDS = ENTRY.size / 4;
 /** Differs a second choice from the first: with the same seed, it would depend on what was refused. */
 const OTHER_SEED = 0x9e3779b9;
 
@@ -163,7 +165,8 @@ export class Chooser {
     const entries = this.#entries ??= new Uint8Array(ENTRY.size * this.#vocabularySize);
     const ids = new Int32Array(entries.buffer);
     const floats = new Float32Array(entries.buffer);
-    for (let id = 0, at = 0; id < logits.length; id++, at += 3) {
+    for (let id = 0; id < logits.length; id++) {
+      const at = WORDS * id;
       ids[at] = id;
       floats[at + 1] = logits[id]!;
       floats[at + 2] = 0;
