@@ -53,6 +53,9 @@ export class LibllamaSampling implements Sampling {
   #alsoForbidden: readonly number[] = [];
   #recent: number[] = [];
   #position = 0;
+  /** Steps that use it. */
+  #uses = 0;
+  #isDisposed = false;
 
   constructor(parts: SamplingParts) {
     const { request, grammars, hold } = parts;
@@ -82,12 +85,14 @@ export class LibllamaSampling implements Sampling {
   }
 
   see(prompt: readonly number[]): void {
+    this.#requireUsable();
     if (!this.#penalizes) return;
     this.#recent = prompt.slice(-PENALTY_WINDOW);
     this.#renewChain();
   }
 
   replay(token: number): void {
+    this.#requireUsable();
     const { llama } = this.#parts;
     if (this.#grammar && !acceptIfAllowed(llama, this.#grammar, token)) {
       if (!this.#isLazy) {
@@ -103,6 +108,7 @@ export class LibllamaSampling implements Sampling {
   }
 
   forbid(tokens: readonly number[]): void {
+    this.#requireUsable();
     if (tokens.length === 0) return;
     this.#alsoForbidden = tokens;
     this.#forbidden = forbiddenBy({
@@ -113,10 +119,27 @@ export class LibllamaSampling implements Sampling {
   }
 
   dispose(): void {
-    this.#owned.releaseAll();
+    this.#isDisposed = true;
+    if (this.#uses === 0) this.#owned.releaseAll();
   }
 
-  /** What is to be chosen in a step. */
+  /**
+   * Keeps what llama.cpp has of it for the time of a step, in which its run may end.
+   *
+   * @throws {Error} after {@linkcode dispose}
+   */
+  use(): Disposable {
+    this.#requireUsable();
+    this.#uses++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#uses--;
+        if (this.#isDisposed && this.#uses === 0) this.#owned.releaseAll();
+      },
+    };
+  }
+
+  /** What is to be chosen in a step that {@linkcode use}s it. */
   order(guessed: readonly number[]): ChooseOrder {
     const { request, seed } = this.#parts;
     const { logprobs, post_sampling_probs: isPostSampling = false } = request;
@@ -149,6 +172,11 @@ export class LibllamaSampling implements Sampling {
     // Where the answer must go on, its end is left out, as for a worker that goes on with it.
     else if (this.#penalizes) this.#renewChain();
     return odds ? { token, odds } : { token };
+  }
+
+  /** llama.cpp would read memory that has been freed. */
+  #requireUsable(): void {
+    if (this.#isDisposed) throw new Error("The sampling has been disposed of");
   }
 
   #hold(compiled: Compiled | undefined): void {

@@ -117,6 +117,7 @@ export class LibllamaSequence implements EngineSequence {
 
   /** Evaluates tokens and the guessed ones after them, and chooses until a guess is wrong. */
   async #step(input: readonly number[], sampling: LibllamaSampling): Promise<readonly Chosen[]> {
+    using _ = sampling.use();
     const { collector, predictor, context, id } = this.#options;
     const room = context - this.#tokens.length - input.length;
     const guess = predictor && room > 0 ? predictor.guess([...this.#tokens, ...input], room) : [];
