@@ -109,7 +109,13 @@ export class Generator {
       onEnded: () => this.#table.remove(run),
       queueDepth: () => this.#table.waiting,
     });
-    this.#table.add(run, this.#loop.free);
+    try {
+      this.#table.add(run, this.#loop.free);
+    } catch (error) {
+      // What never runs never ends.
+      sampling.dispose();
+      throw error;
+    }
     this.#loop.wake();
     return run.answer;
   }

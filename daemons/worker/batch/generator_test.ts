@@ -341,6 +341,110 @@ Deno.test("a step that fails ends its own run only", () =>
     assert.equal(outline(await readEvents(again.stream.body)).at(-1), "end MAX_TOKENS");
   }));
 
+/** How runs end, on an engine with one slot. */
+const ENDS: Readonly<Record<string, { engine: FakeEngineOptions; work: Way }>> = {
+  "by the model": {
+    engine: replying("hi"),
+    work: async (generator) => void await finished(generator, {}),
+  },
+  "by max_tokens": {
+    engine: endless,
+    work: async (generator) => void await finished(generator, { max_tokens: 2 }),
+  },
+  "by a stop string": {
+    engine: replying("one two"),
+    work: async (generator) => void await finished(generator, { stop: ["two"] }),
+  },
+  "before its first token": {
+    engine: endless,
+    work: async (generator) =>
+      void await finished(generator, { max_tokens: 1, resume_tokens: [0x61], resume_index: 1 }),
+  },
+  "by a step that fails": {
+    engine: {
+      next() {
+        throw new Error("the engine is out of memory");
+      },
+    },
+    work: async (generator) => void await finished(generator, {}),
+  },
+  "cancelled, one that runs and one that waits": {
+    engine: endless,
+    async work(generator, engine) {
+      const runs = [];
+      for (const job_id of ["a", "b"]) runs.push(await generator.execute(request({ job_id })));
+      await until(() => engine.steps.length > 1);
+      for (const job_id of ["b", "a"]) {
+        generator.cancel(job_id, 1);
+        generator.cancel(job_id, 1);
+      }
+      for (const run of runs) await readEvents(run.stream.body);
+    },
+  },
+  "because its reader leaves": {
+    engine: endless,
+    async work(generator, engine) {
+      const run = await generator.execute(request());
+      await until(() => engine.steps.length > 1);
+      await run.stream.body.cancel();
+    },
+  },
+  "replaced by a higher attempt": {
+    engine: endless,
+    async work(generator) {
+      const first = await generator.execute(request({ job_id: "j" }));
+      await finished(generator, { job_id: "j", attempt: 2, max_tokens: 1 });
+      await readEvents(first.stream.body);
+    },
+  },
+  "in a queue that is full before it comes": {
+    engine: endless,
+    async work(generator) {
+      const all = await Promise.allSettled(
+        Array.from({ length: 6 }, () => finished(generator, { max_tokens: 1 })),
+      );
+      assert.equal(all.filter(({ status }) => status === "rejected").length, 1);
+    },
+  },
+  "by a stop of the worker": {
+    engine: endless,
+    async work(generator) {
+      const run = await generator.execute(request());
+      await generator.drain(0);
+      await readEvents(run.stream.body);
+    },
+  },
+  "with its engine": {
+    engine: {
+      next() {
+        throw new EngineStuck("The grammar takes too long");
+      },
+    },
+    work: async (generator) => void await finished(generator, {}),
+  },
+};
+
+type Way = (generator: Opened["generator"], engine: FakeEngine) => Promise<void>;
+
+async function finished(generator: Opened["generator"], fields: Record<string, unknown>) {
+  return await readEvents((await generator.execute(request(fields))).stream.body);
+}
+
+for (const [way, { engine: options, work }] of Object.entries(ENDS)) {
+  Deno.test(`the sampling of a run that ends ${way} is freed once`, async () => {
+    const engine = new FakeEngine(options);
+    const { generator } = openGenerator(engine);
+    try {
+      await work(generator, engine);
+    } finally {
+      await generator.drain(0);
+      await generator.close();
+    }
+    assert.ok(engine.samplings.length > 0);
+    assert.deepEqual(engine.samplings.filter(({ disposals }) => disposals !== 1), []);
+  });
+}
+
 Deno.test("a prompt that leaves no room is refused with its figures", () =>
   using({ context: 8 }, async ({ generator }) => {
     await assert.rejects(

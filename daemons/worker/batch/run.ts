@@ -59,7 +59,10 @@ export interface RunContext extends AnswerContext {
   readonly onEnded: () => void;
 }
 
-/** A running attempt of a job. The step loop passes it tokens, and it makes the answer's events. */
+/**
+ * A running attempt of a job. The step loop passes it tokens, and it makes the answer's events. Its
+ * sampling is freed when it ends.
+ */
 export class Run {
   readonly answer: Answer;
   readonly sampling: Sampling;
@@ -94,6 +97,7 @@ export class Run {
       counts: () => this.#counts(),
       onRoom: context.wake,
       onEnded() {
+        spec.sampling.dispose();
         context.onEnded();
         context.wake();
       },
@@ -197,6 +201,7 @@ export class Run {
 
   /** Adds a token of {@linkcode forced}. */
   force(token: number): void {
+    if (this.ended) return;
     this.sampling.replay(token);
     this.accept({ token });
   }

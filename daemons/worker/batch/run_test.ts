@@ -45,6 +45,7 @@ Deno.test("a resumed run shows its sampling the earlier tokens, and continues af
     see: (prompt: readonly number[]) => calls.push(["see", ...prompt]),
     replay: (token: number) => calls.push(["replay", token]),
     forbid() {},
+    dispose() {},
   };
   const run = testRun({ prompt: [1, 2], resume: tokensOf("ab"), resumeIndex: 1, sampling });
   assert.deepEqual([...run.tokens], [1, 2, ...tokensOf("ab")]);
@@ -356,10 +357,25 @@ Deno.test("a model that only opens thoughts that may have no more tokens has end
   assert.deepEqual([textOf(events), outline(events).at(-1)], ["", "end EOS"]);
 });
 
+Deno.test("a run that has ended takes no forced tokens: its sampling is freed", () => {
+  const calls: string[] = [];
+  const sampling = {
+    ...{ see() {}, forbid() {} },
+    replay: () => calls.push("replay"),
+    dispose: () => calls.push("dispose"),
+  };
+  const run = testRun({ sampling });
+  run.start();
+  run.force(0x61);
+  run.answer.leave();
+  run.force(0x61);
+  assert.deepEqual(calls, ["replay", "dispose"]);
+});
+
 Deno.test("the token that opens a thought is forbidden once the tokens of thoughts are spent", () => {
   const forbidden: (readonly number[])[] = [];
   const sampling = {
-    ...{ see() {}, replay() {} },
+    ...{ see() {}, replay() {}, dispose() {} },
     forbid: (tokens: readonly number[]) => forbidden.push(tokens),
   };
   const spec = { reader: reader(), sampling };

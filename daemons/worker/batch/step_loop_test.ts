@@ -176,6 +176,7 @@ Deno.test("a run that cannot start ends alone, and its slot goes to the next", (
   using({}, async (opened) => {
     const sampling = {
       forbid() {},
+      dispose() {},
       see() {},
       replay() {
         throw new LlorchError("INVALID_REQUEST", "The grammar does not allow it");

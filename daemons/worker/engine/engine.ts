@@ -223,8 +223,11 @@ export interface Sampling {
   forbid(tokens: readonly number[]): void;
   /** Places of schemas that the grammar does not hold; absent without a grammar. */
   readonly unheld?: readonly string[];
-  /** Frees what it has outside of JavaScript. A step that uses it may still be running. */
-  dispose?(): void;
+  /**
+   * Frees what it has outside of JavaScript, after a step that still uses it. Called once, as the last
+   * method.
+   */
+  dispose(): void;
 }
 
 /**

@@ -113,8 +113,16 @@ export class FakeEngine implements Engine {
     return token === FAKE_END;
   }
 
+  /** All samplings in the order of their requests. */
+  readonly samplings: { disposals: number }[] = [];
+
   createSampling(): Promise<Sampling> {
-    return Promise.resolve({ see() {}, replay() {}, forbid() {} });
+    const record = { disposals: 0 };
+    this.samplings.push(record);
+    return Promise.resolve({
+      ...{ see() {}, replay() {}, forbid() {} },
+      dispose: () => record.disposals++,
+    });
   }
 
   readonly capabilities: readonly Capability[];

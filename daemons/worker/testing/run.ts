@@ -31,7 +31,7 @@ export function testRun(spec: Partial<RunSpec> = {}, context: Partial<RunContext
     resume: [],
     maxTokens: undefined,
     stops: [],
-    sampling: { see() {}, replay() {}, forbid() {} },
+    sampling: { see() {}, replay() {}, forbid() {}, dispose() {} },
     ...spec,
   }, {
     ...answerContext(),

@@ -371,7 +371,7 @@ async function trialStep(engine: LibllamaEngine): Promise<void> {
     throw error;
   } finally {
     generation.close();
-    sampling.dispose?.();
+    sampling.dispose();
   }
   sequence.trim(0);
 }
