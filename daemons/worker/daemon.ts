@@ -1,10 +1,11 @@
+import { setImmediate } from "node:timers";
 import { daemonMain } from "#shared/daemon.ts";
 import { STANDBY } from "#shared/contracts/worker.ts";
 import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
-import { ENGINES, type Engines } from "./engines.ts";
+import { ENGINES, type Engines, isComputing } from "./engines.ts";
 import { standBy } from "./standby.ts";
 import { Worker } from "./worker.ts";
 
@@ -12,12 +13,23 @@ import { Worker } from "./worker.ts";
  * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
  * gets its orders from the pool manager on stdin; see `standby.ts`.
  *
+ * If the engine cannot be stopped, the process ends here, by a signal.
+ *
  * @returns the exit code
  */
 export async function runWorker(
   args: readonly string[],
   engines: Engines = ENGINES,
 ): Promise<number> {
+  const code = await run(args, engines);
+  if (!isComputing()) return code;
+  // The log is written at the end of this turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  Deno.kill(Deno.pid, "SIGKILL");
+  return await new Promise<never>(() => {});
+}
+
+async function run(args: readonly string[], engines: Engines): Promise<number> {
   if (args[0] !== STANDBY) return await serveModel(args, engines);
   const orders = await standBy(args.slice(1), Deno.stdin.readable);
   return orders === undefined ? EXIT.ok : await serveModel(orders, engines);

@@ -1,11 +1,20 @@
 import { localModel } from "./batch/local_model.ts";
 import type { WorkerConfig } from "./config.ts";
+import { livingThreads } from "./engine/libllama/engine_thread.ts";
 import { loadLibllama } from "./engine/libllama/load.ts";
 import type { LoadModel } from "./model.ts";
 import { loadOpenai } from "./servers/load.ts";
 
 /** The function that loads a model, for each kind of engine. */
 export type Engines = Readonly<Record<WorkerConfig["engine"], LoadModel>>;
+
+/**
+ * Whether an engine of this process still computes, or loads: a thread inside C cannot be ended, and
+ * the process must not end around it as usual, with the destructors of C.
+ */
+export function isComputing(): boolean {
+  return livingThreads() > 0;
+}
 
 /** Every kind of engine. */
 export const ENGINES: Engines = {

@@ -78,15 +78,15 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
         slots: generator,
       });
     return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {
+      engine.stop();
       await generator.close();
-      if (!isStuck) return await engine.dispose();
-      // A computing thread still uses the memory, and keeps the process from ending.
-      Deno.kill(Deno.pid, "SIGKILL");
+      // What is stuck cannot be freed.
+      if (!isStuck) await engine.dispose();
     });
   };
 }
 
-/** How long a stop waits for a load to end, in milliseconds; then the process ends during it. */
+/** How long a stop waits for a load to end, in milliseconds; then the process must end during it. */
 const LEAVE_MS = 1_000;
 
 /** Waits for a load. If the signal aborts, it waits only briefly: llama.cpp may not notice it. */

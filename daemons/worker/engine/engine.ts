@@ -153,6 +153,9 @@ export interface Engine {
   rank(query: string, document: string): Promise<{ score: number; tokens: number }>;
   /** Memory of the process and on its device, in bytes. */
   memoryBytes(): number;
+  /** Makes what it computes fail as soon as it can. It computes nothing from then on. */
+  stop(): void;
+  /** Stops, and frees all that it has. Never resolves if a computation cannot be stopped. */
   dispose(): Promise<void>;
 }
 

@@ -149,6 +149,8 @@ export class FakeEngine implements Engine {
     return 1;
   }
 
+  stop(): void {}
+
   dispose(): Promise<void> {
     this.disposed = true;
     return Promise.resolve();

@@ -38,6 +38,8 @@ export interface EngineParts {
   readonly tokenizer: LlamaTokenizer;
   /** None for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
+  /** The samplings of draft models. */
+  readonly drafts: readonly Sampling[];
   readonly vectors: LibllamaVectors;
   /** Pointers of the adapters that requests may name. */
   readonly adapters: ReadonlyMap<string, number>;
@@ -185,7 +187,7 @@ export class LibllamaEngine implements Engine {
       grammars: await createGrammars(llama, vocabulary, request, hold, start),
       hold,
       adapter,
-      free: (samplers) => void thread.call("free", { samplers }).catch(() => {}),
+      free: (samplers) => thread.free(samplers),
     });
   }
 
@@ -201,8 +203,15 @@ export class LibllamaEngine implements Engine {
     return Deno.memoryUsage().rss;
   }
 
+  stop(): void {
+    this.#parts.thread.stop();
+  }
+
   async dispose(): Promise<void> {
-    await this.#parts.thread.close();
+    const { vocabulary, drafts, thread } = this.#parts;
+    vocabulary.close();
+    for (const sampling of drafts) sampling.dispose();
+    await thread.close();
   }
 
   /** Prepends the model's begin token if it has one and the tokens do not begin with it. */

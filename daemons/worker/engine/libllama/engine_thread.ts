@@ -16,6 +16,14 @@ export interface ThreadEvents {
   readonly onWarning: (message: string) => void;
 }
 
+/** Threads that have not ended: each may be inside C. */
+const living = new Set<EngineThread>();
+
+/** How many threads of llama.cpp there are in this process. */
+export function livingThreads(): number {
+  return living.size;
+}
+
 /** The main thread's side of llama.cpp's thread. Orders are worked off in the order of their calls. */
 export class EngineThread {
   readonly #worker: Worker;
@@ -23,6 +31,8 @@ export class EngineThread {
   readonly #state = new Int32Array(this.#shared);
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #last = 0;
+  /** Why it takes no orders any more. */
+  #ended: Error | undefined;
 
   constructor({ onProgress, onWarning }: ThreadEvents) {
     this.#worker = new Worker(new URL("./thread/thread.ts", import.meta.url), {
@@ -36,16 +46,18 @@ export class EngineThread {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#failAll(new Error(`The thread of llama.cpp has failed: ${event.message}`));
+      this.#end(new Error(`The thread of llama.cpp has failed: ${event.message}`));
     };
     this.#worker.postMessage(this.#shared);
+    living.add(this);
   }
 
-  /** Sends an order. Throws {@linkcode OrderError} if it fails. */
+  /** Sends an order. Rejects with {@linkcode OrderError} if it fails. */
   call<Name extends keyof Orders>(
     name: Name,
     take: Orders[Name]["take"],
   ): Promise<Orders[Name]["answer"]> {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = ++this.#last;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
@@ -53,9 +65,18 @@ export class EngineThread {
     return waiting.promise as Promise<Orders[Name]["answer"]>;
   }
 
-  /** Stops a load, or a decode on the CPU, as soon as llama.cpp notices. */
+  /**
+   * Makes the running order and all later ones fail: a load and a decode on the CPU as soon as llama.cpp
+   * notices, other work once it has ended.
+   */
   stop(): void {
     new Uint8Array(this.#shared)[0] = 1;
+  }
+
+  /** Frees samplers once no earlier order uses them. */
+  free(samplers: readonly number[]): void {
+    // It fails only where the process or the thread is about to end.
+    this.call("free", { samplers }).catch(() => {});
   }
 
   /** How many times work began or ended whose time a grammar decides; odd while such work runs. */
@@ -69,16 +90,15 @@ export class EngineThread {
     return Atomics.load(this.#state, SHARED.choosing) === 1;
   }
 
-  /** Frees all that llama.cpp has, and ends the thread. */
+  /**
+   * Stops what runs, frees all that llama.cpp has, and ends the thread. Waits for as long as llama.cpp
+   * does not notice: a thread cannot be ended while it is inside C.
+   */
   async close(): Promise<void> {
-    await this.call("close", {});
-    this.#worker.terminate();
-  }
-
-  /** Ends a thread that has loaded nothing. */
-  terminate(): void {
-    this.#worker.terminate();
-    this.#failAll(new Error("The thread of llama.cpp has ended"));
+    this.stop();
+    // It rejects only if there is no thread any more.
+    await this.call("close", {}).catch(() => {});
+    this.#end(new Error("The thread of llama.cpp has ended"));
   }
 
   #settle(reply: Exclude<Reply, { progress: number } | { log: readonly [number, string] }>): void {
@@ -88,7 +108,10 @@ export class EngineThread {
     else waiting?.reject(new OrderError(reply.error, reply.log));
   }
 
-  #failAll(error: Error): void {
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#worker.terminate();
+    living.delete(this);
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }

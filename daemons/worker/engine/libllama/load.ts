@@ -69,10 +69,10 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
     const device = onlyCpu ? undefined : firstGpu(devices, built[0]!, options.gpu);
     const engine = await openEngine(thread, library, device, options);
     await thread.call("loaded", {});
+    options.signal.throwIfAborted();
     return engine;
   } catch (error) {
-    if (error instanceof OrderError) await thread.close();
-    else thread.terminate();
+    await thread.close();
     options.signal.throwIfAborted();
     if (error instanceof LlorchError) throw error;
     const reason = loadError(error instanceof OrderError ? error.log : lines) ??
@@ -137,6 +137,7 @@ async function openEngine(
       ...{ slots: options.slots, contextPerSlot, settings, guesses },
       ...{ maxThreads: Math.max(...candidates), threads: () => threads },
     });
+  const drafts: LibllamaSampling[] = [];
   let sequences: readonly LibllamaSequence[] = [];
   if (generates(facts)) {
     const { draft_model, speculative, draft_tokens = DRAFT_TOKENS } = settings;
@@ -148,18 +149,17 @@ async function openEngine(
     } else if (draft_model) {
       const draftFacts = await load(draft_model);
       requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
-      const drafts = await openGroup(draftFacts);
+      const drafted = await openGroup(draftFacts);
       sequences = await openGroup(facts, {
         most: draft_tokens,
-        predictor: (slot) =>
-          new DraftPredictor(
-            drafts[slot]!,
-            new LibllamaSampling({
-              ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
-              ...{ hold: undefined, adapter: 0, free: () => {} },
-            }),
-            draft_tokens,
-          ),
+        predictor(slot) {
+          const sampling = new LibllamaSampling({
+            ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
+            ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
+          });
+          drafts.push(sampling);
+          return new DraftPredictor(drafted[slot]!, sampling, draft_tokens);
+        },
       });
     } else sequences = await openGroup(facts);
   }
@@ -176,7 +176,7 @@ async function openEngine(
   );
   const engine = new LibllamaEngine({
     backend: device === undefined ? "cpu" : device.backend.toLowerCase(),
-    ...{ llama, thread, facts, vocabulary, tokenizer, sequences, adapters, contextPerSlot },
+    ...{ llama, thread, facts, vocabulary, tokenizer, sequences, drafts, adapters, contextPerSlot },
     threads: () => threads,
     specials,
     vectors: new LibllamaVectors({

@@ -17,10 +17,13 @@ export interface NamedToken {
   readonly isControl: boolean;
 }
 
-/** A model's vocabulary. Its functions may be called from any thread, until the model is freed. */
+/**
+ * A model's vocabulary. Its functions may be called from any thread, until the model is freed: then it
+ * must be closed, or they would read memory that is not theirs.
+ */
 export class Vocabulary {
   readonly #llama: Llama;
-  readonly #pointer: Deno.PointerValue;
+  #pointer: Deno.PointerValue;
   readonly #decoder = new TextDecoder();
   readonly #encoder = new TextEncoder();
   readonly size: number;
@@ -35,30 +38,37 @@ export class Vocabulary {
     this.kind = KINDS[llama.llama_vocab_type(this.#pointer)] ?? "none";
   }
 
+  /** @throws {Error} after {@linkcode close} */
   get pointer(): Deno.PointerValue {
+    if (this.#pointer === null) throw new Error("The vocabulary is closed: its model is freed");
     return this.#pointer;
+  }
+
+  /** Called before its model is freed. */
+  close(): void {
+    this.#pointer = null;
   }
 
   /** The token that begins a text; undefined: none. */
   get bos(): number | undefined {
-    return known(this.#llama.llama_vocab_bos(this.#pointer));
+    return known(this.#llama.llama_vocab_bos(this.pointer));
   }
 
   get eos(): number | undefined {
-    return known(this.#llama.llama_vocab_eos(this.#pointer));
+    return known(this.#llama.llama_vocab_eos(this.pointer));
   }
 
   get sep(): number | undefined {
-    return known(this.#llama.llama_vocab_sep(this.#pointer));
+    return known(this.#llama.llama_vocab_sep(this.pointer));
   }
 
   /** Whether texts begin with {@linkcode bos}. */
   get addsBos(): boolean {
-    return this.#llama.llama_vocab_get_add_bos(this.#pointer);
+    return this.#llama.llama_vocab_get_add_bos(this.pointer);
   }
 
   get addsEos(): boolean {
-    return this.#llama.llama_vocab_get_add_eos(this.#pointer);
+    return this.#llama.llama_vocab_get_add_eos(this.pointer);
   }
 
   /** Marks of the parts around a gap. */
@@ -66,11 +76,11 @@ export class Vocabulary {
     const { llama_vocab_fim_pre, llama_vocab_fim_suf, llama_vocab_fim_mid } = this.#llama;
     const { llama_vocab_fim_rep, llama_vocab_fim_sep } = this.#llama;
     return {
-      prefix: known(llama_vocab_fim_pre(this.#pointer)),
-      suffix: known(llama_vocab_fim_suf(this.#pointer)),
-      middle: known(llama_vocab_fim_mid(this.#pointer)),
-      repository: known(llama_vocab_fim_rep(this.#pointer)),
-      file: known(llama_vocab_fim_sep(this.#pointer)),
+      prefix: known(llama_vocab_fim_pre(this.pointer)),
+      suffix: known(llama_vocab_fim_suf(this.pointer)),
+      middle: known(llama_vocab_fim_mid(this.pointer)),
+      repository: known(llama_vocab_fim_rep(this.pointer)),
+      file: known(llama_vocab_fim_sep(this.pointer)),
     };
   }
 
@@ -78,7 +88,7 @@ export class Vocabulary {
   namedTokens(): NamedToken[] {
     const found: NamedToken[] = [];
     for (let id = 0; id < this.size; id++) {
-      const bits = this.#llama.llama_vocab_get_attr(this.#pointer, id);
+      const bits = this.#llama.llama_vocab_get_attr(this.pointer, id);
       if ((bits & (CONTROL | USER_DEFINED)) === 0) continue;
       const text = this.rawText(id);
       if (text !== "") found.push({ id, text, isControl: (bits & CONTROL) !== 0 });
@@ -88,12 +98,12 @@ export class Vocabulary {
 
   /** A token's text as the vocabulary has it. */
   rawText(token: number): string {
-    return textAt(this.#llama.llama_vocab_get_text(this.#pointer, token)) ?? "";
+    return textAt(this.#llama.llama_vocab_get_text(this.pointer, token)) ?? "";
   }
 
   endsGeneration(token: number): boolean {
-    return this.#llama.llama_vocab_is_eog(this.#pointer, token) ||
-      token === this.#llama.llama_vocab_eos(this.#pointer);
+    return this.#llama.llama_vocab_is_eog(this.pointer, token) ||
+      token === this.#llama.llama_vocab_eos(this.pointer);
   }
 
   /**
@@ -106,7 +116,7 @@ export class Vocabulary {
     const bytes = this.#encoder.encode(text);
     const read = () =>
       this.#llama.llama_tokenize(
-        ...[this.#pointer, bytes, bytes.length, this.#ids, this.#ids.length] as const,
+        ...[this.pointer, bytes, bytes.length, this.#ids, this.#ids.length] as const,
         ...[false, special] as const,
       );
     let count = read();
@@ -128,7 +138,7 @@ export class Vocabulary {
     const ids = Int32Array.from(tokens);
     const write = () =>
       this.#llama.llama_detokenize(
-        ...[this.#pointer, ids, ids.length, this.#text, this.#text.length] as const,
+        ...[this.pointer, ids, ids.length, this.#text, this.#text.length] as const,
         ...[false, special] as const,
       );
     let count = write();

@@ -29,6 +29,9 @@ const MOST_LINES = 100;
 /** Most bytes of a value in a model's metadata. */
 const VALUE_BYTES = 256;
 
+/** Orders that are worked off after a stop. */
+const FREES: ReadonlySet<keyof Orders> = new Set(["free", "close"]);
+
 interface OpenModel {
   readonly pointer: Deno.PointerValue;
   readonly facts: ModelFacts;
@@ -54,8 +57,9 @@ export class Host {
     this.#send = send;
   }
 
-  /** Works off an order. Throws an error that says why it could not. */
+  /** Works off an order. Throws an error that says why it could not, also once it was stopped. */
   handle({ name, take }: Order): unknown {
+    if (this.#stop[0] !== 0 && !FREES.has(name)) throw new Error("llama.cpp was stopped");
     const handlers: {
       [Name in keyof Orders]: (take: Orders[Name]["take"]) => Orders[Name]["answer"];
     } = {
@@ -207,10 +211,7 @@ export class Host {
       llama: this.#opened.llama,
       vocabularySize,
       ends,
-      abort: {
-        callback: this.#native.isNotEmpty,
-        data: Deno.UnsafePointer.of(this.#stop as Uint8Array<ArrayBuffer>),
-      },
+      abort: this.#abort,
       onGrammar: (isChoosing) => {
         Atomics.store(this.#shared, SHARED.choosing, isChoosing ? 1 : 0);
         Atomics.add(this.#shared, SHARED.count, 1);
@@ -219,12 +220,20 @@ export class Host {
     return { context: this.#contexts.push(new Context(parts, order)) - 1 };
   }
 
+  /** What llama.cpp asks while it computes. */
+  get #abort(): ContextParts["abort"] {
+    return {
+      callback: this.#native.isNotEmpty,
+      data: Deno.UnsafePointer.of(this.#stop as Uint8Array<ArrayBuffer>),
+    };
+  }
+
   #computeVectors(order: Orders["vectors"]["take"]): (Float32Array | string)[] {
     const key = `${order.model} ${order.ranks}`;
     let context = this.#vectors.get(key);
     if (!context) {
       const { facts } = this.#models.get(order.model)!;
-      context = new VectorContext(this.#opened.llama, order, facts.vectorLength);
+      context = new VectorContext(this.#opened.llama, order, facts.vectorLength, this.#abort);
       this.#vectors.set(key, context);
     }
     return context.compute(order.inputs);

@@ -1,5 +1,6 @@
 import { FIELDS } from "../c/abi.ts";
-import { pointerAt, setFields } from "../c/c_values.ts";
+import { addressOf, pointerAt, setFields } from "../c/c_values.ts";
+import type { ContextParts } from "./context.ts";
 import { Decoder } from "./decoder.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
@@ -28,7 +29,12 @@ export class VectorContext {
    * @param length Numbers of a vector.
    * @throws {Error} if llama.cpp cannot create it
    */
-  constructor(llama: Llama, { model, contextSize, threads, ranks }: VectorsOrder, length: number) {
+  constructor(
+    llama: Llama,
+    { model, contextSize, threads, ranks }: VectorsOrder,
+    length: number,
+    abort: ContextParts["abort"],
+  ) {
     this.#llama = llama;
     const params = llama.llama_context_default_params();
     setFields(params, FIELDS.llama_context_params, PARAMS, {
@@ -42,6 +48,8 @@ export class VectorContext {
       embeddings: true,
       // All inputs share the tokens of the context.
       kv_unified: true,
+      abort_callback: addressOf(abort.callback),
+      abort_callback_data: addressOf(abort.data),
       no_perf: true,
       ...(ranks ? { pooling_type: RANK_POOLING } : {}),
     });
