@@ -124,6 +124,8 @@ export function* readingGbnf(text: string): Generator<void, Gbnf> {
 /** llama.cpp refuses more repetitions, and this many rules made from them. */
 const MAX_REPEATS = 2_000;
 const MAX_TOKEN = 2 ** 32 - 1;
+/** The last of Unicode. */
+const MAX_CHARACTER = 0x10ffff;
 const WORD = /[a-zA-Z0-9-]+/y;
 const DIGITS = /[0-9]+/y;
 const SPACE = /(?:[ \t]|#[^\r\n]*)*/y;
@@ -306,8 +308,10 @@ class GbnfReader {
       if (hex.length < digits || !/^[0-9a-fA-F]*$/.test(hex)) {
         this.#fail(`\\${escape} needs ${digits} hexadecimal digits`, this.#at - 1);
       }
+      const code = parseInt(hex, 16);
+      if (code > MAX_CHARACTER) this.#fail(`\\${escape}${hex} is no character`, this.#at - 1);
       this.#at += 1 + digits;
-      return parseInt(hex, 16);
+      return code;
     }
     if (escape === "" || !ESCAPED.includes(escape)) {
       this.#fail(

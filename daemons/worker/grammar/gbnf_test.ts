@@ -148,6 +148,11 @@ const refused: readonly (readonly [problem: string, grammar: string, message: st
     "root ::= <[4294967296]>",
     "root: the token's number is too large (line 1, column 10)",
   ],
+  [
+    "a code beyond all characters",
+    'root ::= "\\U00110000"',
+    "root: \\U00110000 is no character (line 1, column 11)",
+  ],
   ["a NUL", 'root ::= "a\0b"', "a NUL would end the grammar (line 1, column 12)"],
 ];
 
