@@ -6,6 +6,7 @@ import { growthIn } from "./gbnf_growth.ts";
 import { findLoop } from "./gbnf_loops.ts";
 import { makingLeftGraphs } from "./gbnf_left.ts";
 import { makingPlainRules } from "./gbnf_rules.ts";
+import { tokenAfterText } from "./gbnf_tokens.ts";
 import { atOnce } from "./in_turns.ts";
 
 /** Deeper nesting would overflow the stack of llama.cpp's parser and end the process. */
@@ -27,7 +28,7 @@ export type GrammarReader = "own" | "any";
 /**
  * Refuses grammars that llama.cpp cannot handle. If it cannot parse one, it only prints a line on
  * stderr; a rule that leads to itself without reading anything never ends and takes all memory; and
- * so, in effect, do very many ways to go on.
+ * so, in effect, do very many ways to go on. It ends the process where a token follows text.
  *
  * @param field Field of the request that the grammar is or was made from, for the error.
  * @param reader `any` for other versions of llama.cpp: some hang in loops that ours can handle.
@@ -73,6 +74,14 @@ function* whatIsWrong(text: string, reader: GrammarReader): Generator<void, stri
     yield;
     const loop = findLoop(rules, { all: reader === "any" }, graphs);
     if (loop) return loop.message;
+    yield;
+    const mixed = tokenAfterText(rules, graphs.exact.mayBeEmpty);
+    if (mixed) {
+      return at(
+        { rule: mixed },
+        "a token's number may not follow text: write the token's text, or numbers before it",
+      );
+    }
     yield;
     const { ways, visits, dead, depth: beginnings, search } = yield* costing(rules, graphs);
     if (dead) {

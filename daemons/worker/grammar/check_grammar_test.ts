@@ -12,6 +12,7 @@ for (
   const [problem, grammar, expected] of [
     ["is nested too deep", nested(20_000), /grammar: is nested 20000 deep: at most 100/],
     ["is too large", `root ::= "${"a".repeat(600_000)}"`, /grammar: is too large: 600000 char/],
+    ["has a token after text", 'root ::= "a" !<[5]>', /root: a token's number may not follow text/],
     ["names no rule", "root ::= nope", /grammar: root: .*nope.* \(line 1, column 10\)/],
   ] as const
 ) {

@@ -1,4 +1,5 @@
 import { invalidRequest } from "#shared/errors.ts";
+import { checkGrammar } from "../../grammar/check_grammar.ts";
 import { requestGrammars } from "../../grammar/request_grammar.ts";
 import type { AnswerHold, SamplingRequest } from "../engine.ts";
 import { cString } from "./c/c_values.ts";
@@ -8,6 +9,8 @@ import type { Vocabulary } from "./vocabulary.ts";
 
 /** Name of the rule that a grammar begins with. */
 const ROOT = "root";
+/** A token that is given by its number. */
+const TOKEN = /<\[\d+\]>/;
 
 /** A grammar of a request, compiled: its states are made as copies of the first. */
 export interface Compiled {
@@ -49,36 +52,39 @@ export async function createGrammars(
 ): Promise<Grammars> {
   const texts = await requestGrammars(request, hold);
   const made: Deno.PointerValue[] = [];
+  const field = texts.first?.field ?? "tools";
   const compile = (text: string | undefined, start: readonly number[] = []) => {
     if (text === undefined) return undefined;
+    // What was put before a grammar of the request's own is text, which its tokens may not follow.
+    if (TOKEN.test(text)) checkGrammar(text, field);
     const pointer = llama.llama_sampler_init_grammar(
       vocabulary.pointer,
       cString(text),
       cString(ROOT),
     );
-    if (pointer === null) {
-      for (const each of made) llama.llama_sampler_free(each);
-      // Not expected: requestGrammars has checked for all known reasons.
-      const field = texts.first?.field ?? "tools";
-      throw invalidRequest([{ field, message: "llama.cpp cannot use it" }]);
-    }
+    // Not expected: requestGrammars has checked for all known reasons.
+    if (pointer === null) throw invalidRequest([{ field, message: "llama.cpp cannot use it" }]);
     made.push(pointer);
     const allowsBeginning = start.every((token) => acceptIfAllowed(llama, pointer, token));
     return { pointer, allowsBeginning };
   };
-  const grammars: Grammars = {
-    first: compile(texts.first?.text, begun?.tokens),
-    afterThought: compile(texts.afterThought),
-    calls: compile(texts.calls),
-    unheld: texts.first?.unheld ?? [],
-  };
-  if (begun && grammars.first?.allowsBeginning === false) {
+  try {
+    const first = compile(texts.first?.text, begun?.tokens);
+    if (begun && first?.allowsBeginning === false) {
+      const message = "the answer cannot go on after this text: it is no beginning of what " +
+        "json_schema allows, with its properties in their order";
+      throw invalidRequest([{ field: begun.field, message }]);
+    }
+    return {
+      first,
+      afterThought: compile(texts.afterThought),
+      calls: compile(texts.calls),
+      unheld: texts.first?.unheld ?? [],
+    };
+  } catch (error) {
     for (const each of made) llama.llama_sampler_free(each);
-    const message = "the answer cannot go on after this text: it is no beginning of what " +
-      "json_schema allows, with its properties in their order";
-    throw invalidRequest([{ field: begun.field, message }]);
+    throw error;
   }
-  return grammars;
 }
 
 /** Nothing holds the answer. */
