@@ -85,9 +85,10 @@ export class EngineThread {
     return count;
   }
 
-  /** Whether a token is chosen by a grammar right now. */
-  get isChoosing(): boolean {
-    return Atomics.load(this.#state, SHARED.choosing) === 1;
+  /** The sequence for which a token is chosen by a grammar right now; undefined: none. */
+  get choosing(): number | undefined {
+    const state = Atomics.load(this.#state, SHARED.choosing);
+    return state === 0 ? undefined : state - 1;
   }
 
   /**

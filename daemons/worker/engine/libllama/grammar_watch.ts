@@ -12,7 +12,7 @@ const LOOK_MS = 250;
  * @throws {EngineStuck} if one choice takes too long, in which the thread hears nothing
  */
 export async function guardChoices<T>(
-  thread: Pick<EngineThread, "grammarCount" | "isChoosing">,
+  thread: Pick<EngineThread, "grammarCount" | "choosing">,
   step: Promise<T>,
   now: () => number = () => performance.now(),
 ): Promise<T> {
@@ -20,7 +20,7 @@ export async function guardChoices<T>(
   let count = thread.grammarCount;
   let since = now();
   const timer = setInterval(() => {
-    if (!thread.isChoosing || thread.grammarCount !== count) {
+    if (thread.choosing === undefined || thread.grammarCount !== count) {
       count = thread.grammarCount;
       since = now();
     } else if (now() - since > CHOICE_DEADLINE_MS) {

@@ -1,3 +1,4 @@
+import { EngineStuck } from "../engine.ts";
 import type { EngineThread } from "./engine_thread.ts";
 import type { Choice, ChooseOrder, Cut, PartOrder, PartResult } from "./thread/messages.ts";
 
@@ -79,7 +80,10 @@ export class StepCollector {
         else settle.resolve(result);
       }
     } catch (error) {
-      for (const { settle } of waiting) settle.reject(error);
+      const guilty = waiting.filter(({ part }) => part.sequence === thread.choosing);
+      const isOfOne = error instanceof EngineStuck && guilty.length > 0;
+      // The other parts of a step that never ends are not to blame: they end with the engine.
+      for (const { settle } of isOfOne ? guilty : waiting) settle.reject(error);
     }
   }
 }

@@ -18,7 +18,7 @@ export class Chooser {
   readonly #context: Deno.PointerValue;
   readonly #vocabularySize: number;
   readonly #ends: ReadonlySet<number>;
-  readonly #onGrammar: (isChoosing: boolean) => void;
+  readonly #onGrammar: (sequence: number | undefined) => void;
   /** Candidates as C has them: id, logit, probability. */
   #entries: Uint8Array<ArrayBuffer> | undefined;
   readonly #array = new Uint8Array(ARRAY.size);
@@ -28,14 +28,15 @@ export class Chooser {
 
   /**
    * @param ends Tokens that end a generation.
-   * @param onGrammar Called before and after work whose time a grammar decides.
+   * @param onGrammar Called before work whose time a grammar decides, with the sequence that it is for, and
+   * after it.
    */
   constructor(
     llama: Llama,
     context: Deno.PointerValue,
     vocabularySize: number,
     ends: ReadonlySet<number>,
-    onGrammar: (isChoosing: boolean) => void,
+    onGrammar: (sequence: number | undefined) => void,
   ) {
     this.#llama = llama;
     this.#context = context;
@@ -45,11 +46,11 @@ export class Chooser {
   }
 
   /** Chooses after each row until a choice is not the one that was guessed, or ends the generation. */
-  choose(rows: readonly number[], order: ChooseOrder): Choice[] {
+  choose(sequence: number, rows: readonly number[], order: ChooseOrder): Choice[] {
     const choices: Choice[] = [];
     let holds = order.grammar !== 0;
     for (const [index, row] of rows.entries()) {
-      const choice = this.#at(row, index, holds ? order : { ...order, grammar: 0 });
+      const choice = this.#at(sequence, row, index, holds ? order : { ...order, grammar: 0 });
       choices.push(choice);
       if ("none" in choice || this.#ends.has(choice.token)) break;
       if (choice.gaveUp) holds = false;
@@ -66,11 +67,11 @@ export class Chooser {
     return new Float32Array(memory);
   }
 
-  #at(row: number, index: number, order: ChooseOrder): Choice {
+  #at(sequence: number, row: number, index: number, order: ChooseOrder): Choice {
     const seed = order.seeds?.[index];
     const choice = order.grammar === 0
       ? this.#withLast(order, seed, (chain) => this.#free(row, chain, order))
-      : this.#held(row, seed, order);
+      : this.#held(sequence, row, seed, order);
     if ("none" in choice || order.odds === undefined || order.isPostSampling) return choice;
     return { ...choice, odds: oddsOf(this.logits(row), choice.token, order.odds) };
   }
@@ -104,9 +105,9 @@ export class Chooser {
     return this.#isNumber(row, token) ? { token } : { none: "numbers" };
   }
 
-  #held(row: number, seed: number | undefined, order: ChooseOrder): Choice {
+  #held(sequence: number, row: number, seed: number | undefined, order: ChooseOrder): Choice {
     const { grammar } = order;
-    this.#onGrammar(true);
+    this.#onGrammar(sequence);
     try {
       // What is chosen without the grammar is mostly allowed, which is quick to find out.
       if (!order.remembers && !order.isPostSampling) {
@@ -123,7 +124,7 @@ export class Chooser {
       const free = candidates(0);
       return "none" in free ? free : { ...free, gaveUp: true };
     } finally {
-      this.#onGrammar(false);
+      this.#onGrammar(undefined);
     }
   }
 

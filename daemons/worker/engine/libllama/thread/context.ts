@@ -27,7 +27,8 @@ export interface ContextParts {
   readonly ends: ReadonlySet<number>;
   /** A C function that says whether a computation is to stop, and what it is called with. */
   readonly abort: { readonly callback: Deno.PointerValue; readonly data: Deno.PointerValue };
-  readonly onGrammar: (isChoosing: boolean) => void;
+  /** See {@linkcode Chooser}. */
+  readonly onGrammar: (sequence: number | undefined) => void;
 }
 
 /** A context of llama.cpp with its sequences. Lives in llama.cpp's thread. */
@@ -89,7 +90,7 @@ export class Context {
   choose(sequence: number, output: number, order: ChooseOrder): Choice[] {
     const row = this.#rows.get(sequence)?.[output];
     if (row === undefined) throw new Error(`Sequence ${sequence} has no output ${output}`);
-    return this.#chooser.choose([row], order);
+    return this.#chooser.choose(sequence, [row], order);
   }
 
   /** Removes what sequences have from a position on. */
@@ -164,9 +165,9 @@ export class Context {
     }
   }
 
-  #read({ choose, score }: PartOrder, rows: readonly number[]): PartResult {
+  #read({ sequence, choose, score }: PartOrder, rows: readonly number[]): PartResult {
     return {
-      choices: choose ? this.#chooser.choose(rows, choose) : [],
+      choices: choose ? this.#chooser.choose(sequence, rows, choose) : [],
       scores: score
         ? rows.map((row, index) =>
           oddsOf(this.#chooser.logits(row), score.next[index]!, score.count)

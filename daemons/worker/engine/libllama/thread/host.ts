@@ -212,8 +212,8 @@ export class Host {
       vocabularySize,
       ends,
       abort: this.#abort,
-      onGrammar: (isChoosing) => {
-        Atomics.store(this.#shared, SHARED.choosing, isChoosing ? 1 : 0);
+      onGrammar: (sequence) => {
+        Atomics.store(this.#shared, SHARED.choosing, sequence === undefined ? 0 : sequence + 1);
         Atomics.add(this.#shared, SHARED.count, 1);
       },
     };

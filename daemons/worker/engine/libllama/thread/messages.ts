@@ -184,5 +184,8 @@ export type Reply =
 
 /** Bytes of the shared memory: the first is a C string that is empty unless a load or decode is to stop. */
 export const SHARED_BYTES = 64;
-/** Places in the shared memory, as 32-bit integers. */
+/**
+ * Places in the shared memory, as 32-bit integers: 1 and the sequence for which a grammar chooses, or 0;
+ * and how many times such work began or ended.
+ */
 export const SHARED = { choosing: 4, count: 5 } as const;

@@ -1,0 +1,68 @@
+/**
+ * A thread inside C hears nothing. What it computes for too long ends with its process, by a signal: C's
+ * destructors must not run around it.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { workerRoutes } from "#shared/contracts/worker.ts";
+import { delay, SAME_KEYSTROKE_MS } from "#shared/lifecycle.ts";
+import { slowCounterModel } from "../../../../tests/support/slow_counter.ts";
+import { within } from "../../../../tests/support/stack.ts";
+import { eventOf, lastOf, withWorker } from "../../testing/process.ts";
+import { slowGrammar } from "../../testing/slow_grammar.ts";
+
+const SLOW = { prompt: " w1", grammar: slowGrammar() };
+const ENDLESS = { max_tokens: 30_000 };
+/** Longest time of a reply while the engine is stuck, in milliseconds. */
+const SOON_MS = 1_000;
+
+Deno.test("a choice that takes more than 5 s ends its request and the process; neighbours can go on elsewhere", () =>
+  withWorker(slowCounterModel(), ["--slots=5", "--context=32768"], async (worker) => {
+    const { client, program, log } = worker;
+    const neighbours = [100, 200, 300, 400].map((from) =>
+      worker.ask({ prompt: ` w${from}`, ...ENDLESS })
+    );
+    for (const each of neighbours) await eventOf(each, "token");
+    const stuck = worker.ask(SLOW);
+    await eventOf(stuck, "started");
+    const ends = [stuck, ...neighbours].map(lastOf);
+    let hasEnded = false;
+    const all = Promise.all(ends).then((last) => {
+      hasEnded = true;
+      return last;
+    });
+    let replies = 0;
+    while (!hasEnded) {
+      const health = client.call(workerRoutes.health, {}, { signal: AbortSignal.timeout(SOON_MS) });
+      await health.then(() => replies++, (error) => assert.ok(hasEnded, String(error)));
+      await delay(100);
+    }
+    assert.ok(replies > 10, `${replies} replies of /health in 5 s`);
+    const [guilty, ...others] = (await all).map((last) => {
+      assert.ok(last.event === "error", JSON.stringify(last));
+      return [last.data.code, last.data.retriable];
+    });
+    assert.deepEqual(guilty, ["INVALID_REQUEST", false]);
+    assert.deepEqual(others, neighbours.map(() => ["WORKER_LOST", true]));
+    const { signal } = await within(program.status, "the worker has ended");
+    assert.equal(signal, "SIGKILL");
+    assert.match(
+      program.stderr(),
+      /^llorch-candled: The grammar takes more than 5 s for a token.*\n$/,
+    );
+    assert.ok(log.some(({ event }) => event === "stopped"), "the log is whole");
+  }));
+
+Deno.test("a worker that is told twice to stop ends by a signal, though it computes", () =>
+  withWorker(slowCounterModel(), ["--context=64"], async ({ ask, program }) => {
+    const stuck = ask(SLOW);
+    await eventOf(stuck, "started");
+    program.kill("SIGTERM");
+    // Until then, a second signal counts as the same one.
+    await delay(SAME_KEYSTROKE_MS + 100);
+    program.kill("SIGTERM");
+    const { signal } = await within(program.status, "the worker has ended");
+    assert.equal(signal, "SIGKILL");
+    await stuck.return(undefined);
+  }));
