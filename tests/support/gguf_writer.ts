@@ -32,6 +32,8 @@ export interface GgufTensor {
   /** Its dimensions, of the same number of values; by default columns and rows. */
   readonly shape?: readonly number[];
   readonly type: TensorType;
+  /** Whether it is all zeros, which take no room on the disk. @default false */
+  readonly isZero?: boolean;
   /** Fills one row, which starts as zeros. Called once for each row, in order. */
   fill(row: number, values: Float32Array): void;
 }
@@ -69,7 +71,11 @@ export function writeGguf(path: string, content: GgufContent): void {
   using file = Deno.openSync(path, { write: true, create: true, truncate: true });
   const header = encodeHeader(content);
   writeAll(file, padded(header));
-  for (const tensor of content.tensors) writeAll(file, padded(encodeTensor(tensor)));
+  for (const tensor of content.tensors) {
+    if (tensor.isZero) file.seekSync(pad(bytesOf(tensor)), Deno.SeekMode.Current);
+    else writeAll(file, padded(encodeTensor(tensor)));
+  }
+  file.truncateSync(file.seekSync(0, Deno.SeekMode.Current));
 }
 
 function encodeHeader({ metadata, tensors }: GgufContent): Uint8Array<ArrayBuffer> {
@@ -92,7 +98,7 @@ function encodeHeader({ metadata, tensors }: GgufContent): Uint8Array<ArrayBuffe
     for (const size of shape) out.u64(size);
     out.u32(format.id);
     out.u64(offset);
-    offset += pad(format.rowBytes(tensor.columns) * Math.max(1, tensor.rows));
+    offset += pad(bytesOf(tensor));
   }
   return out.done();
 }
@@ -134,11 +140,15 @@ function encodeArray<T>(
   for (const value of values) encode(value);
 }
 
+function bytesOf({ type, columns, rows }: GgufTensor): number {
+  return FORMATS[type].rowBytes(columns) * Math.max(1, rows);
+}
+
 function encodeTensor(tensor: GgufTensor): Uint8Array<ArrayBuffer> {
   const format = FORMATS[tensor.type];
   const rows = Math.max(1, tensor.rows);
   const rowBytes = format.rowBytes(tensor.columns);
-  const data = new Uint8Array(rows * rowBytes);
+  const data = new Uint8Array(bytesOf(tensor));
   const values = new Float32Array(tensor.columns);
   for (let row = 0; row < rows; row++) {
     values.fill(0);

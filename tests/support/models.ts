@@ -32,6 +32,8 @@ export interface RandomModelOptions {
   readonly seed?: number;
   /** Storage of the matrices. @default "F32" */
   readonly type?: TensorType;
+  /** Whether all matrices are zeros: a large file that takes no time and no room. @default false */
+  readonly isZero?: boolean;
 }
 
 /** Shape of the transformer around embeddings and output. */
@@ -44,6 +46,7 @@ interface Shape {
   readonly feedForward: number;
   readonly context: number;
   readonly type: TensorType;
+  readonly isZero?: boolean;
 }
 
 /** Fills one row of a matrix. */
@@ -323,6 +326,7 @@ function writeLlama(
     columns,
     rows,
     type,
+    isZero: shape.isZero ?? false,
     fill,
   });
   const keyWidth = headWidth * shape.kvHeads;

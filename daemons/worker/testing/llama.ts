@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, EngineOptions } from "../engine/engine.ts";
 import { loadLibllama } from "../engine/libllama/load.ts";
 import { openGenerator, readEvents, request } from "./generator.ts";
 
@@ -23,26 +23,31 @@ export interface Options {
   readonly adapters?: Record<string, string>;
 }
 
+/** Options of an engine: one thread and slot on the first device, if not given. */
+export function engineOptions(
+  model: string,
+  { adapters = {}, settings, ...options }: Options & Partial<EngineCalls>,
+): EngineOptions {
+  return {
+    ...{ model, gpu: undefined, gpuLayers: undefined, context: undefined, slots: 1, threads: 1 },
+    ...{ chatTemplate: undefined, adapters: new Map(Object.entries(adapters)) },
+    settings: { batch_size: 64, ...settings },
+    onProgress() {},
+    onWarning() {},
+    signal: new AbortController().signal,
+    ...options,
+  };
+}
+
+type EngineCalls = Pick<EngineOptions, "onProgress" | "onWarning" | "signal">;
+
 /** Runs `work` with a real model in llama.cpp. */
 export async function using(
   model: string,
   options: Options,
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
-  const engine = await loadLibllama({
-    model,
-    gpu: undefined,
-    gpuLayers: undefined,
-    context: options.context,
-    slots: options.slots ?? 1,
-    threads: options.threads ?? 1,
-    settings: { batch_size: 64, ...options.settings },
-    chatTemplate: undefined,
-    adapters: new Map(Object.entries(options.adapters ?? {})),
-    onProgress() {},
-    onWarning() {},
-    signal: new AbortController().signal,
-  });
+  const engine = await loadLibllama(engineOptions(model, options));
   const { generator, fatal } = openGenerator(engine, { batchSize: 64, prefillChunk: 16 });
   try {
     await work({
