@@ -219,7 +219,8 @@ export class Worker implements Daemon {
       log: parts.log,
       observer: this.#instruments,
       onProgress: (fraction) => this.#progress = Math.min(1, Math.max(0, fraction)),
-      onFatal: (error, exitCode) => this.#fatal("engine_failed", error, exitCode),
+      onFatal: (error, exitCode) =>
+        this.#fatal(this.#model ? "engine_failed" : "start_failed", error, exitCode),
       signal: this.#stop.signal,
     });
     this.#progress = 1;

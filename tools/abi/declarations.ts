@@ -58,6 +58,7 @@ export const C_TYPES: Readonly<Record<string, FieldType>> = {
   uint64_t: "u64",
   uint8_t: "u8",
   ggml_abort_callback: "pointer",
+  ggml_abort_callback_t: "pointer",
   ggml_backend_buffer_type_t: "pointer",
   ggml_backend_dev_t: "pointer",
   ggml_backend_reg_t: "pointer",
@@ -81,15 +82,15 @@ const POINTED_TO: readonly string[] = ["char", "int8_t"];
  */
 export function declarationsOf(headers: Headers): Declarations {
   const llama = withoutComments(headers.llama);
-  const backend = withoutComments(headers.backend);
+  const ggml = [headers.ggml, headers.backend].map(withoutComments).join("\n");
   const signatures = (text: string, api: string, names: readonly string[]) =>
     byName(names, (name) => signatureOf(text, api, name));
   return {
     fields: byName(STRUCTS, (name) => fieldsOf(llama, name)),
     llama: signatures(llama, "LLAMA_API", LLAMA_FUNCTIONS),
-    ggml: signatures(backend, "GGML_API", GGML_FUNCTIONS),
+    ggml: signatures(ggml, "GGML_API", GGML_FUNCTIONS),
     constants: [
-      ...enumValues([llama, backend, withoutComments(headers.ggml)].join("\n")),
+      ...enumValues([llama, ggml].join("\n")),
       ...ENUM_VALUES,
       ...macros(llama),
     ],

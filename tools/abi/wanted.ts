@@ -133,8 +133,9 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_sampler_sample",
 ];
 
-/** Functions of libggml, declared in `ggml-backend.h`. */
+/** Functions of libggml, declared in `ggml.h` and `ggml-backend.h`. */
 export const GGML_FUNCTIONS: readonly string[] = [
+  "ggml_set_abort_callback",
   "ggml_backend_load",
   "ggml_backend_dev_count",
   "ggml_backend_dev_get",

@@ -1,5 +1,6 @@
 import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
+import { EXIT } from "#shared/defaults.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
 import { piecesOf, textOf } from "../answers/pieces.ts";
@@ -8,7 +9,7 @@ import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit } from "../config.ts";
 import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "../engine/engine.ts";
 import { Generator } from "./generator.ts";
-import type { LoadModel, Model, SavedSlots } from "../model.ts";
+import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from "../model.ts";
 import { SlotFiles } from "../slots/slot_files.ts";
 import { requireCapability, VectorCalls } from "../answers/vector_calls.ts";
 
@@ -44,6 +45,11 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       })),
       onProgress,
       onWarning: (message) => log.warn("engine", { message }),
+      onCrash(error) {
+        const code = error instanceof UnusableModelError ? EXIT.unusableModel : EXIT.failed;
+        onFatal(error, code);
+        return code;
+      },
       signal,
     });
     const engine = await unlessStopped(loading, signal);

@@ -65,6 +65,13 @@ export interface EngineOptions {
   readonly onProgress: (fraction: number) => void;
   /** Called with warnings of the library. */
   readonly onWarning: (message: string) => void;
+  /**
+   * Called if the library ends the process while it loads; an {@linkcode UnusableModelError} if the file is
+   * the cause.
+   *
+   * @returns the exit code
+   */
+  readonly onCrash: (error: Error) => number;
   /** Stops the load. */
   readonly signal: AbortSignal;
 }

@@ -34,6 +34,10 @@ export function engineOptions(
     settings: { batch_size: 64, ...settings },
     onProgress() {},
     onWarning() {},
+    onCrash(error) {
+      console.error(error.message);
+      return 1;
+    },
     signal: new AbortController().signal,
     ...options,
   };

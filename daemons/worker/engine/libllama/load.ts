@@ -23,7 +23,7 @@ import { CONSTANTS } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
-import { isOfTheFile, loadError } from "./load_error.ts";
+import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
 import { LookupPredictor } from "./guess/lookup.ts";
 import type { Predictor } from "./guess/predictor.ts";
 import { LlamaTokenizer } from "./text/tokenizer.ts";
@@ -32,6 +32,7 @@ import { EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
 import { type Library, openDependencies, openLibrary } from "./c/library.ts";
+import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
 import { driverSentence, systemLibraries } from "./driver.ts";
 import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
@@ -52,6 +53,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   const built = builtGpuBackends();
   const onlyCpu = !usesGpu(options.gpu, built);
   const folder = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
+  withoutBacktraces();
   if (onlyCpu) showNoGpu();
   else if (options.gpu !== undefined) showOnlyGpu(options.gpu);
   await checkAbi(openDependencies(folder));
@@ -65,6 +67,10 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   const forget = onAbort(options.signal, () => thread.stop());
   try {
     const library = openLibrary(folder);
+    using _ = watchCrashes(
+      library.ggml,
+      (reason) => options.onCrash(failure(options.model, crashReason(reason), [reason])),
+    );
     const { devices } = await thread.call("open", { folder, onlyCpu });
     const device = onlyCpu ? undefined : firstGpu(devices, built[0]!, options.gpu);
     const engine = await openEngine(thread, library, device, options);
@@ -77,12 +83,18 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
     if (error instanceof LlorchError) throw error;
     const reason = loadError(error instanceof OrderError ? error.log : lines) ??
       errorMessage(error);
-    const message = `Cannot load model "${options.model}": ${reason}`;
-    if (isOfTheFile([...lines, reason])) throw new UnusableModelError(message, { cause: error });
-    throw new LlorchError("WORKER_START_FAILED", message, { cause: error });
+    throw failure(options.model, reason, [...lines, reason], error);
   } finally {
     forget();
   }
+}
+
+/** @param lines What llama.cpp has said; it tells whether the file is the cause. */
+function failure(model: string, reason: string, lines: readonly string[], cause?: unknown): Error {
+  const message = `Cannot load model "${model}": ${reason}`;
+  return isOfTheFile(lines)
+    ? new UnusableModelError(message, { cause })
+    : new LlorchError("WORKER_START_FAILED", message, { cause });
 }
 
 /** Most lines of llama.cpp's output that are searched for the reason of a failed load. */
@@ -128,6 +140,11 @@ async function openEngine(
     });
   const facts = await load(options.model);
   const vocabulary = new Vocabulary(llama, facts.vocabulary);
+  const missing = vocabulary.missingByte();
+  if (missing !== undefined) {
+    const reason = `its vocabulary has no token for byte ${missing}, which a text may need`;
+    throw new UnusableModelError(`Cannot load model "${options.model}": ${reason}`);
+  }
   const contextPerSlot = options.context ??
     Math.min(facts.trainedContext || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
   const candidates = threadsToTry(options.threads);

@@ -4,26 +4,14 @@ import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { counterModel, writeRandomModel } from "../../../../tests/support/models.ts";
 import { openGenerator, readEvents, request, textOf } from "../../testing/generator.ts";
+import { engineOptions } from "../../testing/llama.ts";
 import type { Engine } from "../engine.ts";
 import { loadLibllama } from "./load.ts";
 
 type Ask = (fields: Record<string, unknown>) => Promise<WorkerEvent[]>;
 
 async function using(model: string, work: (ask: Ask, engine: Engine) => Promise<void>) {
-  const engine = await loadLibllama({
-    model,
-    gpu: undefined,
-    gpuLayers: undefined,
-    context: 256,
-    slots: 1,
-    threads: 1,
-    settings: {},
-    chatTemplate: undefined,
-    adapters: new Map(),
-    onProgress() {},
-    onWarning() {},
-    signal: new AbortController().signal,
-  });
+  const engine = await loadLibllama(engineOptions(model, { context: 256 }));
   const { generator } = openGenerator(engine, {});
   try {
     await work(async (fields) => {

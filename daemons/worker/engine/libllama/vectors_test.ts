@@ -2,25 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { writeEncoderModel } from "../../../../tests/support/encoder_model.ts";
+import { engineOptions } from "../../testing/llama.ts";
 import { DEMO_MODEL } from "../../testing/worker.ts";
 import type { Engine } from "../engine.ts";
 import { loadLibllama } from "./load.ts";
 
 async function using(model: string, work: (engine: Engine) => Promise<void>): Promise<void> {
-  const engine = await loadLibllama({
-    model,
-    gpu: undefined,
-    gpuLayers: undefined,
-    context: undefined,
-    slots: 1,
-    threads: 1,
-    settings: { batch_size: 64 },
-    chatTemplate: undefined,
-    adapters: new Map(),
-    onProgress() {},
-    onWarning() {},
-    signal: new AbortController().signal,
-  });
+  const engine = await loadLibllama(engineOptions(model, {}));
   try {
     await work(engine);
   } finally {

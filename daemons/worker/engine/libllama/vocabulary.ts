@@ -7,6 +7,7 @@ const KINDS = ["none", "spm", "bpe", "wpm", "ugm", "rwkv", "plamo2"] as const;
 /** Bits of `llama_token_attr`. */
 const CONTROL = 1 << 3;
 const USER_DEFINED = 1 << 4;
+const BYTE = 1 << 5;
 /** Bytes that a text of tokens mostly fits into. */
 const ROOM = 4_096;
 
@@ -88,12 +89,29 @@ export class Vocabulary {
   namedTokens(): NamedToken[] {
     const found: NamedToken[] = [];
     for (let id = 0; id < this.size; id++) {
-      const bits = this.#llama.llama_vocab_get_attr(this.pointer, id);
+      const bits = this.#attributes(id);
       if ((bits & (CONTROL | USER_DEFINED)) === 0) continue;
       const text = this.rawText(id);
       if (text !== "") found.push({ id, text, isControl: (bits & CONTROL) !== 0 });
     }
     return found;
+  }
+
+  /**
+   * The first byte that it has no token for. A SentencePiece vocabulary writes each character that is no
+   * token as its bytes: where one is missing, llama.cpp throws. Undefined if there is none.
+   */
+  missingByte(): number | undefined {
+    if (this.kind !== "spm") return undefined;
+    const ids = Array.from({ length: this.size }, (_, id) => id);
+    const texts = (of: readonly number[]) => of.map((id) => this.rawText(id));
+    // These are few, and mostly all that there are.
+    const isWhole = missingIn(texts(ids.filter((id) => this.#attributes(id) & BYTE))) === undefined;
+    return isWhole ? undefined : missingIn(texts(ids));
+  }
+
+  #attributes(token: number): number {
+    return this.#llama.llama_vocab_get_attr(this.pointer, token);
   }
 
   /** A token's text as the vocabulary has it. */
@@ -150,6 +168,17 @@ export class Vocabulary {
     if (this.#text.length > ROOM) this.#text = new Uint8Array(ROOM);
     return text;
   }
+}
+
+/** The first byte that none of these tokens is; undefined if there is none. */
+function missingIn(tokens: readonly string[]): number | undefined {
+  const texts = new Set(tokens);
+  for (let byte = 0; byte < 256; byte++) {
+    const name = byte.toString(16).toUpperCase().padStart(2, "0");
+    const isThere = texts.has(`<0x${name}>`) || byte < 128 && texts.has(String.fromCharCode(byte));
+    if (!isThere) return byte;
+  }
+  return undefined;
 }
 
 function known(token: number): number | undefined {

@@ -312,6 +312,7 @@ export const LLAMA_FUNCTIONS = {
 
 /** Functions of libggml. */
 export const GGML_FUNCTIONS = {
+  ggml_set_abort_callback: { parameters: ["pointer"], result: "pointer" },
   ggml_backend_load: { parameters: ["buffer"], result: "pointer" },
   ggml_backend_dev_count: { parameters: [], result: "usize" },
   ggml_backend_dev_get: { parameters: ["usize"], result: "pointer" },
