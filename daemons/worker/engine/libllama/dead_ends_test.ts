@@ -10,8 +10,9 @@ import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { randomGrammars } from "../../../../tests/grammars/random_grammars.ts";
 import { writeCallerModel } from "../../../../tests/support/models.ts";
+import { scriptWord, writeScriptModel } from "../../../../tests/support/script_model.ts";
 import { idsOf, outline, textOf } from "../../testing/generator.ts";
-import { TOOLS, withScripts } from "../../testing/held.ts";
+import { assertOffered, callsOf, TOOLS, withScripts } from "../../testing/held.ts";
 import { endOf, fieldIs, type Opened, using } from "../../testing/llama.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -217,6 +218,31 @@ Deno.test("a call whose first token has other text that no grammar of calls allo
       assert.equal(endOf(events).tokens_out, pieces.length);
     }
   });
+});
+
+Deno.test("a call is held also after 200 000 characters of text, on which no pattern is tried", async () => {
+  const call = '\n<tool_call>\n{"name": "look", "arguments": {"where": "nowhere", "times": 3}}' +
+    "\n</tool_call>";
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "script.gguf");
+    writeScriptModel(path, {
+      ...{ scripts: [call], template: TEMPLATE, eos: "<|end|>", control: ["<|turn|>"] },
+      ...{ userDefined: ["<tool_call>", "</tool_call>"], runsOf: "a" },
+    });
+    await using(path, { context: 8_192 }, async ({ engine, generate }) => {
+      const text = await engine.tokenize("a".repeat(200_000), { begins: false });
+      const events = await generate({
+        ...{ messages: [{ role: "user", content: `Say ${scriptWord(0)}` }], tools: TOOLS },
+        ...{ resume_tokens: text, resume_index: text.length, max_tokens: text.length + 300 },
+      });
+      assert.equal(outline(events).at(-1), "end TOOL_CALLS");
+      // A call that is not held would be the model's own, which is not as its schema wants.
+      assertOffered(callsOf(events)[0]!);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 /** Random grammars to try. */
