@@ -1,12 +1,15 @@
 /**
  * A real worker that some prompts break, as a fault in native code would: {@linkcode HANGS} blocks
- * its only thread for ever, {@linkcode DIES} ends its process.
+ * its main thread for ever, {@linkcode DIES} ends its process, {@linkcode LOGS} makes llama.cpp log.
  *
  * @module
  */
 import { join } from "node:path";
 import { loadLibllama } from "../../daemons/worker/engine/libllama/load.ts";
 import { localModel } from "../../daemons/worker/batch/local_model.ts";
+import { cpuBinaries } from "../../daemons/worker/engine/libllama/backend.ts";
+import { cString } from "../../daemons/worker/engine/libllama/c/c_values.ts";
+import { openLibrary } from "../../daemons/worker/engine/libllama/c/library.ts";
 import { runWorker } from "../../daemons/worker/daemon.ts";
 import { ENGINES } from "../../daemons/worker/engines.ts";
 import { ROOT } from "./stack.ts";
@@ -16,6 +19,9 @@ export const HANGS = "w6 w6 w6";
 
 /** A prompt with these words ends its worker. */
 export const DIES = "w7 w7 w7";
+
+/** With these words in a prompt, llama.cpp logs errors from the worker's main thread. */
+export const LOGS = "w8 w8 w8";
 
 /** Makes a folder for `LLORCH_BIN_DIR` with this worker. */
 export async function poisonedWorkers(dir: string): Promise<string> {
@@ -42,10 +48,19 @@ const load: typeof loadLibllama = async (...args) => {
   engine.tokenize = (text) => {
     if (text.includes(DIES)) Deno.kill(Deno.pid, "SIGKILL");
     while (text.includes(HANGS));
+    if (text.includes(LOGS)) logErrors();
     return tokenize(text);
   };
   return engine;
 };
+
+/** llama.cpp logs that it cannot read a grammar. */
+function logErrors(): void {
+  const { llama } = openLibrary(cpuBinaries()!);
+  for (let n = 0; n < 100; n++) {
+    llama.llama_sampler_init_grammar(null, cString("root ::= ("), cString("root"));
+  }
+}
 
 if (import.meta.main) {
   Deno.exit(await runWorker(Deno.args, { ...ENGINES, llama: localModel(load) }));
