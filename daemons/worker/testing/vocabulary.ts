@@ -3,6 +3,7 @@ import { FIELDS } from "../engine/libllama/c/abi.ts";
 import { addressOf, addressOfBuffer, cString, setFields } from "../engine/libllama/c/c_values.ts";
 import { layoutOf } from "../engine/libllama/c/layout.ts";
 import { openLibrary } from "../engine/libllama/c/library.ts";
+import { nativeFunctions } from "../engine/libllama/c/native_functions.ts";
 import type { TextVocabulary } from "../engine/libllama/text/tokenizer.ts";
 import { textVocabulary, Vocabulary } from "../engine/libllama/vocabulary.ts";
 
@@ -20,7 +21,17 @@ export function openVocabulary(
   path: string,
   preTokenizer = "",
 ): TextVocabulary & Disposable {
+  const { llama, model, vocabulary } = openVocabularyOf(path, preTokenizer);
+  return {
+    ...textVocabulary(vocabulary, preTokenizer),
+    [Symbol.dispose]: () => llama.llama_model_free(model),
+  };
+}
+
+/** A vocabulary as the engine has it. Its model is freed with `llama_model_free`. */
+export function openVocabularyOf(path: string, preTokenizer = "") {
   const { llama } = openLibrary(cpuBinaries()!);
+  llama.llama_log_set(nativeFunctions().nothing, null);
   llama.llama_backend_init();
   const params = llama.llama_model_default_params();
   const overrides = preTokenizer === "" ? undefined : overrideOf(preTokenizer);
@@ -33,10 +44,7 @@ export function openVocabulary(
   overrides?.fill(0);
   if (model === null) throw new Error(`llama.cpp does not load the vocabulary of ${path}`);
   const vocabulary = new Vocabulary(llama, addressOf(llama.llama_model_get_vocab(model)));
-  return {
-    ...textVocabulary(vocabulary, preTokenizer),
-    [Symbol.dispose]: () => llama.llama_model_free(model),
-  };
+  return { llama, model, vocabulary };
 }
 
 /** An array of one override and the empty one that ends it. */
