@@ -123,7 +123,6 @@ Deno.test({
     await engine.dispose();
     await Deno.remove(folder, { recursive: true });
   }
-  if (RUNS > 150) console.log(figures);
   const [first, last] = [figures[0]!, figures.at(-1)!];
   assert.ok(last.inUse - first.inUse < MOST_LEFT, JSON.stringify(figures));
   assert.ok(last.resident - first.resident < MOST_GROWTH, JSON.stringify(figures));

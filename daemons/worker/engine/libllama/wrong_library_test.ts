@@ -59,8 +59,8 @@ async function withLibrary(source: string): Promise<string> {
       await Deno.copyFile(file, join(folder, basename(file)));
     }
   }
-  const llama = [...Deno.readDirSync(folder)].find(({ name }) => name.startsWith("libllama."))!;
-  const path = join(folder, llama.name);
+  const llama = readdirSync(folder).find((name) => name.startsWith("libllama."))!;
+  const path = join(folder, llama);
   await Deno.remove(path);
   if (source === "") await Deno.writeTextFile(path, "no library");
   else {
