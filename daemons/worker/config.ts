@@ -62,11 +62,11 @@ export const workerConfig = z.strictObject({
   ...llamaShape,
   lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH")).optional()
     .describe("Adapters that requests may name: NAME=PATH"),
-  prefill_stretch: z.number().min(1.1).max(1000).default(2.5)
-    .describe("How many times longer a step may take when it also reads prompt tokens"),
+  prefill_slowdown: z.number().min(1.01).max(1000).default(1.4)
+    .describe("How many times longer a prompt may take beside running streams than alone"),
   prefill_chunk: z.number().int().min(1).max(1_000_000).optional()
     .describe(
-      "Prompt tokens per step beside running streams; default: as many as --prefill-stretch allows",
+      "Prompt tokens per step beside running streams; default: as few as --prefill-slowdown allows",
     ),
   saved_slots_dir: z.string().min(1).optional()
     .describe("Folder for saved slots; without it, none are saved"),

@@ -18,7 +18,7 @@ export interface GeneratorOptions {
   readonly modelRef: string;
   readonly queueLimit: number;
   readonly prefillChunk: number | undefined;
-  readonly prefillStretch: number;
+  readonly prefillSlowdown: number;
   readonly batchSize: number;
   readonly metricsIntervalMs: number;
   readonly streamBuffer: number;
@@ -42,7 +42,7 @@ export class Generator {
       sequences: options.engine.sequences,
       table: this.#table,
       prefillChunk: options.prefillChunk,
-      prefillStretch: options.prefillStretch,
+      prefillSlowdown: options.prefillSlowdown,
       batchSize: options.batchSize,
       onFatal: (error) => {
         this.#table.failAll("The engine failed; the job can continue elsewhere");

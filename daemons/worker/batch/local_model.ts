@@ -60,7 +60,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       modelRef: modelRef(config),
       queueLimit: queueLimit(config),
       prefillChunk: config.prefill_chunk,
-      prefillStretch: config.prefill_stretch,
+      prefillSlowdown: config.prefill_slowdown,
       batchSize: config.batch_size ?? DEFAULT_BATCH,
       metricsIntervalMs: config.metrics_interval_ms,
       streamBuffer: config.stream_buffer,

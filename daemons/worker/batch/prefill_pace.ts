@@ -1,60 +1,81 @@
+import { TokenCost } from "./token_cost.ts";
+
 /** A completed step of the loop. */
-export interface PacedStep {
+export interface PacedStep extends Prompts {
   /** Sequences that generated. */
   readonly generating: number;
-  /** Prompt tokens that were evaluated. */
+  /** Prompt tokens that were evaluated, of all prompts. */
   readonly prefilled: number;
   readonly ms: number;
 }
 
-/** Prompt tokens of a step with generating sequences, before anything was measured. */
-const FIRST_CHUNK = 32;
+/** The prompts that are being read. */
+export interface Prompts {
+  readonly prompts: number;
+  /** Tokens that they have behind them already, on average. */
+  readonly depth: number;
+}
+
 /**
- * Matrices are multiplied several rows at a time: a step whose tokens are a multiple of 4 takes no
- * longer than a slightly smaller one, and on processors with wide registers 16 tokens take no
- * longer than 12.
+ * llama.cpp computes the attention of this many tokens of a sequence together, on the CPU in half the
+ * time that they take one by one.
  */
-const TILE = 4;
-const AS_QUICK_AS_16 = 12;
-/** With fewer tokens, a prompt would be evaluated hardly faster than tokens are generated. */
-const LEAST_CHUNK = 4;
+const TOGETHER = 64;
+/** Tokens of a prompt in a step with generating sequences, before anything was measured. */
+const FIRST_SHARE = 1 + TOGETHER;
+/**
+ * Tokens of one prompt to choose from. Where others generate, llama.cpp computes one token of each
+ * sequence first, then the rest of the prompt: a rest of whole tiles is the quickest.
+ */
+const SHARES = [4, 8, 16, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096].map((rest) => 1 + rest);
 /** Weight of the newest step in the averages. */
 const NEWEST = 0.2;
 
 /**
- * Decides how many prompt tokens a step evaluates while other sequences generate: as many as make
- * it a given number of times longer than a step without prompt tokens. It uses measured durations,
- * since a number that suits a CPU would leave a GPU idle, and the reverse would make streams stall.
+ * Decides how many prompt tokens a step evaluates while other sequences generate: as few as let the
+ * prompts be read at most a given number of times slower than alone. The fewer they are, the shorter do
+ * the others wait. It uses measured durations, since a number that suits a CPU would leave a GPU idle,
+ * and the reverse would make streams stall.
  */
 export class PrefillPace {
-  readonly #stretch: number;
+  readonly #slowdown: number;
   /** Duration of a step without prompt tokens in ms, by the number of generating sequences. */
   readonly #quiet = new Map<number, number>();
-  /** Time that a prompt token adds to a step, in ms. */
-  #perToken: number | undefined;
+  /** Time that a prompt token takes among few of its sequence, and among many. */
+  readonly #cost = { few: new TokenCost(), many: new TokenCost() };
 
-  /** @param stretch How many times longer a step with prompt tokens may take; above 1. */
-  constructor(stretch: number) {
-    this.#stretch = stretch;
+  /** @param slowdown How many times longer than alone a prompt may take; above 1. */
+  constructor(slowdown: number) {
+    this.#slowdown = slowdown;
   }
 
   /** Adds the measurement of a step. */
-  observe({ generating, prefilled, ms }: PacedStep): void {
+  observe({ generating, prefilled, ms, prompts, depth }: PacedStep): void {
     if (prefilled === 0) {
-      this.#quiet.set(generating, average(this.#quiet.get(generating), ms));
+      const before = this.#quiet.get(generating);
+      this.#quiet.set(generating, before === undefined ? ms : before + NEWEST * (ms - before));
       return;
     }
+    const share = prefilled / prompts;
     const without = generating === 0 ? 0 : this.#quietMs(generating) ?? 0;
-    this.#perToken = average(this.#perToken, Math.max(0, ms - without) / prefilled);
+    const cost = isMany(share, generating) ? this.#cost.many : this.#cost.few;
+    cost.learn(depth + share / 2, Math.max(0, ms - without) / prefilled);
   }
 
-  /** Prompt tokens of the next step, for all sequences together. */
-  chunk(generating: number): number {
+  /** Prompt tokens of the next step, for all prompts together. */
+  chunk(generating: number, { prompts, depth }: Prompts): number {
     const quiet = this.#quietMs(generating);
-    if (quiet === undefined || !this.#perToken) return FIRST_CHUNK;
-    const room = Math.max(LEAST_CHUNK, Math.floor((this.#stretch - 1) * quiet / this.#perToken));
-    const tiles = Math.ceil((generating + room) / TILE) * TILE;
-    return (tiles === AS_QUICK_AS_16 ? 16 : tiles) - generating;
+    const many = this.#cost.many.at(depth) ?? this.#cost.few.at(depth);
+    const few = this.#cost.few.at(depth) ?? many;
+    if (quiet === undefined || !many || !few) return FIRST_SHARE * prompts;
+    const alone = Math.min(few, many);
+    const slowdowns = SHARES.map((share) => {
+      const tokens = share * prompts;
+      const ms = quiet + tokens * (isMany(share, generating) ? many : few);
+      return { tokens, factor: ms / (tokens * alone) };
+    });
+    const enough = slowdowns.find(({ factor }) => factor <= this.#slowdown);
+    return (enough ?? slowdowns.at(-1)!).tokens;
   }
 
   /** Duration of a step without prompt tokens, for the nearest measured number of sequences. */
@@ -65,6 +86,6 @@ export class PrefillPace {
   }
 }
 
-function average(before: number | undefined, newest: number): number {
-  return before === undefined ? newest : (1 - NEWEST) * before + NEWEST * newest;
+function isMany(share: number, generating: number): boolean {
+  return share - Math.min(1, generating) >= TOGETHER;
 }

@@ -1,46 +1,68 @@
 import assert from "node:assert/strict";
 import { PrefillPace } from "./prefill_pace.ts";
 
-/**
- * Teaches a pace the steps of a machine: `step` ms, plus `token` ms for each prompt token; returns
- * its limit.
- */
-function learn(pace: PrefillPace, generating: number, ms: { step: number; token: number }): number {
-  for (let step = 0; step < 50; step++) pace.observe({ generating, prefilled: 0, ms: ms.step });
+/** Times of a machine in ms. */
+interface Machine {
+  readonly step: number;
+  /** Of a prompt token among few of its sequence. */
+  readonly few: number;
+  /** Among 64 and more. */
+  readonly many?: number;
+}
+
+/** Teaches a pace the steps of a machine beside prompts; returns its limit. */
+function learn(
+  pace: PrefillPace,
+  generating: number,
+  { step, few, many = few }: Machine,
+  prompts = 1,
+): number {
+  const reading = { prompts, depth: 0 };
+  for (let count = 0; count < 50; count++) {
+    pace.observe({ generating, prefilled: 0, ms: step, prompts: 0, depth: 0 });
+  }
   let chunk = 0;
-  for (let step = 0; step < 50; step++) {
-    chunk = pace.chunk(generating);
-    pace.observe({ generating, prefilled: chunk, ms: ms.step + chunk * ms.token });
+  for (let count = 0; count < 50; count++) {
+    chunk = pace.chunk(generating, reading);
+    const token = chunk / prompts > 64 ? many : few;
+    pace.observe({ generating, prefilled: chunk, ms: step + chunk * token, ...reading });
   }
   return chunk;
 }
 
-Deno.test("PrefillPace lengthens steps by the allowed factor, on slow and on fast machines", () => {
-  assert.equal(learn(new PrefillPace(3), 4, { step: 20, token: 2 }), 20);
-  assert.equal(learn(new PrefillPace(3), 4, { step: 8, token: 0.03125 }), 512);
-  // Steps are computed in whole tiles: 41 tokens take as long as 44.
-  assert.equal(learn(new PrefillPace(2), 1, { step: 40, token: 1 }), 43);
+Deno.test("PrefillPace takes as few tokens as keep a prompt within its slowdown", () => {
+  // 20 ms for others, beside 33 tokens of 2 ms: 86 instead of 66 ms.
+  assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 2 }), 33);
+  assert.equal(learn(new PrefillPace(2), 4, { step: 20, few: 2 }), 17);
+  assert.equal(learn(new PrefillPace(1.4), 4, { step: 8, few: 0.03125 }), 1025);
+  assert.equal(learn(new PrefillPace(1.4), 4, { step: 1, few: 100 }), 5);
 });
 
-Deno.test("PrefillPace always lets a prompt advance, and starts with few tokens", () => {
-  assert.equal(new PrefillPace(3).chunk(1), 32);
-  assert.equal(learn(new PrefillPace(1.5), 1, { step: 1, token: 100 }), 7);
-  assert.equal(learn(new PrefillPace(2), 4, { step: 5, token: 1 }), 12);
-  assert.equal(learn(new PrefillPace(1.5), 20, { step: 1, token: 100 }), 4);
+Deno.test("PrefillPace takes 64 together where they are computed in less time than one by one", () => {
+  assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 9, many: 4 }), 65);
+});
+
+Deno.test("PrefillPace divides a step among the prompts", () => {
+  assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 2 }, 3), 3 * 9);
+});
+
+Deno.test("PrefillPace starts with a fixed number of tokens", () => {
+  assert.equal(new PrefillPace(1.4).chunk(1, { prompts: 1, depth: 0 }), 65);
 });
 
 Deno.test("PrefillPace uses the steps with the same number of sequences, or nearly the same", () => {
   const pace = new PrefillPace(2);
-  learn(pace, 8, { step: 80, token: 1 });
-  learn(pace, 1, { step: 31, token: 1 });
-  assert.equal(pace.chunk(1), 31);
-  assert.equal(pace.chunk(2), 34);
-  assert.equal(pace.chunk(16), 80);
+  learn(pace, 8, { step: 80, few: 1 });
+  learn(pace, 1, { step: 30, few: 1 });
+  const reading = { prompts: 1, depth: 0 };
+  assert.equal(pace.chunk(1, reading), 33);
+  assert.equal(pace.chunk(2, reading), 33);
+  assert.equal(pace.chunk(16, reading), 129);
 });
 
 Deno.test("PrefillPace learns from prompts that were read while no sequence generated", () => {
-  const pace = new PrefillPace(3);
-  pace.observe({ generating: 0, prefilled: 100, ms: 200 });
-  pace.observe({ generating: 1, prefilled: 0, ms: 31 });
-  assert.equal(pace.chunk(1), 31);
+  const pace = new PrefillPace(2);
+  pace.observe({ generating: 0, prefilled: 100, ms: 200, prompts: 1, depth: 0 });
+  pace.observe({ generating: 1, prefilled: 0, ms: 31, prompts: 0, depth: 0 });
+  assert.equal(pace.chunk(1, { prompts: 1, depth: 0 }), 17);
 });

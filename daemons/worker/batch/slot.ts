@@ -31,6 +31,11 @@ export class Slot {
     return this.#usedAt;
   }
 
+  /** Prompt tokens that are evaluated. */
+  get done(): number {
+    return this.#done;
+  }
+
   /** Prompt tokens still to evaluate; 0 once the run generates. */
   get remaining(): number {
     return this.#run && !this.#generation ? this.#run.tokens.length - this.#done : 0;

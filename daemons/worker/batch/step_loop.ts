@@ -11,10 +11,10 @@ import { Slot } from "./slot.ts";
 export interface StepLoopOptions {
   readonly sequences: readonly EngineSequence[];
   readonly table: Pick<RunTable<Run>, "takeNext">;
-  /** Prompt tokens of a step in which runs generate; undefined: decided by `prefillStretch`. */
+  /** Prompt tokens of a step in which runs generate; undefined: decided by `prefillSlowdown`. */
   readonly prefillChunk: number | undefined;
-  /** How many times longer a step with prompt tokens may take. */
-  readonly prefillStretch: number;
+  /** How many times longer than alone a prompt may take beside others that generate. */
+  readonly prefillSlowdown: number;
   readonly batchSize: number;
   /** Called when the loop has failed, after which nothing runs. */
   readonly onFatal: (error: unknown) => void;
@@ -40,7 +40,7 @@ export class StepLoop {
   constructor(options: StepLoopOptions) {
     this.#options = options;
     this.#slots = options.sequences.map((sequence) => new Slot(sequence));
-    this.#pace = new PrefillPace(options.prefillStretch);
+    this.#pace = new PrefillPace(options.prefillSlowdown);
     this.#done = this.#loop().catch((error) => {
       this.#closing = true;
       for (const { refuse } of this.#between.splice(0)) refuse();
@@ -136,10 +136,14 @@ export class StepLoop {
   async #step(ready: readonly Slot[]): Promise<void> {
     const filling = ready.filter((slot) => slot.remaining > 0);
     const generating = ready.length - filling.length;
+    const prompts = {
+      prompts: filling.length,
+      depth: filling.reduce((sum, { done }) => sum + done, 0) / Math.max(1, filling.length),
+    };
     const amounts = planPrefill({
       remaining: filling.map((slot) => slot.evaluable(generating === 0)),
       generating,
-      chunk: this.#options.prefillChunk ?? this.#pace.chunk(generating),
+      chunk: this.#options.prefillChunk ?? this.#pace.chunk(generating, prompts),
       batchSize: this.#options.batchSize,
     });
     const isScoring = filling.some((slot) => slot.isScoring);
@@ -154,7 +158,9 @@ export class StepLoop {
     ]);
     const prefilled = amounts.reduce((sum, amount) => sum + amount, 0);
     // Scores take longer than prompts, which they say nothing of.
-    if (!isScoring) this.#pace.observe({ generating, prefilled, ms: performance.now() - began });
+    if (!isScoring) {
+      this.#pace.observe({ generating, prefilled, ms: performance.now() - began, ...prompts });
+    }
     // Only now: the engine must not be changed while others compute.
     ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
   }

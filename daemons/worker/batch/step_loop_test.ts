@@ -31,7 +31,7 @@ class Opened {
       sequences: this.engine.sequences,
       table: { takeNext: () => this.queue.shift() },
       prefillChunk: 8,
-      prefillStretch: 2,
+      prefillSlowdown: 1.4,
       batchSize: 32,
       onFatal: (error) => this.fatal.push(error),
       ...options,

@@ -19,7 +19,7 @@ export function openGenerator(engine: Engine, options: Partial<GeneratorOptions>
     modelRef: "fake",
     queueLimit: 4,
     prefillChunk: 8,
-    prefillStretch: 2.5,
+    prefillSlowdown: 1.4,
     batchSize: 32,
     metricsIntervalMs: 60_000,
     streamBuffer: 64,
