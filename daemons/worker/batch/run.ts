@@ -266,6 +266,11 @@ export class Run {
     this.sampling.forbid(thinking?.opening ?? []);
   }
 
+  /** Most tokens that are still to come. */
+  get left(): number {
+    return this.#limit - this.#tokensOut;
+  }
+
   /** Tokens of the prompt and of the answer so far. */
   get length(): number {
     return this.#spec.prompt.length + this.#tokensOut;

@@ -114,7 +114,8 @@ export class Slot {
 
   #generate(tokens: readonly number[]): void {
     this.#generation?.close();
-    this.#generation = this.sequence.generate(tokens, this.#run!.sampling);
+    const run = this.#run!;
+    this.#generation = this.sequence.generate(tokens, run.sampling, run.left);
   }
 
   /** Goes on after tokens that the model does not choose, behind those not evaluated yet. */

@@ -273,8 +273,12 @@ export interface EngineSequence {
     count: number,
     sampling: Sampling,
   ): Promise<readonly Odds[]>;
-  /** Evaluates the last tokens of a prompt and generates from there. */
-  generate(tokens: readonly number[], sampling: Sampling): Generation;
+  /**
+   * Evaluates the last tokens of a prompt and generates from there.
+   *
+   * @param most Most tokens that will be asked for, if it is known; more may be.
+   */
+  generate(tokens: readonly number[], sampling: Sampling, most?: number): Generation;
   /**
    * Writes its tokens and their state to a file. Not to be called while a step of any sequence
    * runs.

@@ -70,13 +70,15 @@ export class LibllamaSequence implements EngineSequence {
     return scores;
   }
 
-  generate(tokens: readonly number[], sampling: Sampling): Generation {
+  generate(tokens: readonly number[], sampling: Sampling, most = 1): Generation {
     const choices = own(sampling);
     this.#adapter = choices.adapter;
     let input = tokens;
+    let left = most;
     return {
       next: async () => {
-        const chosen = await this.#step(input, choices);
+        const chosen = await this.#step(input, choices, left > 1);
+        left -= chosen.length;
         input = [chosen.at(-1)!.token];
         return chosen;
       },
@@ -116,9 +118,13 @@ export class LibllamaSequence implements EngineSequence {
   }
 
   /** Evaluates tokens and the guessed ones after them, and chooses until a guess is wrong. */
-  async #step(input: readonly number[], sampling: LibllamaSampling): Promise<readonly Chosen[]> {
+  async #step(
+    input: readonly number[],
+    sampling: LibllamaSampling,
+    goesOn: boolean,
+  ): Promise<readonly Chosen[]> {
     using _ = sampling.use();
-    const { collector, predictor, context, id } = this.#options;
+    const { collector, predictor, canCut, context, id } = this.#options;
     const room = context - this.#tokens.length - input.length;
     const guess = predictor && room > 0 ? predictor.guess([...this.#tokens, ...input], room) : [];
     // Await only if needed: a wait would miss the step of this turn.
@@ -126,6 +132,7 @@ export class LibllamaSequence implements EngineSequence {
     const follows = sampling.follows;
     const { choices } = await collector.run({
       ...this.#part([...input, ...guessed], 1 + guessed.length),
+      goesOn: goesOn && room > 0 && canCut && predictor === undefined,
       // Which grammar holds after a token is decided here, so these are chosen one by one.
       choose: sampling.order(follows ? [] : guessed),
     });

@@ -39,10 +39,15 @@ export class Context {
   readonly #decoder: Decoder;
   readonly #chooser: Chooser;
   readonly #outputs: number;
+  readonly #ends: ReadonlySet<number>;
   #threads: number;
   #adapter = 0;
   /** Rows of the last step's outputs, by sequence. */
   #rows = new Map<number, readonly number[]>();
+  /** What the next step will probably ask for. */
+  #expected: readonly PartOrder[] = [];
+  /** What is evaluated already of the next step, with the rows of its outputs. */
+  #ahead: readonly (readonly [part: PartOrder, rows: readonly number[]])[] = [];
 
   /** @throws {Error} if llama.cpp cannot create it; its log says why */
   constructor(parts: ContextParts, order: ContextOrder) {
@@ -71,19 +76,43 @@ export class Context {
     this.#decoder = new Decoder(llama, this.#pointer, order.batchSize, order.sequences);
     this.#chooser = new Chooser(llama, this.#pointer, vocabularySize, ends, onGrammar);
     this.#outputs = order.outputs;
+    this.#ends = ends;
     this.#threads = order.threads;
   }
 
   /** Takes one step: evaluates all parts, then chooses or scores. A part that fails fails alone. */
   step({ cuts, threads, parts }: StepOrder): PartResult[] {
-    this.cut(cuts);
-    this.#use(threads);
     this.#rows.clear();
     const results = new Map<PartOrder, PartResult>();
-    for (const batch of pack(parts, this.#decoder.capacity, this.#outputs)) {
+    // First: the next batch overwrites the outputs.
+    for (const [part, rows] of this.#takeAhead(parts, cuts)) this.#finish(part, rows, results);
+    this.#cut(cuts);
+    this.#use(threads);
+    const left = parts.filter((part) => !results.has(part));
+    for (const batch of pack(left, this.#decoder.capacity, this.#outputs)) {
       this.#compute(batch, results);
     }
+    this.#expected = expectedAfter(parts, results, this.#ends);
     return parts.map((part) => results.get(part)!);
+  }
+
+  /**
+   * Evaluates the chosen tokens of the last step, so that nothing waits while the main thread reads
+   * them. The next step uses what it asks for of that, and the rest is removed.
+   */
+  goAhead(): void {
+    const [batch, ...more] = pack(this.#expected, this.#decoder.capacity, this.#outputs);
+    this.#expected = [];
+    if (!batch || more.length > 0) return;
+    try {
+      this.#adapt(batch[0]!.adapter);
+      const rows = this.#decoder.decode(batch);
+      this.#ahead = batch.map((part, index) => [part, rows[index]!]);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      // The next step says what is wrong, if it asks for it.
+      this.#remove(batch);
+    }
   }
 
   /** Chooses after one more output of the last step. */
@@ -93,11 +122,10 @@ export class Context {
     return this.#chooser.choose(sequence, [row], order);
   }
 
-  /** Removes what sequences have from a position on. */
+  /** Removes what sequences have from a position on, and what was evaluated ahead. */
   cut(cuts: readonly Cut[]): void {
-    for (const { sequence, from } of cuts) {
-      this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1);
-    }
+    this.#takeAhead([], []);
+    this.#cut(cuts);
   }
 
   /** Writes a sequence with its tokens; returns the bytes of the file. */
@@ -144,9 +172,39 @@ export class Context {
       if (!(error instanceof DecodeError)) throw error;
       return this.#computeAlone(batch, results, error);
     }
-    for (const [index, part] of batch.entries()) {
-      this.#rows.set(part.sequence, rows[index]!);
-      results.set(part, this.#read(part, rows[index]!));
+    for (const [index, part] of batch.entries()) this.#finish(part, rows[index]!, results);
+  }
+
+  #finish(part: PartOrder, rows: readonly number[], results: Map<PartOrder, PartResult>): void {
+    this.#rows.set(part.sequence, rows);
+    results.set(part, this.#read(part, rows));
+  }
+
+  /** The parts that are evaluated already, with their rows; what nobody asks for is removed. */
+  #takeAhead(
+    parts: readonly PartOrder[],
+    cuts: readonly Cut[],
+  ): (readonly [part: PartOrder, rows: readonly number[]])[] {
+    const ahead = this.#ahead;
+    this.#ahead = [];
+    const taken = ahead.map(([done, rows]) => {
+      const isCut = cuts.some(({ sequence, from }) =>
+        sequence === done.sequence && from <= done.position
+      );
+      const part = isCut ? undefined : parts.find((part) => isSame(part, done));
+      return { part, rows, done };
+    });
+    this.#remove(taken.flatMap(({ part, done }) => part ? [] : done));
+    return taken.flatMap(({ part, rows }) => part ? [[part, rows] as const] : []);
+  }
+
+  #remove(parts: readonly PartOrder[]): void {
+    this.#cut(parts.map(({ sequence, position }) => ({ sequence, from: position })));
+  }
+
+  #cut(cuts: readonly Pick<Cut, "sequence" | "from">[]): void {
+    for (const { sequence, from } of cuts) {
+      this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1);
     }
   }
 
@@ -191,4 +249,28 @@ export class Context {
     if (result !== 0) throw new DecodeError("llama.cpp cannot use this adapter");
     this.#adapter = adapter;
   }
+}
+
+/** What the step after this one will ask for, unless runs end; nothing while prompts are read. */
+function expectedAfter(
+  parts: readonly PartOrder[],
+  results: ReadonlyMap<PartOrder, PartResult>,
+  ends: ReadonlySet<number>,
+): PartOrder[] {
+  if (parts.some(({ choose }) => !choose)) return [];
+  return parts.flatMap((part) => {
+    const result = results.get(part)!;
+    if (!part.goesOn || "error" in result || result.choices.length !== 1) return [];
+    const [choice] = result.choices;
+    if (!choice || "none" in choice || ends.has(choice.token)) return [];
+    const { sequence, position, tokens, adapter } = part;
+    return { sequence, position: position + tokens.length, tokens: [choice.token], outputs: 1, adapter };
+  });
+}
+
+/** Whether a part evaluates the one token that was evaluated ahead. */
+function isSame(part: PartOrder, ahead: PartOrder): boolean {
+  return part.sequence === ahead.sequence && part.position === ahead.position &&
+    part.adapter === ahead.adapter && part.tokens.length === 1 && part.outputs === 1 &&
+    part.tokens[0] === ahead.tokens[0];
 }

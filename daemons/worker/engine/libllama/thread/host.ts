@@ -81,6 +81,11 @@ export class Host {
     return (handlers[name] as (take: unknown) => unknown)(take);
   }
 
+  /** Evaluates what the step after this one will probably ask for. */
+  goAhead({ context }: Orders["step"]["take"]): void {
+    if (this.#stop[0] === 0) this.#contexts[context]!.goAhead();
+  }
+
   /** What llama.cpp has logged since the last order that failed. */
   takeLog(): string[] {
     const lines = this.#lines;

@@ -65,6 +65,8 @@ export interface PartOrder {
   readonly outputs: number;
   /** Pointer of an adapter; 0: none. */
   readonly adapter: number;
+  /** Whether the chosen token will be evaluated next, if nothing comes in between. */
+  readonly goesOn?: boolean;
   /** What to do with the outputs. */
   readonly choose?: ChooseOrder | undefined;
   readonly score?: ScoreOrder | undefined;

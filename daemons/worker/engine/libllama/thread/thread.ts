@@ -6,7 +6,7 @@
  */
 /// <reference lib="deno.worker" />
 import { Host } from "./host.ts";
-import type { Order, Reply } from "./messages.ts";
+import type { Order, Orders, Reply } from "./messages.ts";
 
 let host: Host | undefined;
 
@@ -27,5 +27,7 @@ self.onmessage = ({ data }: MessageEvent<SharedArrayBuffer | Order>) => {
     };
   }
   self.postMessage(reply);
+  // While the main thread reads the reply.
+  if (data.name === "step") host!.goAhead(data.take as Orders["step"]["take"]);
   if (data.name === "close") self.close();
 };
