@@ -23,19 +23,18 @@ export interface Prompts {
 const TOGETHER = 64;
 /** Tokens of a prompt in a step with generating sequences, before anything was measured. */
 const FIRST_SHARE = 1 + TOGETHER;
-/**
- * Tokens of one prompt to choose from. Where others generate, llama.cpp computes one token of each
- * sequence first, then the rest of the prompt: a rest of whole tiles is the quickest.
- */
-const SHARES = [4, 8, 16, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096].map((rest) => 1 + rest);
+/** Numbers of tokens to choose from: matrices are multiplied 4 or 16 rows at a time. */
+const FEW = [4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+const MANY = [64, 128, 256, 512, 1024, 2048, 4096];
 /** Weight of the newest step in the averages. */
 const NEWEST = 0.2;
 
 /**
  * Decides how many prompt tokens a step evaluates while other sequences generate: as few as let the
  * prompts be read at most a given number of times slower than alone. The fewer they are, the shorter do
- * the others wait. It uses measured durations, since a number that suits a CPU would leave a GPU idle,
- * and the reverse would make streams stall.
+ * the others wait. If fewer generate than wait for their first token, those that wait are favoured.
+ * It uses measured durations, since a number that suits a CPU would leave a GPU idle, and the reverse
+ * would make streams stall.
  */
 export class PrefillPace {
   readonly #slowdown: number;
@@ -69,13 +68,12 @@ export class PrefillPace {
     const few = this.#cost.few.at(depth) ?? many;
     if (quiet === undefined || !many || !few) return FIRST_SHARE * prompts;
     const alone = Math.min(few, many);
-    const slowdowns = SHARES.map((share) => {
-      const tokens = share * prompts;
-      const ms = quiet + tokens * (isMany(share, generating) ? many : few);
-      return { tokens, factor: ms / (tokens * alone) };
-    });
-    const enough = slowdowns.find(({ factor }) => factor <= this.#slowdown);
-    return (enough ?? slowdowns.at(-1)!).tokens;
+    const isEnough = (tokens: number) => {
+      const ms = quiet + tokens * (isMany(tokens / prompts, generating) ? many : few);
+      return ms / (tokens * alone) <= 1 + (this.#slowdown - 1) * Math.min(1, generating / prompts);
+    };
+    const choices = choicesFor(prompts);
+    return choices.find(isEnough) ?? choices.at(-1)!;
   }
 
   /** Duration of a step without prompt tokens, for the nearest measured number of sequences. */
@@ -88,4 +86,13 @@ export class PrefillPace {
 
 function isMany(share: number, generating: number): boolean {
   return share - Math.min(1, generating) >= TOGETHER;
+}
+
+/**
+ * Numbers of tokens to choose from, of all prompts together. Where others generate, llama.cpp computes
+ * one token of each sequence first, then the rest of the prompts.
+ */
+function choicesFor(prompts: number): number[] {
+  const all = [...FEW.map((rest) => 1 + rest), ...MANY.map((rest) => prompts * (1 + rest))];
+  return all.sort((a, b) => a - b);
 }

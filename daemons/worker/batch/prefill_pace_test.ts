@@ -42,8 +42,9 @@ Deno.test("PrefillPace takes 64 together where they are computed in less time th
   assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 9, many: 4 }), 65);
 });
 
-Deno.test("PrefillPace divides a step among the prompts", () => {
-  assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 2 }, 3), 3 * 9);
+Deno.test("PrefillPace divides a step among the prompts, and favours them if they are more", () => {
+  assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 2 }, 4), 33);
+  assert.equal(learn(new PrefillPace(1.4), 1, { step: 20, few: 2 }, 15), 385);
 });
 
 Deno.test("PrefillPace starts with a fixed number of tokens", () => {
@@ -57,7 +58,7 @@ Deno.test("PrefillPace uses the steps with the same number of sequences, or near
   const reading = { prompts: 1, depth: 0 };
   assert.equal(pace.chunk(1, reading), 33);
   assert.equal(pace.chunk(2, reading), 33);
-  assert.equal(pace.chunk(16, reading), 129);
+  assert.equal(pace.chunk(16, reading), 97);
 });
 
 Deno.test("PrefillPace learns from prompts that were read while no sequence generated", () => {
