@@ -69,8 +69,8 @@ function nativePackage(machine: Machine, modules: string): Finding {
   const platform = nativePlatform(machine);
   const version = config.imports["node-llama-cpp"].split("@").at(-1);
   const folder = `.deno/@node-llama-cpp+${platform}@${version}/node_modules/@node-llama-cpp`;
-  const addon = join(modules, folder, platform, "bins", platform, "llama-addon.node");
-  if (machine.exists(addon)) return { name, status: "ok", message: `${platform} ${version}` };
+  const libraries = join(modules, folder, platform, "bins", platform);
+  if (machine.exists(libraries)) return { name, status: "ok", message: `${platform} ${version}` };
   return {
     name,
     status: "fail",

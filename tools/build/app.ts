@@ -4,9 +4,10 @@ import { SOURCES } from "#shared/executables.ts";
 import { output } from "./process.ts";
 import type { Backend, Target } from "./targets.ts";
 
-/** Files of node-llama-cpp that are only for building llama.cpp or for development. */
-const LEFT_OUT =
-  /\.(d\.[cm]?ts|map|md)$|\/node-llama-cpp\/llama\/(gitRelease\.bundle|xpack|addon)$/;
+/** Files of a platform's package that only node-llama-cpp's own code uses. */
+const LEFT_OUT = /\.node$|\.json$|^(lib)?llama-common\./;
+/** The worker's module that runs in a thread of its own. */
+const THREAD = "daemons/worker/engine/libllama/thread/thread.ts";
 
 /** A program's settings from the repository's `deno.json`. */
 export interface RepositoryConfig {
@@ -26,17 +27,19 @@ export async function bundleApp(
   app: string,
 ): Promise<void> {
   await Deno.mkdir(app, { recursive: true });
-  await output(Deno.execPath(), [
-    "bundle",
-    "--quiet",
-    "--frozen",
-    "--platform=deno",
-    // Chunks are loaded on demand: a command loads only its own.
-    "--code-splitting",
-    "--external=node-llama-cpp",
-    `--outdir=${app}`,
-    SOURCES[executable],
-  ], { cwd: source });
+  const bundle = (entry: string) =>
+    output(Deno.execPath(), [
+      "bundle",
+      "--quiet",
+      "--frozen",
+      "--platform=deno",
+      // Chunks are loaded on demand: a command loads only its own.
+      "--code-splitting",
+      `--outdir=${app}`,
+      entry,
+    ], { cwd: source });
+  await bundle(SOURCES[executable]);
+  if (executable === "llorch-candled") await bundle(THREAD);
   const { unstable, permissions }: RepositoryConfig = JSON.parse(
     await Deno.readTextFile(join(source, "deno.json")),
   );
@@ -48,23 +51,27 @@ export async function bundleApp(
   await Deno.writeTextFile(join(app, "deno.json"), JSON.stringify(config, null, 2) + "\n");
 }
 
-/** Copies the files of a backend's `node_modules` that a worker needs into the app. */
+/** Copies llama.cpp's libraries of a backend from `node_modules` into the app, in folders by platform. */
 export async function addBackend(
   nodeModules: string,
   backend: Backend,
   target: Target,
   app: string,
 ): Promise<void> {
-  const wanted = new Set(target.backends[backend]);
-  const isWanted = (path: string) => {
-    const native = /@node-llama-cpp[+/]([^@/]+)/.exec(path)?.[1];
-    return (native === undefined || wanted.has(native)) && !LEFT_OUT.test(path);
-  };
-  await copyTree(nodeModules, join(app, "node_modules"), isWanted);
-  await Deno.writeTextFile(
-    join(app, "package.json"),
-    JSON.stringify({ type: "module", dependencies: { "node-llama-cpp": "*" } }) + "\n",
-  );
+  for (const name of target.backends[backend] ?? []) {
+    const from = join(await packageFolder(nodeModules, `@node-llama-cpp/${name}`), "bins", name);
+    await copyTree(from, join(app, "llama", name), (file) => !LEFT_OUT.test(file));
+  }
+}
+
+/** Folder of an installed package. */
+async function packageFolder(nodeModules: string, name: string): Promise<string> {
+  const prefix = `${name.replace("/", "+")}@`;
+  for await (const entry of Deno.readDir(join(nodeModules, ".deno"))) {
+    if (!entry.name.startsWith(prefix)) continue;
+    return join(nodeModules, ".deno", entry.name, "node_modules", name);
+  }
+  throw new Error(`${nodeModules} has no ${name}`);
 }
 
 /** The native files of an app's backend; empty without a backend. */
@@ -74,7 +81,7 @@ export async function nativeFiles(app: string): Promise<string[]> {
     for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
       const path = join(folder, name);
       if (isDirectory) await visit(path);
-      else if (isFile && /\/bins\/.*\.(so|node)/.test(path)) files.push(path);
+      else if (isFile && /\/llama\/.*\.so/.test(path)) files.push(path);
     }
   };
   await visit(app);
@@ -84,13 +91,13 @@ export async function nativeFiles(app: string): Promise<string[]> {
 async function copyTree(
   from: string,
   into: string,
-  isWanted: (path: string) => boolean,
+  isWanted: (file: string) => boolean,
 ): Promise<void> {
   await Deno.mkdir(into, { recursive: true });
   for await (const entry of Deno.readDir(from)) {
     const path = join(from, entry.name);
     const copy = join(into, entry.name);
-    if (!isWanted(path)) continue;
+    if (!isWanted(entry.name)) continue;
     if (entry.isSymlink) await Deno.symlink(await Deno.readLink(path), copy);
     else if (entry.isDirectory) await copyTree(path, copy, isWanted);
     else await Deno.copyFile(path, copy);

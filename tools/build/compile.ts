@@ -7,7 +7,7 @@ import type { Target } from "./targets.ts";
 /**
  * Compiles a bundled program into one executable.
  *
- * @param app Folder with `main.js`, `deno.json` and, for a worker, `node_modules`.
+ * @param app Folder with `main.js`, `deno.json` and, for a worker, `thread.js` and the libraries in `llama`.
  * @param env Environment with the path of `denort`.
  * @returns deno's list of embedded files
  * @throws {LlorchError} with deno's error
@@ -42,7 +42,7 @@ async function compile(
     `--target=${target.triple}`,
     `--output=${path}`,
     // A native library finds its siblings only if they are real files.
-    ...(isWorker ? ["--self-extracting", "--include=node_modules"] : []),
+    ...(isWorker ? ["--self-extracting", "--include=llama", "--include=thread.js"] : []),
     join(app, "main.js"),
   ], { cwd: app, env: { ...env, NO_COLOR: "1" } });
   return stderr;

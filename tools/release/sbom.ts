@@ -107,7 +107,8 @@ function merge(...lists: readonly (readonly Component[])[]): Component[] {
 function isOf(id: string, target: Target, backends: readonly Backend[]): boolean {
   if (id.startsWith("empty-npm-package@")) return false;
   const native = /^@node-llama-cpp\/([^@]+)@/.exec(id)?.[1];
-  if (native === undefined) return true;
+  // A worker carries the libraries of a platform, not the code of the package that brings them.
+  if (native === undefined) return id.startsWith("node-llama-cpp@");
   return backends.some((backend) => target.backends[backend]?.includes(native));
 }
 

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { BUILD_INFO } from "#shared/build_info.ts";
 import { LlorchError } from "#shared/errors.ts";
 
 /**
@@ -60,15 +62,22 @@ export function gpuBinaries(): string | undefined {
   return backend === undefined ? undefined : binaries(backend);
 }
 
-/** Folder of a backend's binaries; undefined if its package is missing or empty. */
+/** Folder of a backend's libraries; undefined if there are none. */
 function binaries(gpu?: string): string | undefined {
-  const require = createRequire(import.meta.resolve("node-llama-cpp"));
   const platform = { darwin: "mac", windows: "win" }[Deno.build.os as string] ?? "linux";
   const name = [platform, process.arch, ...gpu === undefined ? [] : [gpu]].join("-");
+  const folder = BUILD_INFO
+    ? fileURLToPath(new URL(`./llama/${name}`, import.meta.url))
+    : packaged(name);
+  return folder !== undefined && existsSync(folder) ? folder : undefined;
+}
+
+/** Folder in the npm package of a platform; undefined if it is not installed. */
+function packaged(name: string): string | undefined {
+  const require = createRequire(import.meta.resolve("node-llama-cpp"));
   try {
     const entry = require.resolve(`@node-llama-cpp/${name}`);
-    const folder = join(dirname(dirname(entry)), "bins", name);
-    return existsSync(folder) ? folder : undefined;
+    return join(dirname(dirname(entry)), "bins", name);
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { BUILD_INFO } from "#shared/build_info.ts";
 import { type Order, type Orders, type Reply, SHARED, SHARED_BYTES } from "./thread/messages.ts";
 
 /** An order failed; `log` has what llama.cpp said meanwhile. */
@@ -9,6 +10,9 @@ export class OrderError extends Error {
     this.log = log;
   }
 }
+
+/** The thread's module, which a built program has beside its own. */
+const THREAD = BUILD_INFO ? "./thread.js" : "./thread/thread.ts";
 
 /** Called with what the thread sends by itself while it loads. */
 export interface ThreadEvents {
@@ -35,7 +39,7 @@ export class EngineThread {
   #ended: Error | undefined;
 
   constructor({ onProgress, onWarning }: ThreadEvents) {
-    this.#worker = new Worker(new URL("./thread/thread.ts", import.meta.url), {
+    this.#worker = new Worker(new URL(THREAD, import.meta.url), {
       type: "module",
       name: "llama.cpp",
     });

@@ -1,3 +1,5 @@
+/** Says what is wrong in a file's header; the lines after it say only that something is. */
+const HEADER = /^gguf_init_from_\w+:\s*(.+?)\s*$/;
 /** Matches llama.cpp's line with the reason; the library's error has none. */
 const REASON = /\b(?:error loading model(?: \w+)?:\s*)+(.+?)\s*$/;
 const OTHER =
@@ -31,8 +33,10 @@ export function crashReason(line: string): string {
 /** Why a model could not be loaded, from llama.cpp's output; undefined if no line has a reason. */
 export function loadError(output: readonly string[]): string | undefined {
   const lines = output.flatMap((each) => each.split("\n"));
-  for (const pattern of [REASON, OTHER]) {
-    const found = lines.findLast((line) => pattern.test(line));
+  for (const pattern of [HEADER, REASON, OTHER]) {
+    const found = pattern === HEADER
+      ? lines.find((line) => pattern.test(line))
+      : lines.findLast((line) => pattern.test(line));
     if (found) return printable(pattern.exec(found)![1]!);
   }
   return undefined;
