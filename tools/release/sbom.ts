@@ -77,7 +77,9 @@ async function collect(target: Target, backends: readonly Backend[]): Promise<Ca
     const ids = reachable(lock, carried);
     const componentsIn = async (folder: string, nodeModules: string) => {
       const own = await read(join(ROOT, "tools/build", folder, "deno.lock"));
-      const all = Object.keys(own.npm).filter((id) => isOf(id, target, backends));
+      const all = Object.keys(own.npm).filter((id) =>
+        !folder.startsWith("backends/") || isCarried(id, target, backends)
+      );
       return await readComponents(own, all, nodeModules);
     };
     const runtime = join(work, "deno");
@@ -103,11 +105,10 @@ function merge(...lists: readonly (readonly Component[])[]): Component[] {
   return [...byId.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, component]) => component);
 }
 
-/** Leaves out placeholders, and native packages of other platforms. */
-function isOf(id: string, target: Target, backends: readonly Backend[]): boolean {
-  if (id.startsWith("empty-npm-package@")) return false;
+/** Whether a worker carries something of a package: a platform's libraries, not what runs in Node. */
+function isCarried(id: string, target: Target, backends: readonly Backend[]): boolean {
   const native = /^@node-llama-cpp\/([^@]+)@/.exec(id)?.[1];
-  // A worker carries the libraries of a platform, not the code of the package that brings them.
+  // The libraries were made by it, and it names the version of llama.cpp.
   if (native === undefined) return id.startsWith("node-llama-cpp@");
   return backends.some((backend) => target.backends[backend]?.includes(native));
 }
