@@ -264,7 +264,13 @@ function expectedAfter(
     const [choice] = result.choices;
     if (!choice || "none" in choice || ends.has(choice.token)) return [];
     const { sequence, position, tokens, adapter } = part;
-    return { sequence, position: position + tokens.length, tokens: [choice.token], outputs: 1, adapter };
+    return {
+      sequence,
+      position: position + tokens.length,
+      tokens: [choice.token],
+      outputs: 1,
+      adapter,
+    };
   });
 }
 
