@@ -33,8 +33,10 @@ Deno.test("compile embeds each program, and the worker's native libraries", asyn
     await bundleApp("llorch-candled", source, worker);
     await addBackend(await installBackend("cpu", target, join(work, "cpu")), "cpu", target, worker);
     const listing = await embedded("llorch-candled", worker);
-    const [, megabytes] = /node_modules\/\* \(([\d.]+)MB/.exec(listing) ?? [];
-    assert.ok(Number(megabytes) > 25 && Number(megabytes) < 60, listing);
+    const [, megabytes] = /── llama\/\* \(([\d.]+)MB/.exec(listing) ?? [];
+    assert.ok(Number(megabytes) > 15 && Number(megabytes) < 50, listing);
+    assert.match(listing, /── thread\.js/);
+    assert.doesNotMatch(listing, /node_modules/);
     assert.match(listing, /── daemon-\w+\.js/);
   } finally {
     await Deno.remove(work, { recursive: true });
