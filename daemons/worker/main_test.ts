@@ -270,7 +270,7 @@ Deno.test("a standby worker loads the model that it is given, and ends without o
 });
 
 Deno.test({
-  name: "a worker that starts with a small stack switches to a large one, in the same process",
+  name: "a worker that starts with a small stack takes a large one",
   ignore: Deno.build.os !== "linux" || overcommits() === "2",
   async fn() {
     const deno = ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN];
