@@ -12,7 +12,6 @@ import { traced } from "../tracing.ts";
 import { type BodyLimits, readJsonBody } from "./body.ts";
 import { dialectAt, pathPattern, routesNear } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
-import { openApiDocument } from "./openapi.ts";
 import { checkTexts, type LargeBody, withEnd } from "./large_bodies.ts";
 import { isPreflight, markForPage, preflightReply } from "./pages.ts";
 
@@ -84,7 +83,7 @@ export interface App {
   /** Every mounted route. */
   readonly routes: readonly Route[];
   /** The OpenAPI 3.1 document of the mounted routes. */
-  openapi(): Record<string, unknown>;
+  openapi(): Promise<Record<string, unknown>>;
 }
 
 /** Builds an application that does correlation ids, authorisation, validation and errors. */
@@ -209,7 +208,11 @@ export function createApp(options: AppOptions): App {
       return refusal ? refuseRequest(request, refusal) : await hono.fetch(request);
     },
     refuse: refuseRequest,
-    openapi: () => openApiDocument(options.title, routes),
+    async openapi() {
+      // What writes the document takes long to load, and few ask for it.
+      const { openApiDocument } = await import("./openapi.ts");
+      return openApiDocument(options.title, routes);
+    },
   };
 }
 

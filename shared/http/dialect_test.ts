@@ -178,8 +178,8 @@ Deno.test("a client reads the errors of the route's dialect, and llorch's own fr
   });
 });
 
-Deno.test("OpenAPI describes a dialect's errors and its stream", () => {
-  const document = toyApp().openapi() as {
+Deno.test("OpenAPI describes a dialect's errors and its stream", async () => {
+  const document = await toyApp().openapi() as {
     paths: Record<string, Record<string, { responses: Record<string, { content: unknown }> }>>;
   };
   const { responses } = document.paths["/toy/count"]!["post"]!;

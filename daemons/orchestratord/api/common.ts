@@ -19,8 +19,9 @@ export function mountCommon(app: App, orchestrator: Orchestrator): void {
     return { status: "ready" as const };
   });
   app.mount(routes.metrics, () => orchestrator.metrics.http.render());
-  app.mount(routes.openapi, () => {
+  app.mount(routes.openapi, async () => {
     const { base_path } = orchestrator.config;
-    return base_path === "" ? app.openapi() : { ...app.openapi(), servers: [{ url: base_path }] };
+    const document = await app.openapi();
+    return base_path === "" ? document : { ...document, servers: [{ url: base_path }] };
   });
 }
