@@ -20,6 +20,7 @@ import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
 import { savedSlots } from "./saved_slots.ts";
 import { stagedLoads } from "./staging.ts";
+import { embeddings } from "./worker/embeddings.ts";
 import { guessing } from "./worker/guessing.ts";
 import { workerBench } from "./worker/worker.ts";
 
@@ -39,6 +40,7 @@ const BENCHES: Readonly<
   slots: [savedSlots],
   staging: [stagedLoads],
   swap: [modelSwap],
+  embeddings: [embeddings],
   guessing: [guessing],
   worker: (args) => [workerBench(args)],
 };

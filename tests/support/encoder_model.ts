@@ -1,4 +1,4 @@
-import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
+import { type GgufTensor, type TensorType, writeGguf } from "./gguf_writer.ts";
 import { seededRandom } from "./random.ts";
 import { wordVocabulary } from "./vocabulary.ts";
 
@@ -11,13 +11,27 @@ const POOLING = { embed: 1, rank: 4 } as const;
  */
 export function writeEncoderModel(
   path: string,
-  { purpose, width = 64, context = 256 }: {
+  {
+    purpose,
+    width = 64,
+    context = 256,
+    layers = 1,
+    heads = 2,
+    feedForward = width,
+    numbers = 100,
+    type = "F32",
+  }: {
     purpose: keyof typeof POOLING;
     width?: number;
     context?: number;
+    layers?: number;
+    heads?: number;
+    feedForward?: number;
+    numbers?: number;
+    type?: TensorType;
   },
 ): void {
-  const vocabulary = wordVocabulary(100);
+  const vocabulary = wordVocabulary(numbers);
   const random = seededRandom(7);
   const noise: GgufTensor["fill"] = (_row, values) => {
     for (let at = 0; at < values.length; at++) values[at] = (random() - 0.5) / 2;
@@ -26,7 +40,7 @@ export function writeEncoderModel(
     name: `${name}.weight`,
     columns,
     rows,
-    type: "F32",
+    type,
     fill: noise,
   });
   const norm = (name: string): GgufTensor[] =>
@@ -44,9 +58,9 @@ export function writeEncoderModel(
       "bert.vocab_size": { u32: vocabulary.size },
       "bert.context_length": { u32: context },
       "bert.embedding_length": { u32: width },
-      "bert.block_count": { u32: 1 },
-      "bert.feed_forward_length": { u32: width },
-      "bert.attention.head_count": { u32: 2 },
+      "bert.block_count": { u32: layers },
+      "bert.feed_forward_length": { u32: feedForward },
+      "bert.attention.head_count": { u32: heads },
       "bert.attention.layer_norm_epsilon": { f32: 1e-5 },
       "bert.attention.causal": { bool: false },
       "bert.pooling_type": { u32: POOLING[purpose] },
@@ -58,10 +72,14 @@ export function writeEncoderModel(
       matrix("token_types", width, 1),
       matrix("position_embd", width, context),
       ...norm("token_embd_norm"),
-      ...["attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down"]
-        .map((name) => matrix(`blk.0.${name}`, width, width)),
-      ...norm("blk.0.attn_output_norm"),
-      ...norm("blk.0.layer_output_norm"),
+      ...Array.from({ length: layers }, (_, layer) => [
+        ...["attn_q", "attn_k", "attn_v", "attn_output"]
+          .map((name) => matrix(`blk.${layer}.${name}`, width, width)),
+        matrix(`blk.${layer}.ffn_up`, width, feedForward),
+        matrix(`blk.${layer}.ffn_down`, feedForward, width),
+        ...norm(`blk.${layer}.attn_output_norm`),
+        ...norm(`blk.${layer}.layer_output_norm`),
+      ]).flat(),
       ...(purpose === "rank" ? [matrix("cls.output", width, 1)] : []),
     ],
   });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UsageError } from "#shared/lifecycle.ts";
+import { openVocabularyOf } from "../../../daemons/worker/testing/vocabulary.ts";
 import { ROOT } from "../../support/stack.ts";
 import type { TensorType } from "../../support/gguf_writer.ts";
 import {
@@ -24,17 +25,37 @@ const CONTEXT = 4096;
 /** A model file to measure with. */
 export interface BenchModel {
   readonly path: string;
-  /** Ids from here to below {@linkcode vocabulary} are words. */
+  /** Ids from `MIN_VOCABULARY` to below this are words. */
   readonly vocabulary: number;
+  /** Tokens that may end a reply, which are never to be chosen. */
+  readonly ends: readonly number[];
+}
+
+/** Whether a model is given by the path of a file, not by the name of one to make. */
+export function isFile(model: string): boolean {
+  return model.endsWith(".gguf");
+}
+
+/** The model of a GGUF file. */
+function fileModel(path: string): BenchModel {
+  const { llama, model, vocabulary } = openVocabularyOf(path);
+  try {
+    const ends = vocabulary.namedTokens().filter(({ isControl }) => isControl);
+    return { path, vocabulary: vocabulary.size, ends: ends.map(({ id }) => id) };
+  } finally {
+    llama.llama_model_free(model);
+  }
 }
 
 /**
  * The model that a name stands for, made if it does not exist yet: `random:0.17B-q4` has seeded random
- * weights in Q4_0, `counter:0.17B-q4` counts and costs as much.
+ * weights in Q4_0, `counter:0.17B-q4` counts and costs as much. Or the one at a path that ends with
+ * `.gguf`.
  *
  * @throws {UsageError} if there is no such shape or type
  */
 export function benchModel(name: string, vocabularySize?: number): BenchModel {
+  if (isFile(name)) return fileModel(name);
   const { shape, tensor } = benchShape(name);
   const folder = join(ROOT, "node_modules", ".cache", "llorch-bench");
   const path = join(folder, `${name.replace(":", "-")}.gguf`);
@@ -48,7 +69,7 @@ export function benchModel(name: string, vocabularySize?: number): BenchModel {
     else writeCounterModel(`${path}.part`, { ...options, numbers: vocabulary - MIN_VOCABULARY });
     Deno.renameSync(`${path}.part`, path);
   }
-  return { path, vocabulary: vocabularySize ?? shape.vocabulary };
+  return { path, vocabulary: vocabularySize ?? shape.vocabulary, ends: [] };
 }
 
 /**

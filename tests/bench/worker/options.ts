@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "#shared/lifecycle.ts";
-import { benchShape } from "./model.ts";
+import { benchShape, isFile } from "./model.ts";
 
 /** Options of the worker's bench. */
 export interface WorkerBenchOptions {
-  /** Whether llama-server is measured in turn. */
-  readonly isCompared: boolean;
+  /** Program of the llama-server that is measured in turn, or `llama-server` for Debian's. */
+  readonly peer: string | undefined;
+  /** Name of a model that is made, or the path of a GGUF file. */
   readonly model: string;
   readonly rounds: number;
   readonly threads: number;
@@ -15,8 +16,12 @@ export interface WorkerBenchOptions {
   readonly ownFlags: readonly string[];
 }
 
+/** The llama-server that `tests/support/peer-llama-server` installs. */
+export const DEBIANS = "llama-server";
+
 /** The usage line. */
-export const USAGE = "deno task bench worker [--vs llama-server] [--model random:0.17B-q4] " +
+export const USAGE =
+  "deno task bench worker [--vs llama-server|PATH] [--model random:0.17B-q4|PATH] " +
   "[--rounds 5] [--threads N] [--gpu N] [-- FLAGS OF THE WORKER]";
 
 /**
@@ -28,10 +33,12 @@ export function readWorkerBench(args: readonly string[]): WorkerBenchOptions {
   const { values, positionals } = parse(args);
   if (values.help) throw new UsageError(USAGE);
   const { vs, model = "random:0.17B-q4", rounds = "5", threads, gpu } = values;
-  if (vs !== undefined && vs !== "llama-server") {
-    throw new UsageError(`--vs: must be llama-server: current value is ${vs}`);
+  if (vs !== undefined && vs !== DEBIANS && !vs.includes("/")) {
+    throw new UsageError(
+      `--vs: must be ${DEBIANS} or the path of one: current value is ${vs}`,
+    );
   }
-  if (vs !== undefined && gpu !== undefined) {
+  if (vs === DEBIANS && gpu !== undefined) {
     throw new UsageError(
       "--vs: Debian's llama-server computes on the CPU: leave --gpu or --vs out",
     );
@@ -39,9 +46,9 @@ export function readWorkerBench(args: readonly string[]): WorkerBenchOptions {
   if (gpu !== undefined && !/^\d{1,3}$/.test(gpu)) {
     throw new UsageError(`--gpu: must be the number of a GPU: current value is ${gpu}`);
   }
-  benchShape(model);
+  if (!isFile(model)) benchShape(model);
   return {
-    isCompared: vs !== undefined,
+    peer: vs,
     model,
     rounds: wholeNumber("rounds", rounds, 1_000),
     threads: wholeNumber("threads", threads ?? String(DEFAULT_THREADS), 1_024),

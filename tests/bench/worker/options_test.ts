@@ -8,21 +8,23 @@ Deno.test("the worker's bench reads its arguments, with a default for each", () 
   const { threads, ...rest } = readWorkerBench([]);
   assert.ok(threads >= 1);
   assert.deepEqual(rest, {
-    ...{ isCompared: false, model: "random:0.17B-q4", rounds: 5, gpu: undefined, ownFlags: [] },
+    ...{ peer: undefined, model: "random:0.17B-q4", rounds: 5, gpu: undefined, ownFlags: [] },
   });
   const line = "--vs llama-server --model counter:1.1B-q8 --rounds 2 --threads 3 -- --mlock";
   assert.deepEqual(readWorkerBench(line.split(" ")), {
-    ...{ isCompared: true, model: "counter:1.1B-q8", rounds: 2, threads: 3, gpu: undefined },
+    ...{ peer: "llama-server", model: "counter:1.1B-q8", rounds: 2, threads: 3, gpu: undefined },
     ownFlags: ["--mlock"],
   });
   assert.equal(readWorkerBench(["--gpu", "1"]).gpu, "1");
+  const paths = readWorkerBench(["--vs", "/opt/llama-server", "--model", "/models/a.gguf"]);
+  assert.deepEqual([paths.peer, paths.model], ["/opt/llama-server", "/models/a.gguf"]);
 });
 
 const wrong: readonly (readonly [args: string, message: RegExp])[] = [
-  ["--help", /^deno task bench worker \[--vs llama-server\]/],
+  ["--help", /^deno task bench worker \[--vs llama-server\|PATH\]/],
   ["--model nope", /^Cannot make the model "nope": known are random: and counter:/],
   ["--model random:9B-q4", /^Cannot make the model "random:9B-q4"/],
-  ["--vs ollama", /^--vs: must be llama-server: current value is ollama$/],
+  ["--vs ollama", /^--vs: must be llama-server or the path of one: current value is ollama$/],
   ["--rounds abc", /^--rounds: must be a number from 1 to 1000: current value is abc$/],
   ["--rounds 0", /^--rounds: must be/],
   ["--rounds 1.5", /^--rounds: must be/],

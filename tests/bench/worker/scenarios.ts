@@ -2,7 +2,7 @@ import { seededRandom } from "../../support/random.ts";
 import { MIN_VOCABULARY } from "../../support/vocabulary.ts";
 import { percentile } from "../bench.ts";
 import { rawStream, WordCounter } from "../relay/raw_stream.ts";
-import type { Server } from "./servers.ts";
+import type { RequestKind, Server } from "./servers.ts";
 
 /** Makes prompts that are the same for both servers, and that share no beginning. */
 export class Prompts {
@@ -26,11 +26,14 @@ async function arrivals(
   server: Server,
   prompt: readonly number[],
   tokens: number,
-  onToken: (count: number) => void = () => {},
+  { kind = "plain", onToken = () => {} }: {
+    readonly kind?: RequestKind;
+    readonly onToken?: (count: number) => void;
+  } = {},
 ): Promise<number[]> {
   const times: number[] = [];
   const counter = new WordCounter(server.word);
-  await rawStream(server.request(prompt, tokens), (text, at) => {
+  await rawStream(server.request(prompt, tokens, kind), (text, at) => {
     for (let more = counter.feed(text); more > 0; more--) times.push(at);
     onToken(times.length);
   });
@@ -47,9 +50,12 @@ export async function throughput(
   server: Server,
   prompts: readonly (readonly number[])[],
   tokens: number,
+  kind: RequestKind = "plain",
 ): Promise<{ rate: number; gapP99: number }> {
   const began = performance.now();
-  const all = await Promise.all(prompts.map((prompt) => arrivals(server, prompt, tokens)));
+  const all = await Promise.all(
+    prompts.map((prompt) => arrivals(server, prompt, tokens, { kind })),
+  );
   const seconds = (performance.now() - began) / 1000;
   return {
     rate: prompts.length * tokens / seconds,
@@ -88,9 +94,11 @@ export async function disturb(
   const { promise, resolve } = Promise.withResolvers<void>();
   const counts = running.map(() => 0);
   const streams = running.map((prompt, n) =>
-    arrivals(server, prompt, tokens, (count) => {
-      counts[n] = count;
-      if (counts.every((each) => each >= BEFORE)) resolve();
+    arrivals(server, prompt, tokens, {
+      onToken(count) {
+        counts[n] = count;
+        if (counts.every((each) => each >= BEFORE)) resolve();
+      },
     })
   );
   await Promise.race([promise, Promise.all(streams)]);

@@ -5,10 +5,13 @@ import { type Program, ROOT, startCommand, within } from "../../support/stack.ts
 import { freePort } from "../relay/proxies.ts";
 import type { RawRequest } from "../relay/raw_stream.ts";
 import { usageOf } from "../relay/usage.ts";
+import { DEBIANS } from "./options.ts";
 
 /** Settings that both servers get. */
 export interface ServerSettings {
   readonly model: string;
+  /** Tokens that may end a reply, which are never to be chosen. */
+  readonly ends?: readonly number[];
   readonly threads: number;
   readonly slots: number;
   /** Tokens per slot. */
@@ -17,30 +20,53 @@ export interface ServerSettings {
   readonly gpu: string | undefined;
   /** Our worker's executable; undefined for the one in `LLORCH_BIN_DIR`, or the source. */
   readonly program?: string | undefined;
-  /** More flags of our worker. */
+  /** More flags of our worker, and of llama-server. */
   readonly ownFlags: readonly string[];
+  readonly peerFlags?: readonly string[];
 }
+
+/** What a request asks for besides tokens. */
+export type RequestKind = "plain" | "penalties" | "grammar" | "logprobs";
 
 /** A server under measurement. */
 export interface Server {
   readonly name: string;
+  readonly url: string;
   /** From its start until it takes work, in ms. */
   readonly loadMs: number;
   /** Text that occurs once in each token's event. */
   readonly word: string;
-  request(prompt: readonly number[], tokens: number): RawRequest;
+  request(prompt: readonly number[], tokens: number, kind?: RequestKind): RawRequest;
   rssBytes(): number;
   stop(): Promise<void>;
 }
 
 /** Sampling for both, as a client would ask for it. */
 const SAMPLING = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
+/** Texts that end a reply and that no model of ours writes. */
+const STOP = ["###", "\n\nUser:"];
+const PENALTIES = { frequency_penalty: 0.1, presence_penalty: 0.1, stop: STOP };
+/** Text of words: each token is checked, and most are allowed. */
+const GRAMMAR = { grammar: 'root ::= (" "? [a-zA-Z0-9]+)*' };
+/** Bias of tokens that are never to be chosen. */
+const NEVER = -100;
+
+/** The fields of each kind that our worker and llama-server name alike, and those of each. */
+const FIELDS: Readonly<Record<RequestKind, { both: object; ours: object; theirs: object }>> = {
+  plain: { both: {}, ours: {}, theirs: {} },
+  penalties: {
+    ...{ both: PENALTIES, ours: { repetition_penalty: 1.1 }, theirs: { repeat_penalty: 1.1 } },
+  },
+  grammar: { both: GRAMMAR, ours: {}, theirs: {} },
+  logprobs: { both: {}, ours: { logprobs: 5 }, theirs: { n_probs: 5 } },
+};
 /** Time within which a server must be ready, in ms. */
 const LOAD_DEADLINE_MS = 120_000;
 const POLL_MS = 5;
 
 /** Starts our worker, built (`LLORCH_BIN_DIR`) or from source. */
 export async function startWorker(settings: ServerSettings, name = "llorch"): Promise<Server> {
+  const { ends = [] } = settings;
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const began = performance.now();
@@ -56,44 +82,70 @@ export async function startWorker(settings: ServerSettings, name = "llorch"): Pr
   await ready(program, `${url}/ready`);
   let jobs = 0;
   return {
-    ...shared(name, program, began),
+    ...shared(name, program, url, began),
     word: "event: token",
-    request: (prompt_tokens, max_tokens) => ({
+    request: (prompt_tokens, max_tokens, kind = "plain") => ({
       url: `${url}/execute`,
       body: {
         ...{ job_id: `job-${++jobs}`, attempt: 1, model: "bench", prompt_tokens, max_tokens },
-        ...{ seed: jobs, ...SAMPLING },
+        ...{ seed: jobs, ...SAMPLING, ...FIELDS[kind].both, ...FIELDS[kind].ours },
+        ...ends.length > 0 ? { logit_bias: Object.fromEntries(ends.map((id) => [id, NEVER])) } : {},
       },
     }),
   };
 }
 
-/** Starts Debian's llama-server; see `tests/support/peer-llama-server`. */
-export async function startLlamaServer(settings: ServerSettings): Promise<Server> {
+/** Starts a llama-server: `program`, or Debian's; see `tests/support/peer-llama-server`. */
+export async function startLlamaServer(
+  settings: ServerSettings,
+  program: string = DEBIANS,
+): Promise<Server> {
+  const { ends = [] } = settings;
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const began = performance.now();
-  const program = startCommand(join(ROOT, "tests/support/peer-llama-server"), [
-    ...["run", "llama-server", "--model", settings.model, "--port", String(port)],
+  const [command, ...first] = llamaServer(program);
+  const started = startCommand(command!, [
+    ...[...first, "--model", settings.model, "--port", String(port)],
     ...["--host", "127.0.0.1", "--threads", String(settings.threads), "--no-ui"],
     ...["--parallel", String(settings.slots)],
     ...["--ctx-size", String(settings.context * settings.slots)],
+    ...settings.peerFlags ?? [],
   ]);
-  await ready(program, `${url}/health`);
+  await ready(started, `${url}/health`);
   let jobs = 0;
   return {
-    ...shared("llama-server", program, began),
+    ...shared("llama-server", started, url, began),
     word: '"stop":false',
-    request: (prompt, n_predict) => ({
+    request: (prompt, n_predict, kind = "plain") => ({
       url: `${url}/completion`,
-      body: { prompt, n_predict, stream: true, seed: ++jobs, ...SAMPLING },
+      body: {
+        ...{ prompt, n_predict, stream: true, seed: ++jobs, ...SAMPLING },
+        ...{ ...FIELDS[kind].both, ...FIELDS[kind].theirs },
+        ...ends.length > 0 ? { logit_bias: ends.map((id) => [id, NEVER]) } : {},
+      },
     }),
   };
 }
 
-function shared(name: string, program: Program, began: number) {
+/** The version of a llama-server, as it names it itself. */
+export async function llamaServerVersion(program: string): Promise<string> {
+  const [command, ...first] = llamaServer(program);
+  const { stdout, stderr } = await new Deno.Command(command!, { args: [...first, "--version"] })
+    .output();
+  const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+  return /version: .*/.exec(text)?.[0].trim() ?? "of an unknown version";
+}
+
+function llamaServer(program: string): readonly string[] {
+  return program === DEBIANS
+    ? [join(ROOT, "tests/support/peer-llama-server"), "run", DEBIANS]
+    : [program];
+}
+
+function shared(name: string, program: Program, url: string, began: number) {
   return {
-    name,
+    ...{ name, url },
     loadMs: performance.now() - began,
     rssBytes: () => usageOf(program.pid).rssBytes,
     async stop() {

@@ -5,11 +5,19 @@
  * @module
  */
 import { type Bench, type Figure, median, percentile } from "../bench.ts";
+import { VERSION } from "../../../daemons/worker/engine/libllama/c/abi.ts";
 import { findGpu } from "../../support/gpu.ts";
 import { benchModel } from "./model.ts";
 import { readWorkerBench } from "./options.ts";
 import { disturb, firstToken, Prompts, throughput } from "./scenarios.ts";
-import { type Server, type ServerSettings, startLlamaServer, startWorker } from "./servers.ts";
+import {
+  llamaServerVersion,
+  type RequestKind,
+  type Server,
+  type ServerSettings,
+  startLlamaServer,
+  startWorker,
+} from "./servers.ts";
 
 const STREAMS = [1, 4, 8, 16];
 const GPU_STREAMS = [1, 8, 32];
@@ -22,6 +30,14 @@ const PROBES = 20;
 /** Streams that a long prompt disturbs, and what each generates. */
 const DISTURBED = 4;
 const DISTURBED_TOKENS = 320;
+
+/** Streams of requests that ask for more than tokens, and what that is. */
+const ASKING_STREAMS = 8;
+const ASKING: Readonly<Record<Exclude<RequestKind, "plain">, string>> = {
+  penalties: "penalties and stop texts",
+  grammar: "a grammar",
+  logprobs: "five logprobs",
+};
 
 /** Figures of one server in one round, by name. */
 type Round = ReadonlyMap<string, number>;
@@ -71,6 +87,10 @@ function measures(streams: readonly number[]): Measure[] {
       unit: "ms",
       ...n === 1 || n === 16 ? { target: atMost(1) } : {},
     })),
+    ...Object.entries(ASKING).map(([kind, text]): Measure => ({
+      ...{ key: kind, name: `tokens/s, ${ASKING_STREAMS} streams, each with ${text}`, unit: "/s" },
+      target: atLeast(1.05),
+    })),
     { key: "ttft 50", name: `first token, p50, ${SHORT} tokens`, unit: "ms", target: atMost(1) },
     { key: "ttft 99", name: "first token, p99", unit: "ms" },
     { key: "cold", name: `first token, ${LONG} tokens, cold`, unit: "ms" },
@@ -99,18 +119,19 @@ function measures(streams: readonly number[]): Measure[] {
  * `--gpu 0`; further flags of our worker follow `--`.
  */
 export function workerBench(args: readonly string[]): Bench {
-  const { isCompared, model: modelName, rounds, threads, gpu, ownFlags } = readWorkerBench(args);
+  const { peer, model: modelName, rounds, threads, gpu, ownFlags } = readWorkerBench(args);
   const streams = gpu === undefined ? STREAMS : GPU_STREAMS;
   const build = gpu === undefined ? undefined : findGpu(gpu);
   return {
     title: `${modelName}, ${gpu === undefined ? `${threads} threads` : `GPU ${gpu}`}, ` +
-      `${Math.max(...streams)} slots${isCompared ? ", in turn with llama-server" : ""}; ` +
+      `${Math.max(...streams)} slots${peer === undefined ? "" : `, in turn with ${peer}`}; ` +
       `medians of ${rounds} rounds`,
     ...typeof build === "string" ? { skipped: build } : {},
     async measure() {
       const model = benchModel(modelName);
       const settings: ServerSettings = {
         model: model.path,
+        ends: model.ends,
         threads,
         slots: Math.max(...streams),
         context: 2048,
@@ -118,7 +139,12 @@ export function workerBench(args: readonly string[]): Bench {
         program: typeof build === "object" ? build.path : undefined,
         ownFlags,
       };
-      const starts = [startWorker, ...(isCompared ? [startLlamaServer] : [])];
+      const starts = [
+        (own: ServerSettings) => startWorker(own),
+        ...peer === undefined ? [] : [(own: ServerSettings) => startLlamaServer(own, peer)],
+      ];
+      console.log(`  ours: llama.cpp ${VERSION}`);
+      if (peer !== undefined) console.log(`  theirs: ${await llamaServerVersion(peer)}`);
       const results = new Map<string, Round[]>();
       for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? starts : starts.toReversed();
@@ -168,6 +194,12 @@ async function oneRound(
         const { rate, gapP99 } = await throughput(server, all, GENERATED);
         put(`rate ${count}`, rate);
         put(`gap ${count}`, gapP99);
+      });
+    }
+    for (const kind of ["penalties", "grammar", "logprobs"] as const) {
+      const all = Array.from({ length: ASKING_STREAMS }, () => prompts.next(SHORT));
+      await each(async (server, put) => {
+        put(kind, (await throughput(server, all, GENERATED, kind)).rate);
       });
     }
     const times = new Map<string, number[]>(servers.map(({ name }) => [name, []]));
