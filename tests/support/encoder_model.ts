@@ -40,7 +40,8 @@ export function writeEncoderModel(
     name: `${name}.weight`,
     columns,
     rows,
-    type,
+    // Those that are only added or looked up stay as they are.
+    type: name.startsWith("blk.") ? type : "F32",
     fill: noise,
   });
   const norm = (name: string): GgufTensor[] =>

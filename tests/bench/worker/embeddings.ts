@@ -15,7 +15,7 @@ const TEXTS = 64;
 const WORDS = 12;
 const ROUNDS = 5;
 /** Calls of a round; each has other texts. */
-const CALLS = 8;
+const CALLS = 3;
 const NUMBERS = 2_000;
 const CONTEXT = 2_048;
 
