@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { CONSTANTS, GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
 import { cString, textAt } from "./c_values.ts";
+import { libraryFiles } from "./library_files.ts";
 
 /** Functions of libllama. */
 export type Llama = Deno.DynamicLibrary<typeof LLAMA_FUNCTIONS>["symbols"];
@@ -51,12 +52,11 @@ export function openDependencies(folder: string): string {
 
 /**
  * Loads the backends of a folder: the one for this CPU that is best, and those for GPUs unless only
- * the CPU is to be used.
+ * the CPU is to be used. Then starts llama.cpp.
  *
  * @throws {LlorchError} `WORKER_START_FAILED` if none is for this CPU
  */
-export function loadBackends({ ggml, folder }: Library, onlyCpu: boolean): void {
-  // Otherwise the library would load what the variable names.
+export function loadBackends({ ggml, llama, folder }: Library, onlyCpu: boolean): void {
   Deno.env.delete("GGML_BACKEND_PATH");
   const files = librariesIn(folder);
   const cpu = bestOf(
@@ -67,6 +67,9 @@ export function loadBackends({ ggml, folder }: Library, onlyCpu: boolean): void 
   for (const path of [...gpus, cpu]) {
     if (ggml.ggml_backend_load(cString(path)) === null) throw failed(`cannot load ${path}`);
   }
+  // Without a backend, it would load any that it finds in the current folder, beside the running program, or
+  // in the variable.
+  llama.llama_backend_init();
 }
 
 /** Backends for GPUs, as their files are named. */
@@ -91,14 +94,14 @@ export function devices({ ggml }: Library): Device[] {
   });
 }
 
-/** Names of libraries without what platforms put around them, with their paths. */
+/** Paths of a folder's libraries, by their names. */
 function librariesIn(folder: string): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (const file of readdirSync(folder)) {
-    const [, name] = /^(?:lib)?(.+?)(?:\.v?\d+(?:\.\d+)*)?\.(?:so|dylib|dll)$/.exec(file) ?? [];
-    if (name !== undefined) found.set(name, join(folder, file));
+  try {
+    const files = libraryFiles(readdirSync(folder));
+    return new Map([...files].map(([name, file]) => [name, join(folder, file)]));
+  } catch (error) {
+    throw failed(`cannot use the libraries in ${folder}: ${errorMessage(error)}`, error);
   }
-  return found;
 }
 
 function libraryFile(folder: string, name: string): string {

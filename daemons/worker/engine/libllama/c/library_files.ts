@@ -1,0 +1,35 @@
+/** Systems whose names of libraries are known, as Deno names them; others have Linux's names. */
+export type LibraryOs = typeof Deno.build.os;
+
+/** Names of libraries: what is around them on each system. macOS names libraries that are loaded by path `.so`. */
+const NAMES: Partial<Readonly<Record<LibraryOs, RegExp>>> = {
+  darwin: /^lib(.+)\.(?:dylib|so)$/,
+  windows: /^(?:lib)?(.+)\.dll$/,
+};
+const LINUX_NAMES = /^lib(.+)\.so$/;
+
+/**
+ * The libraries among the files of a folder, by names such as `llama` and `ggml-cpu-x64`. The parts of a
+ * file's name after that, which say the backend and the version that it was built for, do not matter:
+ * `libllama.so`, `libllama.v0.4.0.so` and `libllama.cuda.v0.4.0.so` are all `llama`.
+ *
+ * @param files File names.
+ * @throws {RangeError} if two files are the same library
+ */
+export function libraryFiles(
+  files: Iterable<string>,
+  os: LibraryOs = Deno.build.os,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const file of files) {
+    const [, inside] = (NAMES[os] ?? LINUX_NAMES).exec(file) ?? [];
+    if (inside === undefined) continue;
+    const [name = ""] = inside.split(".");
+    const other = found.get(name);
+    if (other !== undefined) {
+      throw new RangeError(`${[other, file].sort().join(" and ")} are the same library`);
+    }
+    found.set(name, file);
+  }
+  return found;
+}
