@@ -21,6 +21,7 @@ import {
 } from "./backend.ts";
 import { CONSTANTS } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
+import { checkFiles } from "./c/check_files.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
@@ -56,7 +57,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   withoutBacktraces();
   if (onlyCpu) showNoGpu();
   else if (options.gpu !== undefined) showOnlyGpu(options.gpu);
-  await checkAbi(openDependencies(folder));
+  // It starts while the files are checked, and opens none of them before it gets an order.
   const thread = new EngineThread({
     onProgress: options.onProgress,
     onWarning(message) {
@@ -66,6 +67,8 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   });
   const forget = onAbort(options.signal, () => thread.stop());
   try {
+    await checkFiles(folder, { onlyCpu });
+    checkAbi(openDependencies(folder));
     const library = openLibrary(folder);
     using _ = watchCrashes(
       library.ggml,

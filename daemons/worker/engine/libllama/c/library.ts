@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { CONSTANTS, GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
 import { cString, textAt } from "./c_values.ts";
-import { libraryFiles } from "./library_files.ts";
+import { FALLBACK, GPU_BACKENDS, isCpuBackend, libraryFiles } from "./library_files.ts";
 
 /** Functions of libllama. */
 export type Llama = Deno.DynamicLibrary<typeof LLAMA_FUNCTIONS>["symbols"];
@@ -59,21 +59,19 @@ export function openDependencies(folder: string): string {
 export function loadBackends({ ggml, llama, folder }: Library, onlyCpu: boolean): void {
   Deno.env.delete("GGML_BACKEND_PATH");
   const files = librariesIn(folder);
-  const cpu = bestOf(
-    [...files].filter(([name]) => /^ggml-cpu(-|$)/.test(name)).map(([, path]) => path),
-  );
+  const cpu = bestOf([...files].filter(([name]) => isCpuBackend(name)).map(([, path]) => path));
   if (cpu === undefined) throw failed(`no library in ${folder} computes on this CPU`);
-  const gpus = onlyCpu ? [] : GPU_BACKENDS.flatMap((name) => files.get(`ggml-${name}`) ?? []);
-  for (const path of [...gpus, cpu]) {
-    if (ggml.ggml_backend_load(cString(path)) === null) throw failed(`cannot load ${path}`);
+  const load = (path: string) => ggml.ggml_backend_load(cString(path)) !== null;
+  for (const name of onlyCpu ? [] : GPU_BACKENDS) {
+    const path = files.get(name);
+    // Without its driver none can be loaded; then there is no device, which has a message of its own.
+    if (path !== undefined) load(path) || load(join(folder, FALLBACK, basename(path)));
   }
+  if (!load(cpu)) throw failed(`cannot load ${cpu}`);
   // Without a backend, it would load any that it finds in the current folder, beside the running program, or
   // in the variable.
   llama.llama_backend_init();
 }
-
-/** Backends for GPUs, as their files are named. */
-const GPU_BACKENDS = ["cuda", "vulkan", "metal"];
 
 /** Types of devices that hold layers. */
 const GPU_TYPES: readonly number[] = [
