@@ -1,3 +1,4 @@
+import { BUILD_INFO } from "#shared/build_info.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
@@ -22,6 +23,7 @@ import {
 import { CONSTANTS } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
 import { checkFiles } from "./c/check_files.ts";
+import { unpacked } from "./c/unpack.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
@@ -53,7 +55,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   const lines: string[] = [];
   const built = builtGpuBackends();
   const onlyCpu = !usesGpu(options.gpu, built);
-  const folder = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
+  const carried = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
   withoutBacktraces();
   if (onlyCpu) showNoGpu();
   else if (options.gpu !== undefined) showOnlyGpu(options.gpu);
@@ -67,6 +69,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   });
   const forget = onAbort(options.signal, () => thread.stop());
   try {
+    const folder = BUILD_INFO?.runtime === "compile" ? await unpacked(carried) : carried;
     await checkFiles(folder, { onlyCpu });
     checkAbi(openDependencies(folder));
     const library = openLibrary(folder);

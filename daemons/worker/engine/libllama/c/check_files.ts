@@ -52,9 +52,9 @@ async function problemOf(
   const owner = ownerProblem(folder, files);
   if (owner !== undefined) return owner;
   const own = ownHashes(folder);
-  if (typeof own === "string") return own;
-  const hashes = own ?? packages[basename(folder)];
   const fix = fixOf(folder, own !== undefined);
+  if (own === "unsound") return `${OWN_HASHES} has no hashes; ${fix}`;
+  const hashes = own ?? packages[basename(folder)];
   if (hashes === undefined) return `this version has no hashes of ${basename(folder)}; ${fix}`;
   const foreign = files.find((file) => !Object.hasOwn(hashes, file));
   if (foreign !== undefined) return `${foreign} is none of its libraries; remove it`;
@@ -85,8 +85,8 @@ export function openedIn(folder: string, os: LibraryOs = Deno.build.os): string[
   ].sort();
 }
 
-/** Hashes of libraries that were built from source; undefined without any, or what is wrong with them. */
-function ownHashes(folder: string): Hashes | string | undefined {
+/** Hashes of libraries that were built from source; undefined if they are a package's. */
+export function ownHashes(folder: string): Hashes | "unsound" | undefined {
   const path = join(folder, OWN_HASHES);
   try {
     const read: unknown = JSON.parse(Deno.readTextFileSync(path));
@@ -96,7 +96,7 @@ function ownHashes(folder: string): Hashes | string | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return `${OWN_HASHES} has no hashes; ${fixOf(folder, true)}`;
+  return "unsound";
 }
 
 /** What a person can do about a wrong file. */
