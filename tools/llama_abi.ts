@@ -1,6 +1,8 @@
 /**
  * Writes the declarations of llama.cpp's C interface for the worker's engine, or with `--check` compares
- * them: from the headers that node-llama-cpp brings, checked by a C compiler and its libllama.
+ * them: from the headers that node-llama-cpp brings, checked by a C compiler and its libllama. Writes the
+ * hashes of its libraries, too, for which it fetches the packages of every platform; `--check` compares
+ * those of installed ones.
  *
  * @module
  */
@@ -8,11 +10,13 @@ import { readAbi } from "./abi/abi.ts";
 import { HEADER_FOLDERS } from "./abi/compiler.ts";
 import { differences } from "./abi/differences.ts";
 import { type Abi, abiModule, abiOf } from "./abi/module.ts";
+import { allHashes, hashesModule, installedHashes } from "./abi/hashes.ts";
 import { formatted } from "./formatted.ts";
 import { llamaLibrary, llamaRelease, unpackLlama } from "./llama_bundle.ts";
 import { generated, leaveOut, report } from "./repo.ts";
 
 const FILE = "daemons/worker/engine/libllama/c/abi.ts";
+const HASH_FILE = "daemons/worker/engine/libllama/c/hashes.ts";
 
 /** The interface as the headers and the library have it, or what is wrong, or why it is not known. */
 async function currentAbi(): ReturnType<typeof readAbi> {
@@ -33,14 +37,23 @@ async function fileText(abi: Abi): Promise<string> {
   return await formatted(abiModule(abi, await llamaRelease()), "ts");
 }
 
+async function hashProblems(): Promise<string[]> {
+  const { HASHES } = await import("../daemons/worker/engine/libllama/c/hashes.ts");
+  const written: Readonly<Record<string, unknown>> = HASHES;
+  return Object.entries(await installedHashes()).flatMap(([platform, hashes]) =>
+    differences(written[platform], hashes, `hashes of ${platform}`)
+  );
+}
+
 if (import.meta.main) {
   const isCheck = Deno.args.includes("--check");
   const result = await currentAbi();
   if ("why" in result && isCheck) leaveOut(result.why);
   if ("why" in result) report([result.why], "");
   if ("problems" in result) report(result.problems, "");
-  const problems = isCheck
-    ? await fileProblems(result.abi)
-    : generated(FILE, await fileText(result.abi), false);
+  const problems = isCheck ? [...await fileProblems(result.abi), ...await hashProblems()] : [
+    ...generated(FILE, await fileText(result.abi), false),
+    ...generated(HASH_FILE, await formatted(hashesModule(await allHashes()), "ts"), false),
+  ];
   report(problems.map((each) => `${each}: run deno task abi`), "llama.cpp's interface");
 }

@@ -87,7 +87,7 @@ export function startCommand(
 }
 
 /** URL of a daemon that a test has started; waits until its log says that it listens. */
-export async function listeningUrl({ lines }: Program): Promise<string> {
+export async function listeningUrl({ lines }: Pick<Program, "lines">): Promise<string> {
   return await within(read(), "it listens");
   async function read(): Promise<string> {
     for (let next = await lines.next(); !next.done; next = await lines.next()) {

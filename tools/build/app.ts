@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import type { ExecutableName } from "#shared/executables.ts";
 import { SOURCES } from "#shared/executables.ts";
+import { isOpenedFile } from "../../daemons/worker/engine/libllama/c/library_files.ts";
 import { output } from "./process.ts";
 import type { Backend, Target } from "./targets.ts";
 
-/** Files of a platform's package that only node-llama-cpp's own code uses. */
-const LEFT_OUT = /\.node$|\.json$|^(lib)?llama-common\./;
 /** The worker's module that runs in a thread of its own. */
 const THREAD = "daemons/worker/engine/libllama/thread/thread.ts";
 
@@ -51,21 +50,26 @@ export async function bundleApp(
   await Deno.writeTextFile(join(app, "deno.json"), JSON.stringify(config, null, 2) + "\n");
 }
 
-/** Copies llama.cpp's libraries of a backend from `node_modules` into the app, in folders by platform. */
+/**
+ * Copies llama.cpp's libraries of a backend from `node_modules` into the app, in folders by platform: those
+ * that the engine opens, without what only node-llama-cpp's own code uses.
+ */
 export async function addBackend(
   nodeModules: string,
   backend: Backend,
   target: Target,
   app: string,
 ): Promise<void> {
+  const os = target.os === "win32" ? "windows" : target.os;
   for (const name of target.backends[backend] ?? []) {
-    const from = join(await packageFolder(nodeModules, `@node-llama-cpp/${name}`), "bins", name);
-    await copyTree(from, join(app, "llama", name), (file) => !LEFT_OUT.test(file));
+    // Each has the folder of its platform; a package that extends another one has files for that one's.
+    const bins = join(await packageFolder(nodeModules, `@node-llama-cpp/${name}`), "bins");
+    await copyTree(bins, join(app, "llama"), (file) => isOpenedFile(file, os));
   }
 }
 
 /** Folder of an installed package. */
-async function packageFolder(nodeModules: string, name: string): Promise<string> {
+export async function packageFolder(nodeModules: string, name: string): Promise<string> {
   const prefix = `${name.replace("/", "+")}@`;
   for await (const entry of Deno.readDir(join(nodeModules, ".deno"))) {
     if (!entry.name.startsWith(prefix)) continue;
@@ -81,7 +85,7 @@ export async function nativeFiles(app: string): Promise<string[]> {
     for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
       const path = join(folder, name);
       if (isDirectory) await visit(path);
-      else if (isFile && /\/llama\/.*\.so/.test(path)) files.push(path);
+      else if (isFile && /\/llama\/.*\.so$/.test(path)) files.push(path);
     }
   };
   await visit(app);
@@ -97,9 +101,7 @@ async function copyTree(
   for await (const entry of Deno.readDir(from)) {
     const path = join(from, entry.name);
     const copy = join(into, entry.name);
-    if (!isWanted(entry.name)) continue;
-    if (entry.isSymlink) await Deno.symlink(await Deno.readLink(path), copy);
-    else if (entry.isDirectory) await copyTree(path, copy, isWanted);
-    else await Deno.copyFile(path, copy);
+    if (entry.isDirectory) await copyTree(path, copy, isWanted);
+    else if (isWanted(entry.name)) await Deno.copyFile(path, copy);
   }
 }

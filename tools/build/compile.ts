@@ -41,8 +41,8 @@ async function compile(
     `--permission-set=${executable}`,
     `--target=${target.triple}`,
     `--output=${path}`,
-    // A native library finds its siblings only if they are real files.
-    ...(isWorker ? ["--self-extracting", "--include=llama", "--include=thread.js"] : []),
+    // The program unpacks the libraries itself; its thread is an entry of its own.
+    ...(isWorker ? ["--include=llama", "--include=thread.js"] : []),
     join(app, "main.js"),
   ], { cwd: app, env: { ...env, NO_COLOR: "1" } });
   return stderr;

@@ -32,7 +32,6 @@ export function openVocabulary(
 export function openVocabularyOf(path: string, preTokenizer = "") {
   const { llama } = openLibrary(cpuBinaries()!);
   llama.llama_log_set(nativeFunctions().nothing, null);
-  llama.llama_backend_init();
   const params = llama.llama_model_default_params();
   const overrides = preTokenizer === "" ? undefined : overrideOf(preTokenizer);
   setFields(params, FIELDS.llama_model_params, PARAMS, {

@@ -1,3 +1,4 @@
+import { BUILD_INFO } from "#shared/build_info.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
@@ -21,6 +22,8 @@ import {
 } from "./backend.ts";
 import { CONSTANTS } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
+import { checkFiles } from "./c/check_files.ts";
+import { unpacked } from "./c/unpack.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
@@ -52,11 +55,11 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   const lines: string[] = [];
   const built = builtGpuBackends();
   const onlyCpu = !usesGpu(options.gpu, built);
-  const folder = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
+  const carried = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
   withoutBacktraces();
   if (onlyCpu) showNoGpu();
   else if (options.gpu !== undefined) showOnlyGpu(options.gpu);
-  await checkAbi(openDependencies(folder));
+  // It starts while the files are checked, and opens none of them before it gets an order.
   const thread = new EngineThread({
     onProgress: options.onProgress,
     onWarning(message) {
@@ -66,6 +69,9 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   });
   const forget = onAbort(options.signal, () => thread.stop());
   try {
+    const folder = BUILD_INFO?.runtime === "compile" ? await unpacked(carried) : carried;
+    await checkFiles(folder, { onlyCpu });
+    checkAbi(openDependencies(folder));
     const library = openLibrary(folder);
     using _ = watchCrashes(
       library.ggml,

@@ -36,7 +36,7 @@ Deno.test({
       const folder = await withLibrary(source);
       try {
         // As a load does it.
-        await assert.rejects(checkAbi(openDependencies(folder)), (error) => {
+        assert.throws(() => checkAbi(openDependencies(folder)), (error) => {
           assert.ok(error instanceof LlorchError && error.code === "WORKER_START_FAILED");
           assert.ok(error.message.includes(folder), error.message);
           assert.match(error.message, reason);

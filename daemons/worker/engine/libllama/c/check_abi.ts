@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { DEFAULTS, FIELDS, LAYOUTS, VERSION } from "./abi.ts";
 import { type FieldType, layoutOf } from "./layout.ts";
@@ -39,24 +38,19 @@ export interface AbiProbe {
 
 /** Options of {@linkcode checkAbi}. */
 export interface AbiCheckOptions {
-  /** SHA-256 in hex of libraries by their file names, in the folder of libllama. */
-  readonly hashes?: Readonly<Record<string, string>>;
   readonly open?: (path: string) => AbiProbe;
 }
 
 /**
- * Checks the libraries before the first call that depends on a structure: their content, where it is
- * known, then the version, then the defaults of structures.
+ * Checks the libraries before the first call that depends on a structure: the version, then the defaults of
+ * structures.
  *
  * @param path libllama's file.
  * @throws {LlorchError} `WORKER_START_FAILED` that says which version is wanted, and what is different
  */
-export async function checkAbi(
-  path: string,
-  { hashes = {}, open = openProbe }: AbiCheckOptions = {},
-): Promise<void> {
+export function checkAbi(path: string, { open = openProbe }: AbiCheckOptions = {}): void {
   const folder = dirname(path);
-  const problem = await hashProblem(folder, hashes) ?? problemOf(path, open);
+  const problem = problemOf(path, open);
   if (problem === undefined) return;
   const message =
     `Cannot use llama.cpp in ${folder}: ${problem}; install the libraries of version ${VERSION}`;
@@ -143,30 +137,6 @@ function problemOf(path: string, open: (path: string) => AbiProbe): string | und
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/** The first library whose content is another one; undefined if there is none. */
-async function hashProblem(
-  folder: string,
-  hashes: Readonly<Record<string, string>>,
-): Promise<string | undefined> {
-  for (const [name, wanted] of Object.entries(hashes)) {
-    try {
-      const found = await sha256(join(folder, name));
-      if (found !== wanted) return `the SHA-256 of ${name} is ${found} instead of ${wanted}`;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return `${name} is missing`;
-      throw error;
-    }
-  }
-  return undefined;
-}
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  const file = await Deno.open(path);
-  for await (const chunk of file.readable) hash.update(chunk);
-  return hash.digest("hex");
 }
 
 /** Bytes that stand for "not written" where we can choose them; no default value has them. */

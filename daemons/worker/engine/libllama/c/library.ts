@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { LlorchError } from "#shared/errors.ts";
+import { basename, join } from "node:path";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { CONSTANTS, GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
 import { cString, textAt } from "./c_values.ts";
+import { FALLBACK, GPU_BACKENDS, isCpuBackend, libraryFiles } from "./library_files.ts";
 
 /** Functions of libllama. */
 export type Llama = Deno.DynamicLibrary<typeof LLAMA_FUNCTIONS>["symbols"];
@@ -51,26 +52,26 @@ export function openDependencies(folder: string): string {
 
 /**
  * Loads the backends of a folder: the one for this CPU that is best, and those for GPUs unless only
- * the CPU is to be used.
+ * the CPU is to be used. Then starts llama.cpp.
  *
  * @throws {LlorchError} `WORKER_START_FAILED` if none is for this CPU
  */
-export function loadBackends({ ggml, folder }: Library, onlyCpu: boolean): void {
-  // Otherwise the library would load what the variable names.
+export function loadBackends({ ggml, llama, folder }: Library, onlyCpu: boolean): void {
   Deno.env.delete("GGML_BACKEND_PATH");
   const files = librariesIn(folder);
-  const cpu = bestOf(
-    [...files].filter(([name]) => /^ggml-cpu(-|$)/.test(name)).map(([, path]) => path),
-  );
+  const cpu = bestOf([...files].filter(([name]) => isCpuBackend(name)).map(([, path]) => path));
   if (cpu === undefined) throw failed(`no library in ${folder} computes on this CPU`);
-  const gpus = onlyCpu ? [] : GPU_BACKENDS.flatMap((name) => files.get(`ggml-${name}`) ?? []);
-  for (const path of [...gpus, cpu]) {
-    if (ggml.ggml_backend_load(cString(path)) === null) throw failed(`cannot load ${path}`);
+  const load = (path: string) => ggml.ggml_backend_load(cString(path)) !== null;
+  for (const name of onlyCpu ? [] : GPU_BACKENDS) {
+    const path = files.get(name);
+    // Without its driver none can be loaded; then there is no device, which has a message of its own.
+    if (path !== undefined) load(path) || load(join(folder, FALLBACK, basename(path)));
   }
+  if (!load(cpu)) throw failed(`cannot load ${cpu}`);
+  // Without a backend, it would load any that it finds in the current folder, beside the running program, or
+  // in the variable.
+  llama.llama_backend_init();
 }
-
-/** Backends for GPUs, as their files are named. */
-const GPU_BACKENDS = ["cuda", "vulkan", "metal"];
 
 /** Types of devices that hold layers. */
 const GPU_TYPES: readonly number[] = [
@@ -91,14 +92,14 @@ export function devices({ ggml }: Library): Device[] {
   });
 }
 
-/** Names of libraries without what platforms put around them, with their paths. */
+/** Paths of a folder's libraries, by their names. */
 function librariesIn(folder: string): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (const file of readdirSync(folder)) {
-    const [, name] = /^(?:lib)?(.+?)(?:\.v?\d+(?:\.\d+)*)?\.(?:so|dylib|dll)$/.exec(file) ?? [];
-    if (name !== undefined) found.set(name, join(folder, file));
+  try {
+    const files = libraryFiles(readdirSync(folder));
+    return new Map([...files].map(([name, file]) => [name, join(folder, file)]));
+  } catch (error) {
+    throw failed(`cannot use the libraries in ${folder}: ${errorMessage(error)}`, error);
   }
-  return found;
 }
 
 function libraryFile(folder: string, name: string): string {

@@ -102,7 +102,6 @@ export class Host {
     const library = openLibrary(folder);
     this.#library = library;
     this.#listen(library);
-    library.llama.llama_backend_init();
     loadBackends(library, onlyCpu);
     const { ggml } = library;
     return {

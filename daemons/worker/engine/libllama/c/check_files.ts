@@ -1,0 +1,137 @@
+/**
+ * Checks the files of llama.cpp's libraries before any of them is opened: whose they are, and their content.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { basename, join } from "node:path";
+import { BUILD_INFO } from "#shared/build_info.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { isRecord } from "#shared/json.ts";
+import { HASHES } from "./hashes.ts";
+import { FALLBACK, GPU_BACKENDS, isOpenedFile, type LibraryOs } from "./library_files.ts";
+import { ownerProblem } from "./own_files.ts";
+
+/** SHA-256 in hex of libraries, by their paths in the folder. */
+export type Hashes = Readonly<Record<string, string>>;
+
+/** File with the {@linkcode Hashes} of libraries that were built from source, in their folder. */
+export const OWN_HASHES = "hashes.json";
+
+/** Bytes of a file that are read at once, if it is not hashed by another thread. */
+const CHUNK = 1 << 20;
+/** Longest file that is read whole, in bytes. */
+const WHOLE = 16 << 20;
+
+/** Options of {@linkcode checkFiles}. */
+export interface FileCheckOptions {
+  /** Whether backends for GPUs are not opened. @default false */
+  readonly onlyCpu?: boolean;
+  /** Hashes of node-llama-cpp's packages by platform, which is the folder's name. */
+  readonly packages?: Readonly<Record<string, Hashes>>;
+}
+
+/**
+ * Checks that the libraries of a folder are ours: no other user could have changed them, each has the
+ * SHA-256 of its package or, if it was built from source, of its build, and there is no other one that the
+ * engine would open.
+ *
+ * @throws {LlorchError} `WORKER_START_FAILED` that says which file is wrong, and what to do
+ */
+export async function checkFiles(folder: string, options: FileCheckOptions = {}): Promise<void> {
+  const problem = await problemOf(folder, options);
+  if (problem === undefined) return;
+  throw new LlorchError("WORKER_START_FAILED", `Cannot use llama.cpp in ${folder}: ${problem}`);
+}
+
+async function problemOf(
+  folder: string,
+  { onlyCpu = false, packages = HASHES }: FileCheckOptions,
+): Promise<string | undefined> {
+  const files = openedIn(folder);
+  const owner = ownerProblem(folder, files);
+  if (owner !== undefined) return owner;
+  const own = ownHashes(folder);
+  const fix = fixOf(folder, own !== undefined);
+  if (own === "unsound") return `${OWN_HASHES} has no hashes; ${fix}`;
+  const hashes = own ?? packages[basename(folder)];
+  if (hashes === undefined) return `this version has no hashes of ${basename(folder)}; ${fix}`;
+  const foreign = files.find((file) => !Object.hasOwn(hashes, file));
+  if (foreign !== undefined) return `${foreign} is none of its libraries; remove it`;
+  const names = Object.keys(hashes).filter((file) =>
+    !onlyCpu || !GPU_BACKENDS.some((name) => basename(file).includes(name))
+  );
+  const problems = await Promise.all(
+    names.map((file) => hashProblem(join(folder, file), file, hashes[file]!)),
+  );
+  const found = problems.find((each) => each !== undefined);
+  return found && `${found}; ${fix}`;
+}
+
+/** Paths in the folder of the libraries that the engine opens, sorted. */
+export function openedIn(folder: string, os: LibraryOs = Deno.build.os): string[] {
+  const inside = (path: string): string[] => {
+    try {
+      return [...Deno.readDirSync(path)].map(({ name }) => name)
+        .filter((file) => isOpenedFile(file, os));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  };
+  return [
+    ...inside(folder),
+    ...inside(join(folder, FALLBACK)).map((file) => `${FALLBACK}/${file}`),
+  ].sort();
+}
+
+/** Hashes of libraries that were built from source; undefined if they are a package's. */
+export function ownHashes(folder: string): Hashes | "unsound" | undefined {
+  const path = join(folder, OWN_HASHES);
+  try {
+    const read: unknown = JSON.parse(Deno.readTextFileSync(path));
+    const isSound = isRecord(read) && Object.values(read).every((each) => typeof each === "string");
+    if (isSound) return read as Hashes;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return "unsound";
+}
+
+/** What a person can do about a wrong file. */
+function fixOf(folder: string, isBuilt: boolean): string {
+  // A built program is unpacked from its file into this folder.
+  if (BUILD_INFO) return `remove ${join(folder, "../..")}: the next start unpacks it again`;
+  return isBuilt ? "build it again" : "remove node_modules and run deno install";
+}
+
+async function hashProblem(
+  path: string,
+  file: string,
+  wanted: string,
+): Promise<string | undefined> {
+  try {
+    const found = await sha256(path);
+    if (found === wanted) return undefined;
+    return `${file} is damaged or another one: its SHA-256 is ${found} instead of ${wanted}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return `${file} is missing`;
+    throw error;
+  }
+}
+
+/** SHA-256 of a file in hex: of a short one in another thread, of a long one in little memory. */
+export async function sha256(path: string): Promise<string> {
+  using file = await Deno.open(path);
+  if ((await file.stat()).size <= WHOLE) {
+    const bytes = await Deno.readFile(path);
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  }
+  const hash = createHash("sha256");
+  const chunk = new Uint8Array(CHUNK);
+  for (let read = await file.read(chunk); read !== null; read = await file.read(chunk)) {
+    hash.update(chunk.subarray(0, read));
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import { ENV } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { runtimeDir } from "#shared/paths.ts";
+import { type Hashes, OWN_HASHES, ownHashes } from "./check_files.ts";
+import { HASHES } from "./hashes.ts";
+
+/** Options of {@linkcode unpacked}. */
+export interface UnpackOptions {
+  /** Folder to unpack into. @default that of all executables */
+  readonly into?: string | undefined;
+  /** Hashes of node-llama-cpp's packages by platform, which is the folder's name. */
+  readonly packages?: Readonly<Record<string, Hashes>>;
+}
+
+/**
+ * Unpacks llama.cpp's libraries out of a compiled executable, once for each content: the system's loader
+ * opens only real files. Nobody else can write or read the copies. Their content is not looked at: the check
+ * of the files follows.
+ *
+ * @param folder Folder in the executable, named after the platform.
+ * @returns the folder of the copies
+ * @throws {LlorchError} `WORKER_START_FAILED` if they cannot be written
+ */
+export async function unpacked(
+  folder: string,
+  { into = runtimeDir((name) => Deno.env.get(name)), packages = HASHES }: UnpackOptions = {},
+): Promise<string> {
+  if (into === undefined) throw failed(`set ${ENV.runtimeDir} to a folder`);
+  const own = ownHashes(folder);
+  // Without sound hashes nothing is copied but what the check then refuses.
+  const hashes = own === "unsound" ? {} : own ?? packages[basename(folder)] ?? {};
+  const key = createHash("sha256").update(JSON.stringify(hashes)).digest("hex").slice(0, 12);
+  const home = join(into, `llama.cpp-${key}`);
+  const copies = join(home, "llama", basename(folder));
+  try {
+    if (await isThere(copies)) return copies;
+    await Deno.mkdir(into, { recursive: true, mode: 0o700 });
+    // This makes a folder of a new name with mode 0700.
+    const aside = await Deno.makeTempDir({ dir: into, prefix: ".llama.cpp-" });
+    try {
+      const files = [...Object.keys(hashes), ...own === undefined ? [] : [OWN_HASHES]];
+      for (const file of files) {
+        await copy(join(folder, file), join(aside, "llama", basename(folder), file));
+      }
+      await Deno.rename(aside, home);
+    } catch (error) {
+      await Deno.remove(aside, { recursive: true });
+      // Another start may have been first.
+      if (!await isThere(copies)) throw error;
+    }
+    return copies;
+  } catch (error) {
+    const fix = `make room in ${into}, or set ${ENV.runtimeDir} to another folder`;
+    throw failed(`${errorMessage(error)}; ${fix}`, error);
+  }
+}
+
+/** Copies a file, also out of an executable, in little memory. */
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  const source = await Deno.open(from);
+  const target = await Deno.open(to, { write: true, createNew: true, mode: 0o600 });
+  await source.readable.pipeTo(target.writable);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function failed(reason: string, cause?: unknown): LlorchError {
+  return new LlorchError("WORKER_START_FAILED", `Cannot unpack llama.cpp: ${reason}`, { cause });
+}
