@@ -4,8 +4,18 @@ import { LlorchError } from "#shared/errors.ts";
 import { CONSTANTS, GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
 import { cString, textAt } from "./c_values.ts";
 
+const FUNCTIONS = {
+  ...LLAMA_FUNCTIONS,
+  /** In a thread of Deno's pool, since it takes long. */
+  llama_sampler_init_dry_aside: {
+    ...LLAMA_FUNCTIONS.llama_sampler_init_dry,
+    name: "llama_sampler_init_dry",
+    nonblocking: true,
+  },
+} as const;
+
 /** Functions of libllama. */
-export type Llama = Deno.DynamicLibrary<typeof LLAMA_FUNCTIONS>["symbols"];
+export type Llama = Deno.DynamicLibrary<typeof FUNCTIONS>["symbols"];
 /** Functions of libggml. */
 export type Ggml = Deno.DynamicLibrary<typeof GGML_FUNCTIONS>["symbols"];
 
@@ -34,7 +44,7 @@ export interface Device {
 export function openLibrary(folder: string): Library {
   openDependencies(folder);
   const ggml = open(libraryFile(folder, "ggml"), GGML_FUNCTIONS);
-  const llama = open(libraryFile(folder, "llama"), LLAMA_FUNCTIONS);
+  const llama = open(libraryFile(folder, "llama"), FUNCTIONS);
   return { llama, ggml, folder };
 }
 
