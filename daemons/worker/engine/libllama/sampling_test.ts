@@ -86,7 +86,7 @@ const REQUESTS: readonly SamplingRequest[] = [
   { repetition_penalty: 1.1, logit_bias: { "300": 1 } },
   { frequency_penalty: 1, temperature: 0.5, grammar: GRAMMAR },
   { xtc_probability: 0.5, samplers: ["xtc", "penalties", "top_k"], presence_penalty: 1 },
-  { mirostat: 1 as const, min_tokens: 3 },
+  { mirostat: 1 as const },
 ].map((fields) => request(fields));
 
 async function grammarsOf({ llama, vocabulary }: Opened): Promise<Grammars> {
