@@ -46,11 +46,11 @@ Deno.test("/completion answers in llama-server's shape, whole and as a stream", 
 
 Deno.test("/completion refuses in llama-server's words", () =>
   withHarness({}, async (harness) => {
-    const reply = await post(harness, "/completion", { prompt: "w1", mirostat: 2 });
+    const reply = await post(harness, "/completion", { prompt: "w1", adaptive_target: 0.5 });
     assert.equal(reply.status, 400);
     const { error } = llamaErrorBody.parse(await reply.json());
     assert.equal(error.code, 400);
-    assert.match(error.message, /mirostat: is not supported/);
+    assert.match(error.message, /adaptive_target: is not supported/);
   }));
 
 Deno.test("errors have llama-server's types", () =>

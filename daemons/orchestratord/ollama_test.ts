@@ -191,11 +191,8 @@ Deno.test("errors are texts, and what changes files says who does it", () =>
     assert.match(await asked("/api/pull", { model: "none" }), /^404 .*llorch models download none/);
     assert.match(await asked("/api/show", {}), /^400 INVALID_REQUEST .*model: is needed/);
     assert.match(await asked("/api/chat", "{"), /^400 INVALID_REQUEST/);
-    assert.match(await chat({ options: { mirostat: 2 } }), /options\.mirostat: is not supported/);
-    assert.match(
-      await chat({ options: { typical_p: 0.5 } }),
-      /options\.typical_p: is not supported/,
-    );
+    assert.match(await chat({ options: { mirostat: 3 } }), /options\.mirostat: must be 0, 1 or 2/);
+    assert.match(await chat({ options: { tfs_z: 0.5 } }), /options\.tfs_z: is not supported/);
     const images = [{ role: "user", content: "", images: ["aGk="] }];
     assert.match(await chat({ messages: images }), /image input is not supported/);
     for (const path of ["/api/chat", "/api/generate"]) {

@@ -120,6 +120,9 @@ export const tokenData = z.object({
   call: callPart.optional().meta({ description: "Only with channel call, and always then" }),
   timings: tokenTimings.optional()
     .meta({ description: "What the answer has taken so far; only if the request asks for it" }),
+  mirostat_mu: z.number().optional().meta({
+    description: "Mirostat's state after the tokens of ids; only beside them, and with mirostat",
+  }),
 }).meta({ id: "TokenEvent" });
 
 /** Data of the `token` event. */

@@ -42,6 +42,7 @@ export * from "./images.ts";
 export * from "./pool.ts";
 export * from "./pool_routes.ts";
 export * from "./request.ts";
+export * from "./sampling.ts";
 export * from "./responses/items.ts";
 export * from "./responses/responses.ts";
 export * from "./responses/routes.ts";

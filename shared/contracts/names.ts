@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { modelName, requestShape } from "./request.ts";
+import { moreSamplingShape } from "./sampling.ts";
 
 /** A field of a request without its default, so that it is known whether it was given. */
 const own = <T extends z.ZodType>(field: z.ZodDefault<T>) => field.unwrap().optional();
@@ -12,6 +13,7 @@ const parametersShape = {
   repetition_penalty: own(requestShape.repetition_penalty),
   frequency_penalty: own(requestShape.frequency_penalty),
   presence_penalty: own(requestShape.presence_penalty),
+  ...moreSamplingShape,
   logit_bias: requestShape.logit_bias,
   seed: z.number().int().min(0).max(0xffffffff).optional(),
   max_tokens: requestShape.max_tokens,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { chatShape, checkChatFields, noTemplate } from "./chat_fields.ts";
 import { identifier, milliseconds, tokenId } from "./common.ts";
 import { messages } from "./messages.ts";
+import { moreSamplingShape } from "./sampling.ts";
 import { checkTools, toolShape } from "./tools.ts";
 
 export type { Message, TextMessage } from "./messages.ts";
@@ -54,6 +55,7 @@ export const samplingShape = {
     .max(0xffffffff).optional()
     .meta({ description: "Chosen at random, and reported, when absent or -1" })
     .transform((seed) => seed === -1 ? undefined : seed),
+  ...moreSamplingShape,
 };
 
 /** Most stop strings of a request. */
@@ -171,6 +173,15 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
   checkChatFields(request, context);
 }
 
+/** Mirostat goes on from where it was. */
+function checkResume(request: Record<string, unknown>, context: z.RefinementCtx): void {
+  const { mirostat, temperature, resume_tokens: tokens, resume_mirostat_mu: mu } = request;
+  if (!mirostat || temperature === 0 || mu !== undefined) return;
+  if (!Array.isArray(tokens) || tokens.length === 0) return;
+  const message = "is needed with mirostat and resume_tokens: give mirostat_mu of the last event";
+  context.addIssue({ code: "custom", path: ["resume_mirostat_mu"], message });
+}
+
 /** Names of fields that hold JSON of the client's own, in which numbers keep their digits. */
 export const EXACT_FIELDS: readonly string[] = [
   "json_schema",
@@ -206,7 +217,12 @@ export const executeRequest = z.strictObject({
     .meta({ description: "Tokens delivered so far: they count in max_tokens and are not sent" }),
   resume_index: z.number().int().min(0).default(0)
     .meta({ description: "Index of the first token event to send" }),
-}).superRefine(checkRequest, ALWAYS).meta({ id: "ExecuteRequest" });
+  resume_mirostat_mu: z.number().optional().meta({
+    description: "mirostat_mu of the last token event that had it; only with mirostat",
+  }),
+}).superRefine(checkRequest, ALWAYS).superRefine(checkResume, ALWAYS).meta({
+  id: "ExecuteRequest",
+});
 
 /** A validated execution. */
 export type ExecuteRequest = z.output<typeof executeRequest>;

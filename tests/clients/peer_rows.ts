@@ -983,18 +983,27 @@ const BEYOND: readonly PeerRow[] = [
     status: 200,
   },
   ...Object.entries({
-    ignore_eos: true,
-    min_tokens: 2,
-    stop_token_ids: [1],
-    typical_p: 0.5,
-    top_n_sigma: 1,
-    mirostat: 1,
-    dry_multiplier: 0.8,
-    xtc_probability: 0.5,
-    samplers: ["top_k"],
+    ...{ ignore_eos: true, min_tokens: 2, typical_p: 0.5, top_n_sigma: 1, min_keep: 3 },
+    ...{
+      mirostat: 1,
+      mirostat_tau: 5,
+      mirostat_eta: 0.2,
+      xtc_probability: 0.5,
+      xtc_threshold: 0.2,
+    },
+    ...{ dry_multiplier: 0.8, dry_base: 2, dry_allowed_length: 1, dry_penalty_last_n: 9 },
+    ...{ dry_sequence_breakers: ["\n"], dynatemp_range: 0.5, dynatemp_exponent: 2 },
+    ...{ samplers: ["top_k"], repeat_last_n: 0, stop_token_ids: [5] },
+  }).map(([field, value]): PeerRow => ({
+    name: `${field} is done`,
+    ...chat({ [field]: value }),
+    status: 200,
+    has: { object: "chat.completion" },
+  })),
+  ...Object.entries({
+    adaptive_target: 0.5,
     lora: [{ id: 0, scale: 0.5 }],
     t_max_predict_ms: 5,
-    min_keep: 3,
     response_fields: ["content"],
     return_token_ids: true,
     echo: true,
@@ -1036,8 +1045,7 @@ const BEYOND: readonly PeerRow[] = [
     says: [/<think>\\n\\n<\/think>/],
   },
   ...Object.entries({
-    ...{ cache_prompt: true, id_slot: 0, n_keep: 3, user: "u", t_max_predict_ms: -1, min_keep: 0 },
-    ...{ mirostat_tau: 5, xtc_threshold: 0.1, dry_base: 1.75 },
+    ...{ cache_prompt: true, id_slot: 0, n_keep: 3, user: "u", t_max_predict_ms: -1 },
   }).map((
     [field, value],
   ): PeerRow => ({

@@ -157,7 +157,7 @@ export function ollamaCases(): Case[] {
     { route: r.ollamaChat, body: chat },
     { route: r.ollamaChat, body: { ...chat, stream: false, think: true, format: "" } },
     { route: r.ollamaChat, body: { model: "counter", messages: [], keep_alive: -1 } },
-    { route: r.ollamaChat, body: { ...chat, options: { mirostat: 1 } }, error: "INVALID_REQUEST" },
+    { route: r.ollamaChat, body: { ...chat, options: { mirostat: 3 } }, error: "INVALID_REQUEST" },
     { route: r.ollamaChat, body: { ...chat, model: "nope" }, error: "MODEL_NOT_FOUND" },
     { route: r.ollamaGenerate, body: text },
     { route: r.ollamaGenerate, body: { ...text, stream: false, raw: true } },
@@ -186,7 +186,7 @@ export function llamaCases(): Case[] {
     { route: r.nativeCompletion, body: text },
     { route: r.nativeCompletion, body: { ...text, prompt: [10, 11], n_probs: 2, seed: -1 } },
     { route: r.nativeCompletion, body: { ...text, stream: true, n_probs: 1, return_tokens: true } },
-    { route: r.nativeCompletion, body: { ...text, mirostat: 1 }, error: "INVALID_REQUEST" },
+    { route: r.nativeCompletion, body: { ...text, mirostat: 3 }, error: "INVALID_REQUEST" },
     { route: r.nativeCompletion, body: { ...text, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {
       route: r.nativeCompletion,

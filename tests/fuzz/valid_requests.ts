@@ -39,14 +39,20 @@ const conversation = [
 
 const sampling = { temperature: 0.5, top_p: 0.9, seed: 3 };
 
+const moreSampling = {
+  ...{ typical_p: 0.9, top_n_sigma: 2, xtc_probability: 0.5, dynatemp_range: 0.2, min_tokens: 1 },
+  ...{ dry_multiplier: 0.8, dry_sequence_breakers: ["\n"], samplers: ["dry", "top_k", "temp"] },
+};
+
 const openaiSampling = {
   ...{ ...sampling, top_k: 7, min_p: 0.1, stop: ["a", "b"], logit_bias: { "1": 2 }, n: 2 },
   ...{ frequency_penalty: 0.1, presence_penalty: 0.1, repeat_penalty: 1.1, max_tokens: 3 },
+  ...moreSampling,
 };
 
 const options = {
   ...{ ...sampling, num_predict: 3, num_ctx: 4096, top_k: 7, stop: ["a"], repeat_penalty: 1.1 },
-  ...{ mirostat: 0, typical_p: 1 },
+  ...{ mirostat: 0, typical_p: 1, repeat_last_n: -1, ...moreSampling },
 };
 
 /**

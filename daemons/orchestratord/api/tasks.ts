@@ -209,7 +209,7 @@ function toView(row: ListedRow): JobView {
 function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
   if (item.kind === "metrics") return { event: "metrics", data: item.data };
   if (item.event.event !== "token" || withIds) return item.event;
-  const { ids: _, ...data } = item.event.data;
+  const { ids: _, mirostat_mu: __, ...data } = item.event.data;
   return { event: "token", data };
 }
 

@@ -55,7 +55,11 @@ export interface BegunAttempt {
   /** Aborts when the attempt is fenced: then none of its events count any more. */
   readonly signal: AbortSignal;
   /** The delivered token ids, and the index of the next event. */
-  readonly resume: { readonly resume_tokens: number[]; readonly resume_index: number };
+  readonly resume: {
+    readonly resume_tokens: number[];
+    readonly resume_index: number;
+    readonly resume_mirostat_mu?: number;
+  };
 }
 
 /** A token event's position in its job. */
@@ -80,6 +84,8 @@ export class LiveJob {
   readonly #attempts: Attempt[];
   /** Token ids delivered so far. */
   readonly #ids: number[] = [];
+  /** Mirostat's state after them; undefined: the job does not use it. */
+  #mirostatMu: number | undefined;
   /** Index of the next `token` event. */
   #nextIndex = 0;
   /** Whether text came before any token id: then the worker's engine does not report them. */
@@ -326,7 +332,11 @@ export class LiveJob {
     this.patch({ status: "dispatched", attempts: this.#attempts });
     return {
       signal: this.#abort.signal,
-      resume: { resume_tokens: [...this.#ids], resume_index: this.#nextIndex },
+      resume: {
+        resume_tokens: [...this.#ids],
+        resume_index: this.#nextIndex,
+        ...defined({ resume_mirostat_mu: this.#mirostatMu }),
+      },
     };
   }
 
@@ -386,7 +396,8 @@ export class LiveJob {
     return { count, isFirst, isFirstOfAttempt: last === undefined, sinceLastMs };
   }
 
-  #count({ t, i, ids = [], call }: TokenData): void {
+  #count({ t, i, ids = [], call, mirostat_mu }: TokenData): void {
+    this.#mirostatMu = mirostat_mu ?? this.#mirostatMu;
     this.#nextIndex = i + 1;
     this.#ids.push(...ids);
     // One token may be the text of several events, so that later ones may have no id.

@@ -150,11 +150,13 @@ function parseEvent(message: SseMessage): WorkerEvent {
   if (isToken && (data?.channel === "call") !== (data?.call !== undefined)) throw notToken();
   const isPlain = data?.logprobs === undefined && data?.timings === undefined;
   if (isToken && isPlain && data?.call === undefined) {
-    const { t, i, ids, channel } = data ?? {};
+    const { t, i, ids, channel, mirostat_mu } = data ?? {};
     const isWhole = typeof t === "string" && Number.isSafeInteger(i) && Array.isArray(ids) &&
-      (channel === undefined || channel === "reasoning");
+      (channel === undefined || channel === "reasoning") &&
+      (mirostat_mu === undefined || Number.isFinite(mirostat_mu));
     if (!isWhole) throw notToken();
-    return { event: "token", data: channel ? { t, i, ids, channel } : { t, i, ids } };
+    const plain = channel ? { t, i, ids, channel } : { t, i, ids };
+    return { event: "token", data: mirostat_mu === undefined ? plain : { ...plain, mirostat_mu } };
   }
   const parsed = workerEvent.safeParse({ event: message.event, data });
   if (parsed.success) return parsed.data;

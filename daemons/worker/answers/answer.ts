@@ -177,13 +177,13 @@ export class Answer {
   /**
    * Sends text with the ids of its tokens.
    *
-   * @param part The channel of a thought or call; absent: the answer.
+   * @param part The channel of a thought or call, absent: the answer; and Mirostat's state after the ids.
    */
   text(
     t: string,
     ids: readonly number[],
     logprobs: readonly ChosenLogprob[],
-    part: Pick<TokenData, "channel" | "call"> = {},
+    part: Pick<TokenData, "channel" | "call" | "mirostat_mu"> = {},
   ): void {
     this.#send({
       event: "token",

@@ -114,7 +114,7 @@ export function checkTokenIds(request: ExecuteRequest, engine: Tokenizer): void 
   const outside = (token: number) => token >= engine.vocabularySize;
   const limit = `the model's tokens are 0 to ${engine.vocabularySize - 1}`;
   const errors: FieldError[] = [];
-  for (const field of ["prompt_tokens", "resume_tokens"] as const) {
+  for (const field of ["prompt_tokens", "resume_tokens", "stop_token_ids"] as const) {
     const index = request[field]?.findIndex(outside) ?? -1;
     if (index < 0) continue;
     const message = `${request[field]![index]} is not a token: ${limit}`;

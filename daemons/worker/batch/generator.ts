@@ -94,6 +94,7 @@ export class Generator {
       resumeIndex: request.resume_index,
       maxTokens: request.max_tokens,
       stops: request.stop,
+      stopTokens: request.stop_token_ids,
       reader,
       thinking,
       seed,

@@ -1,4 +1,5 @@
 import type { ChosenLogprob, PromptLogprob, StopReason } from "#shared/contracts/events.ts";
+import { defined } from "#shared/json.ts";
 import {
   Answer,
   type AnswerContext,
@@ -21,6 +22,8 @@ export interface RunSpec extends AnswerSpec {
    */
   readonly maxTokens: number | undefined;
   readonly stops: readonly string[];
+  /** Tokens that end this answer as its end token does. */
+  readonly stopTokens?: readonly number[] | undefined;
   /** Reads thoughts and calls; undefined: everything is text. */
   readonly reader?: OutputOptions["reader"];
   /** Most tokens of thoughts, and the tokens that end one; undefined: no limit. */
@@ -81,6 +84,8 @@ export class Run {
   #closings = 0;
   /** Whether the model only thinks, though it may not. */
   #isLost = false;
+  /** Mirostat's state after each token that is not sent yet; empty without Mirostat. */
+  readonly #mirostatMus: number[] = [];
   /** Of the prompt's tokens from the second on, as far as they are evaluated. */
   readonly #scores: Odds[] = [];
 
@@ -174,11 +179,13 @@ export class Run {
       this.answer.report();
     }
     this.answer.sawTokens(1);
-    if (this.#engine.endsGeneration(token)) {
+    if (this.#engine.endsGeneration(token) || this.#spec.stopTokens?.includes(token)) {
       if (this.#spec.thinking?.mustGoOn && this.#output.isThinking) return this.#closeThought();
       return this.complete("EOS");
     }
     this.#tokensOut++;
+    const { mirostatMu } = this.sampling;
+    if (mirostatMu !== undefined) this.#mirostatMus.push(mirostatMu);
     this.#send(this.#push(token, odds && this.#describe(token, odds)));
     this.#completeIfOver();
   }
@@ -293,8 +300,10 @@ export class Run {
   #send(emission: Emission | undefined): void {
     if (!emission) return;
     const { pieces, ids } = emission;
+    const state = defined({ mirostat_mu: this.#mirostatMus.splice(0, ids.length).at(-1) });
     for (const [index, { text, logprobs, ...part }] of pieces.entries()) {
-      this.answer.text(text, index === 0 ? ids : [], logprobs, part);
+      if (index === 0) this.answer.text(text, ids, logprobs, { ...part, ...state });
+      else this.answer.text(text, [], logprobs, part);
     }
   }
 

@@ -99,17 +99,14 @@ export class Slot {
       // A prompt may begin a thought that may have no tokens.
       if (this.#force(rest)) return;
     }
-    const all = await this.#generation!.next();
-    for (const [index, chosen] of all.entries()) {
-      const before = run.length;
+    let before = run.length;
+    const all = await this.#generation!.next((chosen) => {
+      before = run.length;
       run.accept(chosen);
-      if (run.forced.length === 0) continue;
-      // The tokens after it, which were guessed, are not wanted.
-      if (index < all.length - 1) this.sequence.trim(run.length - 1);
-      // An end token in a thought that must not end the answer is left out.
-      this.#force(run.length > before ? [chosen.token] : []);
-      return;
-    }
+      return !run.ended && run.forced.length === 0;
+    });
+    // An end token in a thought that must not end the answer is left out.
+    this.#force(run.length > before ? [all.at(-1)!.token] : []);
   }
 
   #generate(tokens: readonly number[]): void {

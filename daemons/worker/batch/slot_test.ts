@@ -18,7 +18,12 @@ class WatchedSequence extends FakeSequence {
   override generate(...given: Parameters<FakeSequence["generate"]>): Generation {
     const { next } = super.generate(...given);
     return {
-      next: async () => await next().then((usual) => this.chosen?.shift() ?? usual),
+      next: async (wantsMore = () => true) => {
+        const usual = await next();
+        const all = this.chosen?.shift() ?? usual;
+        const unwanted = all.findIndex((chosen) => !wantsMore(chosen));
+        return unwanted < 0 ? all : all.slice(0, unwanted + 1);
+      },
       close: () => this.closed++,
     };
   }

@@ -1,4 +1,5 @@
 import type { ExecuteRequest, TextMessage } from "#shared/contracts/request.ts";
+import type { SamplingOption } from "#shared/contracts/sampling.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
@@ -185,6 +186,8 @@ export type SamplingRequest = Pick<
   | "logprobs"
   | "post_sampling_probs"
   | "lora"
+  | "resume_mirostat_mu"
+  | SamplingOption
 >;
 
 /** Watches an answer grow, token by token. */
@@ -231,6 +234,8 @@ export interface Sampling {
   replay(token: number): void;
   /** From here on, these tokens are not chosen. */
   forbid(tokens: readonly number[]): void;
+  /** Mirostat's state after the tokens so far; absent without Mirostat. */
+  readonly mirostatMu?: number | undefined;
   /** Places of schemas that the grammar does not hold; absent without a grammar. */
   readonly unheld?: readonly string[];
   /**
@@ -321,7 +326,13 @@ export interface Chosen {
 
 /** A running generation; each call of `next` is one step. */
 export interface Generation {
-  /** The next token, or several if one step can produce them; none follow an end token. */
-  next(): Promise<readonly Chosen[]>;
+  /**
+   * The next token, or several if one step can produce them; none follow an end token.
+   *
+   * @param wantsMore Called with each token while the sampling is as it is after that token: whether
+   * further ones are wanted. If not, sequence and sampling are as if none had been chosen. A grammar
+   * that nothing changes during the answer may be ahead, for a run that has ended.
+   */
+  next(wantsMore?: (chosen: Chosen) => boolean): Promise<readonly Chosen[]>;
   close(): void;
 }

@@ -1,5 +1,6 @@
 import type { ChosenLogprob } from "#shared/contracts/events.ts";
 import { type ExecuteRequest, isTokenId } from "#shared/contracts/request.ts";
+import { SAMPLING_OPTIONS, type SamplingOption } from "#shared/contracts/sampling.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
@@ -15,16 +16,38 @@ import {
   type SwitchNames,
 } from "./chat_switches.ts";
 import type { Piece, ServerKind, TextOrder, TokenServer } from "./server_kind.ts";
-import { generateText, readIds, refuseGap, samplingFields } from "./openai_text.ts";
+import {
+  type FieldNames,
+  generateText,
+  readIds,
+  refuseGap,
+  sameOption,
+  samplingFields,
+} from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
-const NAMES = {
-  top_k: "top_k",
-  min_p: "min_p",
-  repetition_penalty: "repeat_penalty",
-  grammar: (grammar: string) => ({ grammar }),
-};
+/** Options that it does not know. */
+const ABSENT: readonly SamplingOption[] = ["min_tokens", "stop_token_ids"];
+
+/** @param context Tokens of a slot; undefined: not known. */
+function namesOf(context: number | undefined): FieldNames {
+  const known = SAMPLING_OPTIONS.filter((name) => !ABSENT.includes(name));
+  // Newer versions take no -1, which means the whole context.
+  const window = (name: "repeat_last_n" | "dry_penalty_last_n") => (request: ExecuteRequest) =>
+    request[name] === -1 ? context : request[name];
+  return {
+    top_k: "top_k",
+    min_p: "min_p",
+    repetition_penalty: "repeat_penalty",
+    grammar: (grammar: string) => ({ grammar }),
+    options: {
+      ...Object.fromEntries(known.map((name) => [name, sameOption(name)])),
+      repeat_last_n: window("repeat_last_n"),
+      dry_penalty_last_n: window("dry_penalty_last_n"),
+    },
+  };
+}
 
 /**
  * llama.cpp's own server. It uses `/completion`, which accepts and returns tokens; the OpenAI
@@ -42,11 +65,12 @@ export async function llamaServer(
   const settings = props["default_generation_settings"];
   const modalities = props["modalities"];
   const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
+  const names = namesOf(context);
   return {
     name: "llama-server",
     context,
     vocabularySize,
-    tokens: llamaTokens(server),
+    tokens: llamaTokens(server, names),
     // Versions before vision had no modalities.
     vision: isRecord(modalities) && modalities["vision"] === true,
     template: {
@@ -60,9 +84,9 @@ export async function llamaServer(
       if (grammar !== undefined) checkGrammar(grammar, "grammar", "any");
       refuseWebp(messages);
     },
-    infill: (request, order) => infill(server, request, order),
+    infill: (request, order) => infill(server, names, request, order),
     generateText: (request, order) =>
-      generateText(server, model, request, samplingFields(request, NAMES), CHAT_SWITCHES, order),
+      generateText(server, model, request, samplingFields(request, names), CHAT_SWITCHES, order),
   };
 }
 
@@ -123,6 +147,7 @@ async function applyTemplate(
 /** `/infill` puts the model's tokens for the middle around the texts; it takes no ids to go on from. */
 async function* infill(
   server: OpenaiServer,
+  names: FieldNames,
   request: ExecuteRequest,
   { limit, seed, signal }: TextOrder,
 ): AsyncGenerator<Piece> {
@@ -130,7 +155,7 @@ async function* infill(
   const chunks = server.stream("/infill", {
     input_prefix: request.prompt,
     input_suffix: request.suffix,
-    ...completionFields(request),
+    ...completionFields(request, names),
     ...defined({ n_predict: limit }),
     seed,
   }, signal);
@@ -140,9 +165,12 @@ async function* infill(
 }
 
 /** Fields of `/completion` and `/infill`. */
-function completionFields(request: ExecuteRequest): Record<string, unknown> {
+function completionFields(
+  request: ExecuteRequest,
+  names: FieldNames,
+): Record<string, unknown> {
   const { logprobs, json_schema, post_sampling_probs, logit_bias, ...rest } = request;
-  const sampling = samplingFields(rest as ExecuteRequest, NAMES);
+  const sampling = samplingFields(rest as ExecuteRequest, names);
   return {
     ...sampling,
     ...(logit_bias
@@ -168,7 +196,7 @@ interface TokenizeOptions {
   readonly parse_special: boolean;
 }
 
-function llamaTokens(server: OpenaiServer): TokenServer {
+function llamaTokens(server: OpenaiServer, names: FieldNames): TokenServer {
   async function tokenizeText(
     content: string,
     options: TokenizeOptions,
@@ -251,7 +279,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
       let predictedBefore = 0;
       const chunks = server.stream("/completion", {
         prompt: tokens,
-        ...completionFields(request),
+        ...completionFields(request, names),
         n_predict: limit,
         seed,
       }, signal);

@@ -1,5 +1,6 @@
 import type { StopReason } from "#shared/contracts/events.ts";
 import { type ExecuteRequest, isTokenId } from "#shared/contracts/request.ts";
+import { changedSampling, type SamplingOption } from "#shared/contracts/sampling.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Piece, TextOrder, Usage } from "./server_kind.ts";
@@ -16,6 +17,15 @@ export interface FieldNames {
   readonly min_p?: string;
   readonly repetition_penalty?: string;
   readonly grammar?: (grammar: string) => Record<string, unknown>;
+  /** The values of further options, which have the same names there; undefined: it cannot do this one. */
+  readonly options?: {
+    readonly [Name in SamplingOption]?: (request: ExecuteRequest) => unknown;
+  };
+}
+
+/** Sends an option as it is. */
+export function sameOption(name: SamplingOption): (request: ExecuteRequest) => unknown {
+  return (request) => request[name];
 }
 
 /**
@@ -43,6 +53,11 @@ export function samplingFields(
     const name = names[field];
     if (name !== undefined) body[name] = request[field];
     else if (request[field] !== BEYOND_OPENAI[field]) refuse(field);
+  }
+  for (const option of changedSampling(request)) {
+    const value = names.options?.[option]?.(request);
+    if (value === undefined) refuse(option);
+    else body[option] = value;
   }
   if (request.grammar !== undefined) {
     if (names.grammar) Object.assign(body, names.grammar(request.grammar));

@@ -214,6 +214,7 @@ export class RemoteModel implements Model {
     }
     const isHeld = request.grammar !== undefined || request.json_schema !== undefined;
     if (isHeld) requireFirstAttempt(request, "its engine would begin the grammar again");
+    if (request.mirostat) requireFirstAttempt(request, "its engine would begin mirostat again");
     const { vocabularySize } = kind;
     checkTokenIds(request, { ...NO_TOKENIZER, vocabularySize, context: this.context });
     const { signal } = this.#closed;

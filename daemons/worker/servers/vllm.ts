@@ -9,7 +9,15 @@ import {
   type SwitchNames,
 } from "./chat_switches.ts";
 import type { ServerKind, TokenServer } from "./server_kind.ts";
-import { generateText, readChunk, readIds, refuseGap, samplingFields } from "./openai_text.ts";
+import {
+  type FieldNames,
+  generateText,
+  readChunk,
+  readIds,
+  refuseGap,
+  sameOption,
+  samplingFields,
+} from "./openai_text.ts";
 import { isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
@@ -18,7 +26,14 @@ const NAMES = {
   min_p: "min_p",
   repetition_penalty: "repetition_penalty",
   grammar: (grammar: string) => ({ structured_outputs: { grammar } }),
-};
+  options: {
+    ignore_eos: sameOption("ignore_eos"),
+    // What was generated before is a part of its prompt.
+    min_tokens: ({ min_tokens = 0, resume_tokens }) =>
+      Math.max(0, min_tokens - resume_tokens.length),
+    stop_token_ids: sameOption("stop_token_ids"),
+  },
+} satisfies FieldNames;
 
 /** What the server tells about itself. */
 interface VllmFacts {

@@ -36,6 +36,8 @@ try {
   const sampled = { temperature: 0.9, seed: 3, messages: [{ role: "user", content: "A fox" }] };
   await run(DEMO_MODEL, { settings: { speculative: "draft", draft_model: DEMO_MODEL } }, [
     { ...sampled, repetition_penalty: 1.2, presence_penalty: 0.2 },
+    { ...sampled, dry_multiplier: 1, xtc_probability: 0.5, typical_p: 0.9, min_tokens: 3 },
+    { ...sampled, mirostat: 1 },
     { ...sampled, json_schema: { type: "object", properties: { a: { enum: [1, "b"] } } } },
     { ...sampled, logprobs: 2, top_k: 20, top_p: 0.9, min_p: 0.01 },
     { prompt: "A fox and", prompt_logprobs: 1, temperature: 0.9, seed: 3 },
@@ -106,8 +108,8 @@ function collectInSteps(sequence: EngineSequence): void {
   sequence.generate = (...args): Generation => {
     const generation = generate.apply(sequence, args);
     return {
-      async next() {
-        const chosen = generation.next();
+      async next(wantsMore) {
+        const chosen = generation.next(wantsMore);
         gc();
         return await chosen;
       },

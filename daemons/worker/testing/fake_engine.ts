@@ -201,11 +201,12 @@ export class FakeSequence implements EngineSequence {
   generate(tokens: readonly number[], _sampling: Sampling): Generation {
     let input = tokens;
     return {
-      next: async () => {
+      next: async (wantsMore = () => true) => {
         await this.prefill(input);
         const next = this.#engine.options.next ?? ((all) => all.length % 256);
         const token = next(this.tokens);
         input = [token];
+        wantsMore({ token });
         return [{ token }];
       },
       close() {},

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { noTemplate, reasoningEffort } from "../chat_fields.ts";
-import { anyTopK } from "../openai/lenient.ts";
+import { anyBias, anySeed, anyTopK } from "../openai/lenient.ts";
 import { refuse, type Unsupported } from "../openai/unsupported.ts";
 import {
   ALWAYS,
@@ -11,6 +11,7 @@ import {
   samplingShape,
   tokenLimit,
 } from "../request.ts";
+import { anySamplingShape } from "../sampling.ts";
 import { tool } from "../tools.ts";
 
 /** Most blocks of one message. */
@@ -139,6 +140,15 @@ export const messagesRequest = z.looseObject({
   temperature: samplingShape.temperature.unwrap().nullish(),
   top_p: samplingShape.top_p.unwrap().nullish(),
   top_k: anyTopK,
+  min_p: samplingShape.min_p.unwrap().nullish(),
+  repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
+  repeat_penalty: samplingShape.repetition_penalty.unwrap().nullish()
+    .meta({ description: "The same as repetition_penalty, as llama-server names it" }),
+  frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
+  presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
+  logit_bias: anyBias,
+  seed: anySeed,
+  ...anySamplingShape,
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).meta({ id: "MessagesRequest" });
 
 /** A validated request. */

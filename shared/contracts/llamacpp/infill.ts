@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { anySeed, anyTopK } from "../openai/lenient.ts";
 import { refuse, type Unsupported } from "../openai/unsupported.ts";
+import { anySamplingShape } from "../sampling.ts";
 import { ALWAYS, optionalModelName, requestShape, samplingShape, tokenLimit } from "../request.ts";
 
 const isEmpty = (value: unknown) =>
@@ -11,6 +12,7 @@ const UNSUPPORTED: Unsupported = {
   logit_bias: isEmpty,
   lora: isEmpty,
   image_data: isEmpty,
+  adaptive_target: (value) => typeof value === "number" && value < 0,
 };
 
 /** Body of `POST /infill`, with llama-server's names. Its fields of other kinds are ignored. */
@@ -39,6 +41,7 @@ export const infillRequest = z.looseObject({
   frequency_penalty: samplingShape.frequency_penalty.unwrap().optional(),
   presence_penalty: samplingShape.presence_penalty.unwrap().optional(),
   seed: anySeed,
+  ...anySamplingShape,
   stop: requestShape.stop.unwrap().optional(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).meta({ id: "InfillRequest" });
 

@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { anySeed, anyTopK } from "../openai/lenient.ts";
 import { requestShape, samplingShape, tokenLimit } from "../request.ts";
-
-/** Tokens back to which llama.cpp's penalties look by default. */
-const REPEAT_LAST_N = 64;
+import { anySamplingShape } from "../sampling.ts";
 
 /** A field of which only these values change nothing. */
 const only = (harmless: readonly unknown[]) =>
@@ -26,10 +24,8 @@ export const ollamaOptions = z.looseObject({
   stop: z.union([z.string(), requestShape.stop.unwrap()], {
     error: "must be a text or a list of texts",
   }).nullish(),
-  repeat_last_n: only([REPEAT_LAST_N, -1]),
-  typical_p: only([1]),
+  ...anySamplingShape,
   tfs_z: only([1]),
-  mirostat: only([0]),
 }).meta({ id: "OllamaOptions" });
 
 /** Sampling options. */

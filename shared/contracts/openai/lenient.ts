@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { MAX_BIAS, MAX_TOP_K, requestShape, samplingShape, tokenLimit } from "../request.ts";
+import { anySamplingShape } from "../sampling.ts";
 import { always, is, isEmpty, type Unsupported } from "./unsupported.ts";
 
 /** Limits of tokens: -1 is none, and 0 only evaluates the prompt. */
@@ -119,22 +120,13 @@ export const lenientShape = {
   repeat_penalty: samplingShape.repetition_penalty.unwrap().nullish()
     .meta({ description: "The same as repetition_penalty, as llama-server names it" }),
   logit_bias: anyBias,
+  ...anySamplingShape,
 };
 
 /** Fields that change the answer and that the engine does not have, with their harmless values. */
 export const UNHELD: Unsupported = {
-  typical_p: is(1),
   tfs_z: is(1),
-  top_n_sigma: is(-1, 0),
-  mirostat: is(0),
-  dynatemp_range: is(0),
-  dry_multiplier: is(0),
-  xtc_probability: is(0),
-  samplers: isEmpty,
-  repeat_last_n: is(64),
-  ignore_eos: is(false),
-  min_tokens: is(0),
-  stop_token_ids: isEmpty,
+  adaptive_target: (value) => typeof value === "number" && value < 0,
   bad_words: isEmpty,
   allowed_token_ids: isEmpty,
   n_probs: is(0),
@@ -147,7 +139,6 @@ export const UNHELD: Unsupported = {
   skip_special_tokens: is(true),
   guided_regex: always,
   best_of: is(1),
-  min_keep: is(0),
   t_max_predict_ms: (value) => typeof value === "number" && value <= 0,
   response_fields: isEmpty,
   logits_processors: isEmpty,

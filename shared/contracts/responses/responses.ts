@@ -9,6 +9,7 @@ import {
   requestShape,
   samplingShape,
 } from "../request.ts";
+import { anySamplingShape } from "../sampling.ts";
 import { tool, toolShape } from "../tools.ts";
 import { outputItem, outputText, reasoningText, responsesInput } from "./items.ts";
 
@@ -102,6 +103,7 @@ export const responsesRequest = z.looseObject({
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
   seed: anySeed,
+  ...anySamplingShape,
   stop: requestShape.stop.unwrap().nullish(),
   reasoning_budget_tokens: chatShape.reasoning_budget_tokens.nullable(),
   chat_template_kwargs: chatShape.chat_template_kwargs.nullable(),

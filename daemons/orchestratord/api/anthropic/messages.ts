@@ -5,6 +5,7 @@ import {
   type EndData,
   eventError,
   fallbackOf,
+  givenSampling,
   type MessageReply,
   type MessagesEvent,
   type MessagesRequest,
@@ -24,7 +25,7 @@ import {
 } from "../dialect/answer_blocks.ts";
 import { callArguments } from "../dialect/call_arguments.ts";
 import type { ChunkWriter, Operation, Translator } from "../dialect/dialect.ts";
-import { type NameSettings, toTask } from "../dialect/task.ts";
+import { type NameSettings, seedOf, toTask } from "../dialect/task.ts";
 import { promptFields } from "./prompt.ts";
 
 const STOP_REASONS = {
@@ -44,7 +45,14 @@ export function messagesTask(body: MessagesRequest, settings?: NameSettings): Ta
       top_p: body.top_p ?? undefined,
       top_k: body.top_k ?? undefined,
       stop: body.stop_sequences ?? undefined,
+      min_p: body.min_p ?? undefined,
+      repetition_penalty: body.repetition_penalty ?? body.repeat_penalty ?? undefined,
+      frequency_penalty: body.frequency_penalty ?? undefined,
+      presence_penalty: body.presence_penalty ?? undefined,
+      logit_bias: body.logit_bias,
+      seed: seedOf(body.seed),
     }),
+    ...givenSampling(body),
   }, settings);
 }
 

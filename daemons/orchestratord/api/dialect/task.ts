@@ -19,3 +19,11 @@ export function toTask(
 ): TaskRequest {
   return namedTask(fields, settings);
 }
+
+/**
+ * A seed as tasks have it. Others allow any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM
+ * and Ollama choose a random seed, and so do we.
+ */
+export function seedOf(seed: number | null | undefined): number | undefined {
+  return seed == null || seed === -1 ? undefined : Number(BigInt.asUintN(32, BigInt(seed)));
+}

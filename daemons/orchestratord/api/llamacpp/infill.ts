@@ -1,4 +1,5 @@
 import {
+  givenSampling,
   type InfillRequest,
   llamaRoutes as routes,
   type NativeChunk,
@@ -30,6 +31,7 @@ export function infillTask(body: InfillRequest, settings?: NameSettings): TaskRe
       max_tokens: n_predict < 0 ? undefined : Math.max(1, n_predict),
       seed: seed == null || seed < 0 ? undefined : seed >>> 0,
     }),
+    ...givenSampling(body),
   }, settings);
 }
 

@@ -1,4 +1,4 @@
-import { type TaskRequest, taskRequest } from "#shared/contracts/mod.ts";
+import { samplingOptions, type TaskRequest, taskRequest } from "#shared/contracts/mod.ts";
 
 /** A task's settings under llama-server's names; those that no task has are as they always are. */
 export function settingsOf(
@@ -7,19 +7,18 @@ export function settingsOf(
 ): Record<string, unknown> {
   const limit = task.max_tokens ?? -1;
   return {
+    ...samplingOptions(task),
     seed,
     temperature: task.temperature,
     top_k: task.top_k,
     top_p: task.top_p,
     min_p: task.min_p,
-    repeat_last_n: 64,
     repeat_penalty: task.repetition_penalty,
     presence_penalty: task.presence_penalty,
     frequency_penalty: task.frequency_penalty,
     stop: task.stop,
     max_tokens: limit,
     n_predict: limit,
-    ignore_eos: false,
     stream: isStream,
     logit_bias: Object.entries(task.logit_bias ?? {})
       .map(([token, bias]) => ({ token: Number(token), bias })),

@@ -83,12 +83,11 @@ Deno.test("nativeCompletionRequest refuses by name what would change the answer,
   assert.ok(request({ n_probs: 0, lora: [], id_slot: 1, cache_prompt: false, n_keep: -1 }));
   for (
     const extra of [
-      { mirostat: 1 },
+      { adaptive_target: 0.5 },
       { n_indent: 2 },
       { t_max_predict_ms: 9 },
       { response_fields: ["content"] },
       { lora: [{ id: 0, scale: 1 }] },
-      { min_keep: 3 },
     ]
   ) assert.throws(() => request(extra), /is not supported/, JSON.stringify(extra));
   assert.throws(() => request({ prompt: ["a", "b"] }), /must be one text or a list of token ids/);
@@ -105,7 +104,10 @@ Deno.test("nativeTask() takes llama-server's fields", () => {
     n_probs: 2,
     json_schema: { type: "object" },
     logit_bias: [[3, false]],
+    mirostat: 2,
+    min_keep: 3,
   }));
+  assert.deepEqual([task.mirostat, task.min_keep], [2, 3]);
   assert.deepEqual([task.prompt_tokens, task.max_tokens, task.top_k], [[1, 2], undefined, 0]);
   assert.deepEqual([task.seed, task.repetition_penalty, task.logprobs], [undefined, 1.1, 2]);
   assert.deepEqual([task.json_schema, task.logit_bias], [{ type: "object" }, { 3: -100 }]);

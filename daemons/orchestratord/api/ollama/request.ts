@@ -1,6 +1,7 @@
 import {
   type Content,
   contentOf,
+  givenSampling,
   imageIn,
   type Message,
   type OllamaChatRequest,
@@ -69,19 +70,22 @@ function thinkField(think: AnyRequest["think"]): Partial<TaskRequestInput> {
 
 function samplingFields(options: OllamaOptions): Partial<TaskRequestInput> {
   const { num_predict: most, top_k, seed, stop } = options;
-  return defined({
-    // A job generates a token at least.
-    max_tokens: most == null || most < 0 ? undefined : Math.max(1, most),
-    temperature: options.temperature ?? undefined,
-    top_k,
-    top_p: options.top_p ?? undefined,
-    min_p: options.min_p ?? undefined,
-    repetition_penalty: options.repeat_penalty ?? undefined,
-    presence_penalty: options.presence_penalty ?? undefined,
-    frequency_penalty: options.frequency_penalty ?? undefined,
-    seed: seed == null || seed < 0 ? undefined : seed >>> 0,
-    stop: stopOf(stop),
-  });
+  return {
+    ...givenSampling(options),
+    ...defined({
+      // A job generates a token at least.
+      max_tokens: most == null || most < 0 ? undefined : Math.max(1, most),
+      temperature: options.temperature ?? undefined,
+      top_k,
+      top_p: options.top_p ?? undefined,
+      min_p: options.min_p ?? undefined,
+      repetition_penalty: options.repeat_penalty ?? undefined,
+      presence_penalty: options.presence_penalty ?? undefined,
+      frequency_penalty: options.frequency_penalty ?? undefined,
+      seed: seed == null || seed < 0 ? undefined : seed >>> 0,
+      stop: stopOf(stop),
+    }),
+  };
 }
 
 function stopOf(stop: OllamaOptions["stop"]): string[] | undefined {

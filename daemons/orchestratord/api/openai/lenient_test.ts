@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { fieldErrors } from "#shared/config/field_errors.ts";
-import { chatRequest, completionRequest } from "#shared/contracts/mod.ts";
+import {
+  chatRequest,
+  completionRequest,
+  givenSampling,
+  SAMPLING_OPTIONS,
+} from "#shared/contracts/mod.ts";
 import { chatTasks } from "./chat.ts";
 import { completionTasks } from "./completions.ts";
 
@@ -100,27 +105,65 @@ Deno.test("a field that cannot hold an answer is an error of its own", () => {
   }
 });
 
+Deno.test("sampling options of llama-server and vLLM go to the task, and null is absent", () => {
+  const given = {
+    ...{ typical_p: 0.5, mirostat: 2 as const, mirostat_tau: 3, mirostat_eta: 0.2, top_n_sigma: 1 },
+    ...{ xtc_probability: 0.1, xtc_threshold: 0.2, dynatemp_range: 0.5, dynatemp_exponent: 2 },
+    ...{ dry_multiplier: 0.8, dry_base: 2, dry_allowed_length: 3, dry_penalty_last_n: -1 },
+    ...{ dry_sequence_breakers: ["\n"], repeat_last_n: 0, min_keep: 2, ignore_eos: true },
+    ...{ min_tokens: 1, stop_token_ids: [1] },
+  };
+  for (const make of [chat, completion]) {
+    const task = make({ ...given, samplers: "kt" });
+    assert.deepEqual(givenSampling(task), { ...given, samplers: ["top_k", "temperature"] });
+    const absent = Object.fromEntries(SAMPLING_OPTIONS.map((name) => [name, null]));
+    assert.deepEqual(givenSampling(make(absent)), {});
+    // As llama-server reads them.
+    const odd = make({ dry_base: 0.5, top_n_sigma: -3, dynatemp_range: -1, samplers: [] });
+    assert.deepEqual(givenSampling(odd), { top_n_sigma: -1, dynatemp_range: 0, samplers: [] });
+  }
+});
+
+Deno.test("sampling options out of range are refused by name, with what to do", () => {
+  const cases: [Record<string, unknown>, RegExp][] = [
+    [{ mirostat: 3 }, /^mirostat: must be 0, 1 or 2$/],
+    [{ typical_p: 2 }, /^typical_p: /],
+    [{ xtc_threshold: -1 }, /^xtc_threshold: /],
+    [{ samplers: ["top_k", "topk"] }, /^samplers\.1: has top_k twice$/],
+    [{ samplers: ["infill"] }, /^samplers\.0: infill is not supported: it compares all pairs/],
+    [{ samplers: "ka" }, /^samplers: adaptive_p is not supported: /],
+    [{ samplers: ["top"] }, /^samplers\.0: "top" is no sampler: they are penalties, dry, /],
+    [{ samplers: "kq" }, /^samplers: "q" is no letter of a sampler: they are e \(penalties\), /],
+    [{ samplers: 3 }, /^samplers: must be a list of names of samplers, or a text/],
+    [{ dry_sequence_breakers: [] }, /^dry_sequence_breakers: /],
+    [{ dry_sequence_breakers: ["é".repeat(21)] }, /^dry_sequence_breakers\.0: .*at most 40 bytes/],
+    [{ dry_sequence_breakers: ["a\0b"] }, /^dry_sequence_breakers\.0: .*U\+0000/],
+    [{ repeat_last_n: -2 }, /^repeat_last_n: /],
+    [{ stop_token_ids: [-1] }, /^stop_token_ids\.0: /],
+  ];
+  for (const [more, message] of cases) {
+    for (const schema of [chatRequest, completionRequest]) {
+      const [first, ...others] = refused(more, schema);
+      assert.match(first!, message, JSON.stringify(more));
+      assert.deepEqual(others, []);
+    }
+  }
+});
+
 Deno.test("what the engine has not is refused by name, unless it changes nothing", () => {
   const harmless = {
-    ...{ typical_p: 1, mirostat: 0, top_n_sigma: -1, dry_multiplier: 0, xtc_probability: 0 },
-    ...{ samplers: [], ignore_eos: false, min_tokens: 0, stop_token_ids: [], n_probs: 0 },
-    ...{ best_of: 1, skip_special_tokens: true, cache_prompt: true, id_slot: 0, n_keep: 5 },
-    ...{ repeat_last_n: 64, user: "u", metadata: {}, prediction: null },
-    ...{ t_max_predict_ms: -1, min_keep: 0, response_fields: [], logits_processors: [] },
+    ...{ n_probs: 0, best_of: 1, skip_special_tokens: true, cache_prompt: true, id_slot: 0 },
+    ...{ n_keep: 5, user: "u", metadata: {}, prediction: null, adaptive_target: -1 },
+    ...{ t_max_predict_ms: -1, response_fields: [], logits_processors: [] },
     ...{ return_token_ids: false, return_tokens_as_token_ids: false },
-    ...{ mirostat_tau: 5, xtc_threshold: 0.1, dry_base: 1.75 },
   };
   assert.ok(chat(harmless));
   assert.ok(completion(harmless));
   assert.ok(chat({ prediction: { type: "content", content: "x" } }));
   for (
     const more of [
-      ...[{ typical_p: 0.5 }, { mirostat: 2 }, { top_n_sigma: 1 }, { dry_multiplier: 0.8 }],
-      ...[{ xtc_probability: 0.1 }, { samplers: ["top_k"] }, { ignore_eos: true }, {
-        min_tokens: 1,
-      }],
-      ...[{ stop_token_ids: [1] }, { n_probs: 2 }, { best_of: 2 }, { repeat_last_n: 0 }],
-      ...[{ t_max_predict_ms: 9 }, { min_keep: 2 }, { response_fields: ["content"] }],
+      ...[{ n_probs: 2 }, { best_of: 2 }, { t_max_predict_ms: 9 }, { adaptive_target: 0.5 }],
+      ...[{ response_fields: ["content"] }, { tfs_z: 0.5 }],
       ...[{ logits_processors: ["a"] }, { return_token_ids: true }],
       ...[{ return_tokens_as_token_ids: true }],
       ...[{ skip_special_tokens: false }, { guided_regex: "a" }, { lora: [{ id: 0 }] }],

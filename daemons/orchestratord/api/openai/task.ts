@@ -1,8 +1,10 @@
 import {
   type EndData,
+  givenSampling,
   heldBy,
   type HeldFields,
   type OpenAIUsage,
+  type SamplingOption,
   type StoredJobEvent,
   type TaskRequest,
   type TaskRequestInput,
@@ -11,7 +13,7 @@ import {
   type TokenTimings,
 } from "#shared/contracts/mod.ts";
 import type { ChatRequest, CompletionRequest } from "#shared/contracts/mod.ts";
-import { type NameSettings, toTask } from "../dialect/task.ts";
+import { type NameSettings, seedOf, toTask } from "../dialect/task.ts";
 
 /** OpenAI's requests that generate text. */
 export type GenerateRequest = ChatRequest | CompletionRequest;
@@ -37,6 +39,7 @@ type SampledRequest =
     | "stream"
     | "timings_per_token"
     | "return_progress"
+    | SamplingOption
   >
   & Partial<Pick<CompletionRequest, "repetition_penalty" | "post_sampling_probs" | "n">>;
 
@@ -63,17 +66,14 @@ export function toTasks(
     frequency_penalty: body.frequency_penalty,
     presence_penalty: body.presence_penalty,
     logit_bias: body.logit_bias,
+    ...givenSampling(body),
     stop: body.stop,
     ...heldFields(body),
     post_sampling_probs: body.post_sampling_probs,
     // Whole replies have neither.
     prompt_progress: body.stream && body.return_progress || undefined,
     token_timings: body.stream && body.timings_per_token || undefined,
-    // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
-    // a random seed, and so do we.
-    seed: typeof body.seed === "number" && body.seed !== -1
-      ? Number(BigInt.asUintN(32, BigInt(body.seed)))
-      : undefined,
+    seed: seedOf(body.seed),
     ...more,
   };
   const present = Object.entries(given).filter(([, v]) => v !== undefined && v !== null);

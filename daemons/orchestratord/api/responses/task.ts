@@ -1,5 +1,6 @@
 import {
   flatFunction,
+  givenSampling,
   type Message,
   type ResponsesRequest,
   type TaskRequest,
@@ -7,7 +8,7 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
-import { type NameSettings, toTask } from "../dialect/task.ts";
+import { type NameSettings, seedOf, toTask } from "../dialect/task.ts";
 import { functionTool } from "../dialect/function_tool.ts";
 
 /** `include` of a client that wants probabilities. */
@@ -37,10 +38,8 @@ export function responseTask(
     frequency_penalty: body.frequency_penalty,
     presence_penalty: body.presence_penalty,
     stop: body.stop,
-    // OpenAI allows any integer; ours have 32 bits, unsigned.
-    seed: body.seed === -1 || body.seed == null
-      ? undefined
-      : Number(BigInt.asUintN(32, BigInt(body.seed))),
+    seed: seedOf(body.seed),
+    ...givenSampling(body),
     logprobs: wantsLogprobs(body) ? body.top_logprobs ?? 0 : undefined,
   };
   const present = Object.entries(given).filter(([, value]) =>

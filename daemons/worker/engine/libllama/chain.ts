@@ -1,43 +1,25 @@
 import { FIELDS } from "./c/abi.ts";
 import { layoutOf } from "./c/layout.ts";
 import type { Llama } from "./c/library.ts";
+import type { Part } from "./sampling_plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 const BIAS = layoutOf(FIELDS.llama_logit_bias);
-/** Samplers keep at least this many candidates. */
-const KEPT = 1n;
 
 /** What a chain of samplers does with the candidates, in this order. */
 export interface ChainSettings {
   /** Added to logits, by token; -Infinity forbids a token. */
   readonly biases: readonly (readonly [token: number, bias: number])[];
-  readonly penalties?: Penalties | undefined;
-  /** Undefined: the most probable token is chosen. */
-  readonly draw?: Draw | undefined;
-}
-
-/** Penalties of tokens that have come already. */
-export interface Penalties {
-  /** Number of last tokens that they apply to. */
-  readonly window: number;
-  readonly repetition: number;
-  readonly frequency: number;
-  readonly presence: number;
-}
-
-/** How the candidates are cut before one is drawn. */
-export interface Draw {
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly temperature: number;
+  readonly parts: readonly Part[];
+  /** A DRY sampler that has seen no token; needed where a part is `dry`. */
+  readonly dry: Deno.PointerValue;
 }
 
 /** Creates a chain of samplers; the one that chooses comes with each choice. Whoever gets it must free it. */
 export function createChain(
   llama: Llama,
   vocabulary: Vocabulary,
-  { biases, penalties, draw }: ChainSettings,
+  { biases, parts, dry }: ChainSettings,
 ): Deno.PointerValue {
   const params = llama.llama_sampler_chain_default_params();
   params[0] = 1;
@@ -46,18 +28,39 @@ export function createChain(
   if (biases.length > 0) {
     add(llama.llama_sampler_init_logit_bias(vocabulary.size, biases.length, biasArray(biases)));
   }
-  if (penalties) {
-    const { window, repetition, frequency, presence } = penalties;
-    add(llama.llama_sampler_init_penalties(
-      ...[vocabulary.size, window, repetition, frequency, presence] as const,
-    ));
-  }
-  if (!draw) return chain;
-  if (draw.topK > 0) add(llama.llama_sampler_init_top_k(draw.topK));
-  if (draw.topP < 1) add(llama.llama_sampler_init_top_p(draw.topP, KEPT));
-  if (draw.minP > 0) add(llama.llama_sampler_init_min_p(draw.minP, KEPT));
-  if (draw.temperature !== 1) add(llama.llama_sampler_init_temp(draw.temperature));
+  for (const part of parts) add(createSampler(llama, vocabulary, part, dry));
   return chain;
+}
+
+function createSampler(
+  llama: Llama,
+  { size }: Vocabulary,
+  part: Part,
+  dry: Deno.PointerValue,
+): Deno.PointerValue {
+  switch (part.kind) {
+    case "penalties": {
+      const { window, repetition, frequency, presence } = part;
+      return llama.llama_sampler_init_penalties(size, window, repetition, frequency, presence);
+    }
+    case "dry":
+      return llama.llama_sampler_clone(dry);
+    case "top_n_sigma":
+      return llama.llama_sampler_init_top_n_sigma(part.n);
+    case "top_k":
+      return llama.llama_sampler_init_top_k(part.k);
+    case "typ_p":
+      return llama.llama_sampler_init_typical(part.p, BigInt(part.kept));
+    case "top_p":
+      return llama.llama_sampler_init_top_p(part.p, BigInt(part.kept));
+    case "min_p":
+      return llama.llama_sampler_init_min_p(part.p, BigInt(part.kept));
+    case "temperature": {
+      const { temperature, range, exponent } = part;
+      if (range === 0) return llama.llama_sampler_init_temp(temperature);
+      return llama.llama_sampler_init_temp_ext(temperature, range, exponent);
+    }
+  }
 }
 
 /** The biases as C has them; the sampler copies them. */

@@ -21,10 +21,13 @@ import { gapPrompt } from "./text/gap.ts";
 import { partBytes } from "./text/token_bytes.ts";
 import type { LlamaTokenizer } from "./text/tokenizer.ts";
 import type { EngineThread } from "./engine_thread.ts";
+import { addressOf } from "./c/c_values.ts";
+import { DryBlanks } from "./dry_blanks.ts";
 import { createGrammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
+import { samplingPlan } from "./sampling_plan.ts";
 import type { LibllamaVectors } from "./vectors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -35,6 +38,7 @@ export interface EngineParts {
   readonly thread: EngineThread;
   readonly facts: ModelFacts;
   readonly vocabulary: Vocabulary;
+  readonly dryBlanks: DryBlanks;
   readonly tokenizer: LlamaTokenizer;
   /** None for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
@@ -167,7 +171,8 @@ export class LibllamaEngine implements Engine {
     hold?: AnswerHold,
     begun?: BegunAnswer,
   ): Promise<Sampling> {
-    const { llama, vocabulary, adapters, tokenizer, raw, thread } = this.#parts;
+    const { llama, vocabulary, adapters, tokenizer, raw, thread, contextPerSlot, dryBlanks } =
+      this.#parts;
     const { logit_bias } = request;
     const adapter = request.lora === undefined ? 0 : adapters.get(request.lora);
     if (adapter === undefined) {
@@ -177,14 +182,19 @@ export class LibllamaEngine implements Engine {
     }
     const start = begun &&
       { field: begun.field, tokens: await tokenizer.tokenizeNext(begun.text, false) };
+    const plan = samplingPlan(request, contextPerSlot);
+    const biased = logit_bias
+      ? { ...request, logit_bias: await biasIds(logit_bias, (text) => raw.tokenize(text)) }
+      : request;
+    const dry = plan.dry ? { dry: await dryBlanks.copy(plan.dry) } : {};
+    const grammars = await createGrammars(llama, vocabulary, request, hold, start)
+      .catch((error) => {
+        if (dry.dry) thread.free([addressOf(dry.dry)]);
+        throw error;
+      });
     return new LibllamaSampling({
-      llama,
-      vocabulary,
-      request: logit_bias
-        ? { ...request, logit_bias: await biasIds(logit_bias, (text) => raw.tokenize(text)) }
-        : request,
-      seed,
-      grammars: await createGrammars(llama, vocabulary, request, hold, start),
+      ...{ llama, vocabulary, request: biased, seed, plan, grammars },
+      ...dry,
       hold,
       adapter,
       free: (samplers) => thread.free(samplers),
@@ -208,7 +218,8 @@ export class LibllamaEngine implements Engine {
   }
 
   async dispose(): Promise<void> {
-    const { vocabulary, drafts, thread } = this.#parts;
+    const { vocabulary, drafts, thread, dryBlanks } = this.#parts;
+    await dryBlanks.close();
     vocabulary.close();
     for (const sampling of drafts) sampling.dispose();
     await thread.close();

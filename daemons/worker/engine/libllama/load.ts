@@ -39,6 +39,8 @@ import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
 import { driverSentence, systemLibraries } from "./driver.ts";
 import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
+import { samplingPlan } from "./sampling_plan.ts";
+import { DryBlanks } from "./dry_blanks.ts";
 import { LibllamaSequence } from "./sequence.ts";
 import { StepCollector } from "./step_collector.ts";
 import { LibllamaVectors } from "./vectors.ts";
@@ -178,6 +180,7 @@ async function openEngine(
         predictor(slot) {
           const sampling = new LibllamaSampling({
             ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
+            plan: samplingPlan(GREEDY, contextPerSlot),
             ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
           });
           drafts.push(sampling);
@@ -200,6 +203,7 @@ async function openEngine(
   const engine = new LibllamaEngine({
     backend: device === undefined ? "cpu" : device.backend.toLowerCase(),
     ...{ llama, thread, facts, vocabulary, tokenizer, sequences, drafts, adapters, contextPerSlot },
+    dryBlanks: new DryBlanks(llama, vocabulary, (samplers) => thread.free(samplers)),
     threads: () => threads,
     specials,
     vectors: new LibllamaVectors({
@@ -421,4 +425,5 @@ const GREEDY = {
   logprobs: undefined,
   post_sampling_probs: undefined,
   lora: undefined,
+  resume_mirostat_mu: undefined,
 } as const;

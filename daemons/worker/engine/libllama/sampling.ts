@@ -2,15 +2,14 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { AnswerHold, Chosen, Sampling, SamplingRequest } from "../engine.ts";
 import { seedAt } from "../seed.ts";
 import { addressOf } from "./c/c_values.ts";
-import { type ChainSettings, createChain } from "./chain.ts";
+import { createChain } from "./chain.ts";
+import { firstMu, type SamplingPlan } from "./sampling_plan.ts";
 import { acceptIfAllowed } from "./thread/chooser.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
 import type { Choice, ChooseOrder } from "./thread/messages.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** Number of last tokens that the penalties apply to, as in llama.cpp. */
-const PENALTY_WINDOW = 64;
 /** A bias of this much or less forbids the token. */
 const FORBIDDEN = -100;
 
@@ -20,6 +19,9 @@ export interface SamplingParts {
   readonly vocabulary: Vocabulary;
   readonly request: SamplingRequest;
   readonly seed: number;
+  readonly plan: SamplingPlan;
+  /** A DRY sampler that has seen no token; it becomes the sampling's own. */
+  readonly dry?: Deno.PointerValue;
   readonly grammars: Grammars;
   /** Tells which of them holds; undefined: always the first. */
   readonly hold: Pick<AnswerHold, "watch" | "waits"> | undefined;
@@ -39,8 +41,12 @@ export class LibllamaSampling implements Sampling {
   readonly unheld: readonly string[];
   readonly #parts: SamplingParts;
   readonly #owned: Owned;
-  readonly #penalizes: boolean;
+  /** Tokens that end only this answer. */
+  readonly #stops: readonly number[];
   #chain: Deno.PointerValue;
+  /** What comes after XTC. */
+  #after: Deno.PointerValue = null;
+  #mirostatMu: number | undefined;
   /** The state of the grammar that holds now. */
   #grammar: Deno.PointerValue = null;
   /** Whether it holds a call that the model need not make: it is given up where it cannot hold. */
@@ -49,8 +55,8 @@ export class LibllamaSampling implements Sampling {
   #callStart: number | undefined;
   /** Tokens that llama.cpp chooses only if it has no other. */
   #forbidden: ReadonlySet<number>;
-  /** Those among them that the request does not name. */
-  #alsoForbidden: readonly number[] = [];
+  /** Those of {@linkcode forbid}. */
+  #forbiddenLater: readonly number[] = [];
   #recent: number[] = [];
   #position = 0;
   /** Steps that use it. */
@@ -58,36 +64,51 @@ export class LibllamaSampling implements Sampling {
   #isDisposed = false;
 
   constructor(parts: SamplingParts) {
-    const { request, grammars, hold } = parts;
+    const { request, grammars, hold, plan, dry } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
     this.unheld = grammars.unheld;
-    this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
-      request.presence_penalty !== 0;
+    this.#stops = request.stop_token_ids ?? [];
+    if (plan.mirostat) this.#mirostatMu = request.resume_mirostat_mu ?? firstMu(plan.mirostat);
     this.#owned = new Owned(parts.free);
+    if (dry) this.#owned.add(dry);
     for (const compiled of [grammars.first, grammars.afterThought, grammars.calls]) {
       if (compiled) this.#owned.add(compiled.pointer);
     }
     LOST.register(this, this.#owned);
-    this.#forbidden = forbiddenBy(request.logit_bias ?? {});
-    this.#chain = this.#createChain();
+    this.#forbidden = this.#allForbidden();
+    this.#chain = this.#createChain(true);
+    this.#after = this.#createAfter();
     if (!(hold?.waits && hold.watch.isThinking)) this.#hold(grammars.first);
   }
 
-  /** Whether the watch decides after each token which grammar holds. */
+  /** Whether it is decided after each token what holds the next: a grammar, or tokens that may not come yet. */
   get follows(): boolean {
-    return this.#parts.hold !== undefined;
+    return this.#parts.hold !== undefined || this.#isEarly;
   }
 
   /** Whether a token ends a generation. */
   ends(token: number): boolean {
-    return this.#parts.vocabulary.endsGeneration(token);
+    return this.#parts.vocabulary.endsGeneration(token) || this.#stops.includes(token);
+  }
+
+  get mirostatMu(): number | undefined {
+    return this.#mirostatMu;
+  }
+
+  /** Whether the answer may not end yet. */
+  get #isEarly(): boolean {
+    return this.#position < (this.#parts.request.min_tokens ?? 0);
+  }
+
+  get #window(): number {
+    return this.#parts.plan.window;
   }
 
   see(prompt: readonly number[]): void {
     this.#requireUsable();
-    if (!this.#penalizes) return;
-    this.#recent = prompt.slice(-PENALTY_WINDOW);
+    if (this.#window === 0) return;
+    this.#recent = prompt.slice(-this.#window);
     this.#renewChain();
   }
 
@@ -103,19 +124,20 @@ export class LibllamaSampling implements Sampling {
       }
       this.#giveUp();
     }
-    if (this.#penalizes) llama.llama_sampler_accept(this.#chain, token);
+    if (this.#window > 0) this.#accept(token);
     this.#remember(token);
   }
 
   forbid(tokens: readonly number[]): void {
     this.#requireUsable();
     if (tokens.length === 0) return;
-    this.#alsoForbidden = tokens;
-    this.#forbidden = forbiddenBy({
-      ...this.#parts.request.logit_bias,
-      ...Object.fromEntries(tokens.map((token) => [token, FORBIDDEN])),
-    });
+    this.#forbiddenLater = tokens;
     this.#renewChain();
+  }
+
+  /** Leaves out what llama.cpp chose in this step after the last token that was taken. */
+  drop(): void {
+    if (this.#window > 0) this.#renewChain();
   }
 
   dispose(): void {
@@ -141,14 +163,20 @@ export class LibllamaSampling implements Sampling {
 
   /** What is to be chosen in a step that {@linkcode use}s it. */
   order(guessed: readonly number[]): ChooseOrder {
-    const { request, seed } = this.#parts;
+    const { request, seed, plan: { xtc, draws, mirostat } } = this.#parts;
     const { logprobs, post_sampling_probs: isPostSampling = false } = request;
     return {
       chain: addressOf(this.#chain),
-      seeds: request.temperature > 0
-        ? Array.from({ length: guessed.length + 1 }, (_, n) => seedAt(seed, this.#position + n))
-        : undefined,
-      remembers: this.#penalizes,
+      xtc,
+      after: addressOf(this.#after),
+      seeds: Array.from(
+        { length: guessed.length + 1 },
+        (_, n) => seedAt(seed, this.#position + n),
+      ),
+      draws,
+      mirostat: mirostat && { ...mirostat, mu: this.#mirostatMu! },
+      stops: this.#stops,
+      remembers: this.#window > 0,
       grammar: addressOf(this.#grammar),
       isLazy: this.#isLazy,
       guessed,
@@ -166,11 +194,13 @@ export class LibllamaSampling implements Sampling {
   take(choice: Choice): Chosen {
     if ("none" in choice) throw choice.none === "grammar" ? this.#noToken() : damaged();
     if (choice.gaveUp) this.#giveUp();
-    const { token, odds } = choice;
+    const { token, odds, mirostatMu } = choice;
     if (this.#forbidden.has(token)) throw this.#noToken(token);
-    if (!this.ends(token)) this.#remember(token);
-    // Where the answer must go on, its end is left out, as for a worker that goes on with it.
-    else if (this.#penalizes) this.#renewChain();
+    if (!this.ends(token)) {
+      this.#mirostatMu = mirostatMu ?? this.#mirostatMu;
+      this.#remember(token);
+    } // Where the answer must go on, its end is left out, as for a worker that goes on with it.
+    else if (this.#window > 0) this.#renewChain();
     return odds ? { token, odds } : { token };
   }
 
@@ -219,44 +249,58 @@ export class LibllamaSampling implements Sampling {
     else this.#giveUp();
   }
 
-  #createChain(): Deno.PointerValue {
-    const { llama, vocabulary, request } = this.#parts;
-    const biases = new Map(
-      Object.entries(request.logit_bias ?? {})
-        .map(([token, bias]) => [Number(token), bias <= FORBIDDEN ? -Infinity : bias]),
-    );
-    for (const token of this.#alsoForbidden) biases.set(token, -Infinity);
-    const settings: ChainSettings = {
-      biases: [...biases],
-      penalties: this.#penalizes
-        ? {
-          window: PENALTY_WINDOW,
-          repetition: request.repetition_penalty,
-          frequency: request.frequency_penalty,
-          presence: request.presence_penalty,
-        }
-        : undefined,
-      draw: request.temperature > 0
-        ? {
-          topK: request.top_k,
-          topP: request.top_p,
-          minP: request.min_p,
-          temperature: request.temperature,
-        }
-        : undefined,
-    };
-    const chain = createChain(llama, vocabulary, settings);
+  #accept(token: number): void {
+    const { llama } = this.#parts;
+    llama.llama_sampler_accept(this.#chain, token);
+    if (this.#after) llama.llama_sampler_accept(this.#after, token);
+  }
+
+  /** Tokens that may not be chosen now, beside those of logit_bias. */
+  #alsoForbidden(): readonly number[] {
+    const { request, vocabulary } = this.#parts;
+    const ends = request.ignore_eos || this.#isEarly ? vocabulary.ends : [];
+    return [...this.#forbiddenLater, ...ends, ...this.#isEarly ? this.#stops : []];
+  }
+
+  #allForbidden(): ReadonlySet<number> {
+    const { logit_bias = {} } = this.#parts.request;
+    const named = Object.entries(logit_bias).filter(([, bias]) => bias <= FORBIDDEN);
+    return new Set([...named.map(([token]) => Number(token)), ...this.#alsoForbidden()]);
+  }
+
+  #createAfter(): Deno.PointerValue {
+    return this.#parts.plan.after.length > 0 ? this.#createChain(false) : null;
+  }
+
+  /** @param isFirst Whether it is what comes before XTC. */
+  #createChain(isFirst: boolean): Deno.PointerValue {
+    const { llama, vocabulary, plan, dry = null } = this.#parts;
+    const biases = isFirst ? this.#biases() : [];
+    const parts = isFirst ? plan.before : plan.after;
+    const chain = createChain(llama, vocabulary, { biases, parts, dry });
     this.#owned.add(chain);
     return chain;
   }
 
-  /** Replaces the chain by one that knows the last tokens. */
+  #biases(): [token: number, bias: number][] {
+    const { request } = this.#parts;
+    const biases = new Map(
+      Object.entries(request.logit_bias ?? {})
+        .map(([token, bias]) => [Number(token), bias <= FORBIDDEN ? -Infinity : bias]),
+    );
+    for (const token of this.#alsoForbidden()) biases.set(token, -Infinity);
+    return [...biases];
+  }
+
+  /** Replaces the chain by one that knows the last tokens, and what may not be chosen now. */
   #renewChain(): void {
-    const old = this.#chain;
-    this.#chain = this.#createChain();
-    this.#owned.release(old);
-    if (!this.#penalizes) return;
-    for (const token of this.#recent) this.#parts.llama.llama_sampler_accept(this.#chain, token);
+    const old = [this.#chain, this.#after];
+    this.#forbidden = this.#allForbidden();
+    this.#chain = this.#createChain(true);
+    this.#after = this.#createAfter();
+    for (const chain of old) if (chain) this.#owned.release(chain);
+    if (this.#window === 0) return;
+    for (const token of this.#recent) this.#accept(token);
   }
 
   #noToken(forbidden?: number): LlorchError {
@@ -264,17 +308,19 @@ export class LibllamaSampling implements Sampling {
       ? undefined
       : new Error(`llama.cpp chose the forbidden token ${forbidden}`);
     const message = this.#grammar
-      ? "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it"
+      ? "The grammar leaves no token to choose: logit_bias, ignore_eos or min_tokens forbids it, " +
+        "or the model has none for it"
       : `logit_bias leaves no token to choose: it forbids ${this.#forbidden.size}`;
     return new LlorchError("INVALID_REQUEST", message, { cause });
   }
 
   #remember(token: number): void {
+    const wasEarly = this.#isEarly;
     this.#position++;
     this.#follow(token);
-    if (!this.#penalizes) return;
-    this.#recent.push(token);
-    if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
+    if (this.#window > 0) this.#recent.push(token);
+    if (this.#recent.length > this.#window) this.#recent.shift();
+    if (wasEarly && !this.#isEarly) this.#renewChain();
   }
 }
 
@@ -311,9 +357,4 @@ function damaged(): LlorchError {
     "WORKER_LOST",
     "The model computes no numbers to choose a token by: its file is damaged or was written over",
   );
-}
-
-function forbiddenBy(biases: Readonly<Record<string, number>>): ReadonlySet<number> {
-  const forbidden = Object.entries(biases).filter(([, bias]) => bias <= FORBIDDEN);
-  return new Set(forbidden.map(([token]) => Number(token)));
 }

@@ -8,6 +8,7 @@ import { addressOf, pointerAt } from "./c/c_values.ts";
 import type { Llama } from "./c/library.ts";
 import { createGrammars, type Grammars } from "./grammars.ts";
 import { LibllamaSampling } from "./sampling.ts";
+import { samplingPlan } from "./sampling_plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Functions that create a sampler. */
@@ -84,6 +85,8 @@ const REQUESTS: readonly SamplingRequest[] = [
   { temperature: 1, top_k: 5, top_p: 0.9, min_p: 0.1 },
   { repetition_penalty: 1.1, logit_bias: { "300": 1 } },
   { frequency_penalty: 1, temperature: 0.5, grammar: GRAMMAR },
+  { xtc_probability: 0.5, samplers: ["xtc", "penalties", "top_k"], presence_penalty: 1 },
+  { mirostat: 1 as const },
 ].map((fields) => request(fields));
 
 async function grammarsOf({ llama, vocabulary }: Opened): Promise<Grammars> {
@@ -102,8 +105,10 @@ Deno.test("all samplers of a request are freed once, whatever it did before its 
     const below = (count: number) => Math.floor(random() * count);
     for (let n = 0; n < 100; n++) {
       const watch = new Watch();
+      const asked = REQUESTS[n % REQUESTS.length]!;
       const sampling = new LibllamaSampling({
-        ...{ llama, vocabulary, free, seed: n, adapter: 0, request: REQUESTS[n % 4]! },
+        ...{ llama, vocabulary, free, seed: n, adapter: 0, request: asked },
+        plan: samplingPlan(asked, 512),
         grammars: await grammarsOf(opened),
         hold: n % 3 === 0 ? undefined : { watch, waits: n % 2 === 0 },
       });
@@ -136,6 +141,7 @@ Deno.test("a sampling that was disposed of lets nothing read what was freed", ()
     const sampling = new LibllamaSampling({
       ...{ llama, vocabulary, free, seed: 1, adapter: 0, request: request() },
       ...{ grammars: await grammarsOf(opened), hold: undefined },
+      plan: samplingPlan(request(), 512),
     });
     sampling.dispose();
     const disposed = /The sampling has been disposed of/;

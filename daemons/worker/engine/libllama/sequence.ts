@@ -3,7 +3,7 @@ import type { Chosen, EngineSequence, Generation, Odds, Sampling, StateMark } fr
 import type { Predictor } from "./guess/predictor.ts";
 import { bearsMark, withMark } from "./state_mark.ts";
 import type { EngineThread } from "./engine_thread.ts";
-import type { PartOrder } from "./thread/messages.ts";
+import type { Choice, PartOrder } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import type { StepCollector } from "./step_collector.ts";
 
@@ -76,8 +76,8 @@ export class LibllamaSequence implements EngineSequence {
     let input = tokens;
     let left = most;
     return {
-      next: async () => {
-        const chosen = await this.#step(input, choices, left > 1);
+      next: async (wantsMore = () => true) => {
+        const chosen = await this.#step(input, choices, left > 1, wantsMore);
         left -= chosen.length;
         input = [chosen.at(-1)!.token];
         return chosen;
@@ -122,6 +122,7 @@ export class LibllamaSequence implements EngineSequence {
     input: readonly number[],
     sampling: LibllamaSampling,
     goesOn: boolean,
+    wantsMore: (chosen: Chosen) => boolean,
   ): Promise<readonly Chosen[]> {
     using _ = sampling.use();
     const { collector, predictor, canCut, context, id } = this.#options;
@@ -133,21 +134,28 @@ export class LibllamaSequence implements EngineSequence {
     const { choices } = await collector.run({
       ...this.#part([...input, ...guessed], 1 + guessed.length),
       goesOn: goesOn && room > 0 && canCut && predictor === undefined,
-      // Which grammar holds after a token is decided here, so these are chosen one by one.
+      // What holds after a token is decided here, so these are chosen one by one.
       choose: sampling.order(follows ? [] : guessed),
     });
     this.#tokens.push(...input);
-    const chosen = choices.map((choice) => sampling.take(choice));
-    while (follows && chosen.length <= guessed.length) {
+    const chosen: Chosen[] = [];
+    const take = (choice: Choice): boolean => {
+      const one = sampling.take(choice);
+      chosen.push(one);
+      return wantsMore(one);
+    };
+    let isWanted = choices.every(take);
+    if (chosen.length < choices.length) sampling.drop();
+    while (follows && isWanted && chosen.length <= guessed.length) {
       const { token } = chosen.at(-1)!;
       if (token !== guessed[chosen.length - 1] || sampling.ends(token)) break;
-      const choice = await collector.choose(id, chosen.length, sampling.order([]));
-      chosen.push(sampling.take(choice));
+      isWanted = take(await collector.choose(id, chosen.length, sampling.order([])));
     }
     const right = chosen.length - 1;
     this.#tokens.push(...guessed.slice(0, right));
     if (right < guessed.length) collector.cut(id, this.#tokens.length);
-    if (guessed.length > 0) predictor!.learn(guessed.length, right);
+    // Where the run wanted no more, the guess was not wrong.
+    if (guessed.length > 0 && isWanted) predictor!.learn(guessed.length, right);
     return chosen;
   }
 

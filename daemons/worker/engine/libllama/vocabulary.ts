@@ -31,6 +31,7 @@ export class Vocabulary {
   readonly kind: typeof KINDS[number];
   #text = new Uint8Array(ROOM);
   #ids = new Int32Array(ROOM);
+  #ends: readonly number[] | undefined;
 
   constructor(llama: Llama, address: number) {
     this.#llama = llama;
@@ -117,6 +118,12 @@ export class Vocabulary {
   /** A token's text as the vocabulary has it. */
   rawText(token: number): string {
     return textAt(this.#llama.llama_vocab_get_text(this.pointer, token)) ?? "";
+  }
+
+  /** All tokens that end a generation. */
+  get ends(): readonly number[] {
+    return this.#ends ??= Array.from({ length: this.size }, (_, id) => id)
+      .filter((id) => this.endsGeneration(id));
   }
 
   endsGeneration(token: number): boolean {

@@ -5,8 +5,18 @@ import { CONSTANTS, GGML_FUNCTIONS, LLAMA_FUNCTIONS } from "./abi.ts";
 import { cString, textAt } from "./c_values.ts";
 import { FALLBACK, GPU_BACKENDS, isCpuBackend, libraryFiles } from "./library_files.ts";
 
+const FUNCTIONS = {
+  ...LLAMA_FUNCTIONS,
+  /** In a thread of Deno's pool, since it takes long. */
+  llama_sampler_init_dry_aside: {
+    ...LLAMA_FUNCTIONS.llama_sampler_init_dry,
+    name: "llama_sampler_init_dry",
+    nonblocking: true,
+  },
+} as const;
+
 /** Functions of libllama. */
-export type Llama = Deno.DynamicLibrary<typeof LLAMA_FUNCTIONS>["symbols"];
+export type Llama = Deno.DynamicLibrary<typeof FUNCTIONS>["symbols"];
 /** Functions of libggml. */
 export type Ggml = Deno.DynamicLibrary<typeof GGML_FUNCTIONS>["symbols"];
 
@@ -35,7 +45,7 @@ export interface Device {
 export function openLibrary(folder: string): Library {
   openDependencies(folder);
   const ggml = open(libraryFile(folder, "ggml"), GGML_FUNCTIONS);
-  const llama = open(libraryFile(folder, "llama"), LLAMA_FUNCTIONS);
+  const llama = open(libraryFile(folder, "llama"), FUNCTIONS);
   return { llama, ggml, folder };
 }
 

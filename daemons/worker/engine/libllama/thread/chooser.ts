@@ -3,12 +3,15 @@ import { FIELDS } from "../c/abi.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import type { Choice, ChooseOrder } from "./messages.ts";
+import { nextMu } from "../sampling_plan.ts";
 import { oddsAfter, oddsOf } from "./rows.ts";
 
 const ARRAY = layoutOf(FIELDS.llama_token_data_array);
 const ENTRY = layoutOf(FIELDS.llama_token_data);
 /** 32-bit words of an entry. */
 const WORDS = ENTRY.size / 4;
+/** Most probable candidates from which Mirostat 1 estimates how the others go on, as in llama-server. */
+const MIROSTAT_CANDIDATES = 100;
 /** Differs a second choice from the first: with the same seed, it would depend on what was refused. */
 const OTHER_SEED = 0x9e3779b9;
 
@@ -48,13 +51,13 @@ export class Chooser {
   /** Chooses after each row until a choice is not the one that was guessed, or ends the generation. */
   choose(sequence: number, rows: readonly number[], order: ChooseOrder): Choice[] {
     const choices: Choice[] = [];
-    let holds = order.grammar !== 0;
+    let now = order;
     for (const [index, row] of rows.entries()) {
-      const choice = this.#at(sequence, row, index, holds ? order : { ...order, grammar: 0 });
+      const choice = this.#at(sequence, row, index, now);
       choices.push(choice);
       if ("none" in choice || this.#ends.has(choice.token)) break;
-      if (choice.gaveUp) holds = false;
-      if (choice.token !== order.guessed[index]) break;
+      if (choice.token !== order.guessed[index] || order.stops.includes(choice.token)) break;
+      now = orderAfter(now, choice);
     }
     return choices;
   }
@@ -68,7 +71,7 @@ export class Chooser {
   }
 
   #at(sequence: number, row: number, index: number, order: ChooseOrder): Choice {
-    const seed = order.seeds?.[index];
+    const seed = order.seeds[index]!;
     const choice = order.grammar === 0
       ? this.#withLast(order, seed, (chain) => this.#free(row, chain, order))
       : this.#held(sequence, row, seed, order);
@@ -76,36 +79,60 @@ export class Chooser {
     return { ...choice, odds: oddsOf(this.logits(row), choice.token, order.odds) };
   }
 
-  /** Adds the sampler that chooses for the time of `work`. It is new for each choice, as its seed is. */
+  /**
+   * Adds to the chain what comes after it for the time of `work`. What draws is new for each choice, as its
+   * seed is.
+   */
   #withLast<T>(
     order: ChooseOrder,
-    seed: number | undefined,
+    seed: number,
     work: (chain: Deno.PointerValue) => T,
   ): T {
     const llama = this.#llama;
     const chain = pointerAt(order.chain);
     const place = llama.llama_sampler_chain_n(chain);
-    const sampler = seed === undefined
-      ? llama.llama_sampler_init_greedy()
-      : llama.llama_sampler_init_dist(seed);
-    llama.llama_sampler_chain_add(chain, sampler);
+    const own = [this.#last(order, seed)];
+    const added = [...own];
+    if (order.after !== 0) added.unshift(pointerAt(order.after));
+    if (order.xtc) {
+      const { probability, threshold, kept } = order.xtc;
+      const xtc = llama.llama_sampler_init_xtc(probability, threshold, BigInt(kept), seed);
+      own.push(xtc);
+      added.unshift(xtc);
+    }
+    for (const sampler of added) llama.llama_sampler_chain_add(chain, sampler);
     try {
       return work(chain);
     } finally {
-      llama.llama_sampler_free(llama.llama_sampler_chain_remove(chain, place));
+      // The chain would free them with itself.
+      for (const _ of added) llama.llama_sampler_chain_remove(chain, place);
+      for (const sampler of own) llama.llama_sampler_free(sampler);
     }
+  }
+
+  /** The sampler that chooses. */
+  #last({ draws, mirostat }: ChooseOrder, seed: number): Deno.PointerValue {
+    const llama = this.#llama;
+    if (!draws) return llama.llama_sampler_init_greedy();
+    if (!mirostat) return llama.llama_sampler_init_dist(seed);
+    // llama.cpp takes no state, but begins with twice tau, and only what comes after depends on tau.
+    const [half, eta] = [mirostat.mu / 2, mirostat.eta];
+    if (mirostat.version === 2) return llama.llama_sampler_init_mirostat_v2(seed, half, eta);
+    return llama.llama_sampler_init_mirostat(
+      ...[this.#vocabularySize, seed, half, eta, MIROSTAT_CANDIDATES] as const,
+    );
   }
 
   /** Nothing holds the answer. */
   #free(row: number, chain: Deno.PointerValue, order: ChooseOrder): Choice {
-    if (order.odds !== undefined && order.isPostSampling) {
+    if (order.odds !== undefined && order.isPostSampling || order.mirostat) {
       return this.#ofCandidates(row, chain, 0, order);
     }
     const token = this.#llama.llama_sampler_sample(chain, this.#context, row);
     return this.#isNumber(row, token) ? { token } : { none: "numbers" };
   }
 
-  #held(sequence: number, row: number, seed: number | undefined, order: ChooseOrder): Choice {
+  #held(sequence: number, row: number, seed: number, order: ChooseOrder): Choice {
     const { grammar } = order;
     this.#onGrammar(sequence);
     try {
@@ -114,7 +141,7 @@ export class Chooser {
         const free = this.#withLast(order, seed, (chain) => this.#free(row, chain, order));
         if ("none" in free || this.#accept(grammar, free.token)) return free;
       }
-      const other = seed === undefined || order.remembers ? seed : (seed ^ OTHER_SEED) >>> 0;
+      const other = order.remembers ? seed : (seed ^ OTHER_SEED) >>> 0;
       const candidates = (grammar: number) =>
         this.#withLast(order, other, (chain) => this.#ofCandidates(row, chain, grammar, order));
       const held = candidates(grammar);
@@ -151,7 +178,12 @@ export class Chooser {
     const token = data.getInt32(at + ENTRY.offsets.id);
     if (!Number.isFinite(data.getFloat32(at + ENTRY.offsets.logit))) return { none: "grammar" };
     this.#llama.llama_sampler_accept(chain, token);
-    if (order.odds === undefined || !order.isPostSampling) return { token };
+    const { mirostat } = order;
+    const probability = data.getFloat32(at + ENTRY.offsets.p);
+    const choice = mirostat
+      ? { token, mirostatMu: nextMu(mirostat, mirostat.mu, probability) }
+      : { token };
+    if (order.odds === undefined || !order.isPostSampling) return choice;
     const all = Array.from({ length: size }, (_, index) => {
       const at = index * ENTRY.size;
       return [
@@ -159,7 +191,7 @@ export class Chooser {
         data.getFloat32(at + ENTRY.offsets.p),
       ] as const;
     });
-    return { token, odds: oddsAfter(all, token, order.odds) };
+    return { ...choice, odds: oddsAfter(all, token, order.odds) };
   }
 
   #fill(logits: Float32Array): void {
@@ -188,6 +220,20 @@ export class Chooser {
     if (pointer === null || token < 0) return false;
     return Number.isFinite(new Deno.UnsafePointerView(pointer).getFloat32(4 * token));
   }
+}
+
+/** The order of the choice after one that was guessed. */
+function orderAfter(
+  order: ChooseOrder,
+  { gaveUp, mirostatMu: mu }: Exclude<Choice, { none: unknown }>,
+): ChooseOrder {
+  const { mirostat } = order;
+  if (!gaveUp && !mirostat) return order;
+  return {
+    ...order,
+    ...gaveUp ? { grammar: 0 } : {},
+    ...mirostat && mu !== undefined ? { mirostat: { ...mirostat, mu } } : {},
+  };
 }
 
 /**

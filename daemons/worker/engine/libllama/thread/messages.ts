@@ -4,6 +4,7 @@
  * @module
  */
 import type { Odds } from "../../engine.ts";
+import type { Mirostat, Xtc } from "../sampling_plan.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {
@@ -74,10 +75,20 @@ export interface PartOrder {
 
 /** Chooses tokens after the outputs of a part. */
 export interface ChooseOrder {
-  /** Pointer of the chain, without the sampler that chooses. */
+  /** Pointer of the chain, without XTC, what comes after it, and the sampler that chooses. */
   readonly chain: number;
-  /** Seeds of the choices, one for each output; undefined: the most probable token. */
-  readonly seeds: readonly number[] | undefined;
+  /** XTC, which comes after the chain: it is new for each choice, as its chance is. */
+  readonly xtc?: Xtc | undefined;
+  /** Pointer of the chain after XTC; 0: none. */
+  readonly after: number;
+  /** Seeds of the choices, one for each output. */
+  readonly seeds: readonly number[];
+  /** Whether a token is drawn; otherwise the most probable one is chosen. */
+  readonly draws: boolean;
+  /** Mirostat chooses, from this state on. */
+  readonly mirostat?: Mirostat & { readonly mu: number } | undefined;
+  /** Tokens that end this answer, beside those that end any. */
+  readonly stops: readonly number[];
   /** Whether the chain remembers what it chose. */
   readonly remembers: boolean;
   /** Pointer of the state of a grammar; 0: none. */
@@ -100,7 +111,13 @@ export interface ScoreOrder {
 
 /** A chosen token, or why there is none. */
 export type Choice =
-  | { readonly token: number; readonly odds?: Odds; readonly gaveUp?: boolean }
+  | {
+    readonly token: number;
+    readonly odds?: Odds;
+    readonly gaveUp?: boolean;
+    /** Mirostat's state after it. */
+    readonly mirostatMu?: number;
+  }
   | { readonly none: "grammar" | "numbers" };
 
 /** What became of a part. */
