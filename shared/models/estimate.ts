@@ -2,6 +2,7 @@ import { defined } from "../json.ts";
 import type { GgufInfo } from "./gguf.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
 import { kvCache } from "./kv_cache.ts";
+import type { SplitMemory } from "./device_split.ts";
 
 /** Figures from which a load's memory is estimated, in bytes. */
 export interface ModelMemory {
@@ -20,6 +21,8 @@ export interface ModelMemory {
   readonly batch_tokens?: number | undefined;
   /** Number of layers, for loads that put only some of them on the device. */
   readonly block_count?: number | undefined;
+  /** Part of the weights that settings keep in main memory, though their layers are on a GPU. */
+  readonly cpu_weight_bytes?: number | undefined;
   /** Memory that an earlier load actually took. */
   readonly measured?: {
     readonly context: number;
@@ -140,23 +143,48 @@ export function estimateMemory(model: ModelMemory, load: Load): number {
     const before = growing(model, { ...load, ...measured });
     return Math.max(0, Math.round(measured.memory_bytes - before)) + growing(model, load);
   }
+  const weights = Math.ceil(deviceWeights(model) * deviceShare(model, load));
+  return weights + growing(model, load) + model.compute_bytes;
+}
+
+/**
+ * The same memory without a measurement, as several devices divide it; undefined for a model that cannot
+ * be divided, since its layers are not known.
+ */
+export function splitMemory(model: ModelMemory, load: Load): SplitMemory | undefined {
+  const { block_count } = model;
+  if (block_count === undefined) return undefined;
+  const layers = Math.min(load.gpuLayers ?? Infinity, block_count + 1);
   const share = deviceShare(model, load);
-  return Math.ceil(model.weight_bytes * share) + growing(model, load) + model.compute_bytes;
+  return {
+    layers,
+    layer_bytes: Math.ceil((deviceWeights(model) + slotBytes(model, load)) * share),
+    each_bytes: model.compute_bytes + maskBytes(model, load),
+  };
 }
 
 /**
  * Estimates the main memory of a load in bytes: weights and cache of the layers that are not on its
- * device. It is 0 if all layers are on the device.
+ * device, and what settings keep there. It is 0 if all is on the device.
  */
 export function estimateHostMemory(model: ModelMemory, load: Load): number {
   const rest = 1 - deviceShare(model, load);
-  return rest <= 0 ? 0 : Math.ceil(rest * (model.weight_bytes + slotBytes(model, load)));
+  const kept = model.weight_bytes - deviceWeights(model);
+  return Math.ceil(rest * (deviceWeights(model) + slotBytes(model, load)) + kept);
+}
+
+/** Weights that are on devices if all layers are. */
+function deviceWeights({ weight_bytes, cpu_weight_bytes = 0 }: ModelMemory): number {
+  return Math.max(0, weight_bytes - cpu_weight_bytes);
 }
 
 /** The part of a load's memory that grows with its context and slots. */
 function growing(model: ModelMemory, load: Load): number {
-  const mask = (model.batch_tokens ?? BATCH_TOKENS) * MASK_BYTES * cells(load.context);
-  return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + mask;
+  return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + maskBytes(model, load);
+}
+
+function maskBytes({ batch_tokens = BATCH_TOKENS }: ModelMemory, { context }: Load): number {
+  return batch_tokens * MASK_BYTES * cells(context);
 }
 
 /** KV cache and recurrent states of all slots. */
