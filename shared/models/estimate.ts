@@ -106,6 +106,26 @@ export function modelMemory(info: GgufInfo): ModelMemory {
   };
 }
 
+/** The figures with the configured types of keys and values, which count as if they had the same size. */
+export function withCacheTypes<M extends ModelMemory>(
+  model: M,
+  { cache_type_k = "f16", cache_type_v = "f16" }: {
+    readonly cache_type_k?: CacheType | undefined;
+    readonly cache_type_v?: CacheType | undefined;
+  },
+): M {
+  const scale = (cacheScale(cache_type_k) + cacheScale(cache_type_v)) / 2;
+  if (scale === 1) return model;
+  const { kv_bytes_per_token, window_bytes_per_token } = model;
+  return {
+    ...model,
+    kv_bytes_per_token: Math.ceil(kv_bytes_per_token * scale),
+    ...(window_bytes_per_token === undefined
+      ? {}
+      : { window_bytes_per_token: Math.ceil(window_bytes_per_token * scale) }),
+  };
+}
+
 /** Adds to a model's figures those of its host's settings. */
 export function withExtras<M extends ModelMemory>(
   model: M,

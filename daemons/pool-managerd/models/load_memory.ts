@@ -1,11 +1,12 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
+import { gpuLayersOf } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
 import {
-  cacheScale,
   type LoadExtras,
   type ModelMemory,
   modelMemory,
+  withCacheTypes,
   withExtras,
 } from "#shared/models/estimate.ts";
 import {
@@ -122,21 +123,8 @@ async function read<T>(what: string, path: string, value: Promise<T>): Promise<T
 }
 
 function layersOf({ gpu_layers }: Settings): Pick<FoundModel, "gpu_layers"> {
-  return gpu_layers === undefined ? {} : { gpu_layers };
-}
-
-function withCacheTypes(model: FoundModel, settings: Settings): FoundModel {
-  const { cache_type_k = "f16", cache_type_v = "f16" } = settings;
-  const scale = (cacheScale(cache_type_k) + cacheScale(cache_type_v)) / 2;
-  if (scale === 1) return model;
-  const { kv_bytes_per_token, window_bytes_per_token } = model;
-  return {
-    ...model,
-    kv_bytes_per_token: Math.ceil(kv_bytes_per_token * scale),
-    ...(window_bytes_per_token === undefined
-      ? {}
-      : { window_bytes_per_token: Math.ceil(window_bytes_per_token * scale) }),
-  };
+  const layers = gpuLayersOf(gpu_layers);
+  return typeof layers === "number" ? { gpu_layers: layers } : {};
 }
 
 /**
@@ -149,17 +137,12 @@ export function measurementKey(
   engines: Engines,
 ): string {
   const command = engineOf(model, engines)?.command;
-  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = settingsOf(
-    namesOf(model),
-    worker,
-  );
+  const own = settingsOf(namesOf(model), worker);
+  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
+  const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
   const settings = command ? { command } : {
-    cache_type_k,
-    cache_type_v,
-    draft_model,
-    no_mmap,
-    batch_size,
-    lora,
+    ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
+    ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
   return configured.length === 0
