@@ -1,4 +1,5 @@
-import { estimateMemory, type Load, type ModelMemory } from "./estimate.ts";
+import { type Claim, claimAll, type DeviceRoom, type SplitMemory } from "./device_split.ts";
+import { estimateMemory, type Load, type ModelMemory, splitMemory } from "./estimate.ts";
 
 /**
  * Most layers of a load that fit into a device, with its context and slots; undefined: all of them, or
@@ -25,4 +26,22 @@ export function fittingLayers(
     else high = middle;
   }
   return low;
+}
+
+/**
+ * The same for several devices that hold the layers together: most layers, and what each device holds of
+ * them; undefined where not even one layer for each fits.
+ */
+export function fittingClaims(
+  model: ModelMemory,
+  load: Omit<Load, "gpuLayers">,
+  rooms: readonly DeviceRoom[],
+  ratio: SplitMemory["ratio"],
+): { readonly gpuLayers: number; readonly claims: readonly Claim[] } | undefined {
+  for (let gpuLayers = (model.block_count ?? -1) + 1; gpuLayers >= rooms.length; gpuLayers--) {
+    const divided = splitMemory(model, { ...load, gpuLayers });
+    const claims = divided && claimAll(rooms, { ...divided, ratio });
+    if (claims) return { gpuLayers, claims };
+  }
+  return undefined;
 }

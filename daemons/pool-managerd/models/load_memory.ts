@@ -1,5 +1,5 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
-import { gpuLayersOf } from "#shared/config/llama.ts";
+import { gpuLayersOf, overridesOf } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
 import {
@@ -9,6 +9,7 @@ import {
   withCacheTypes,
   withExtras,
 } from "#shared/models/estimate.ts";
+import { readTensorSizes } from "#shared/models/gguf.ts";
 import {
   type FoundModel,
   readCached,
@@ -28,6 +29,17 @@ export function settingsOf(
 ): Partial<WorkerLlama["models"][string]> {
   const own = Object.entries(models).find(([name]) => names.includes(name))?.[1];
   return { ...llama, ...own };
+}
+
+/** What settings say of a model's places: on which devices its layers may be. */
+export type PlaceSettings = Pick<Settings, "split" | "split_ratio" | "gpu_layers">;
+
+/** The settings of a model's places; a model of another engine is on one device. */
+export function placeSettingsOf(
+  model: Named,
+  { worker, engines }: Pick<PoolConfig, "worker" | "engines">,
+): PlaceSettings {
+  return engineOf(model, engines) ? { split: "none" } : settingsOf(namesOf(model), worker);
 }
 
 /**
@@ -72,6 +84,7 @@ export async function withSettings(
       models.push({
         ...withExtras(withCacheTypes(model, settings), extras),
         ...layersOf(settings),
+        ...await keptOnCpu(model.path, settings, files),
       });
     } catch (error) {
       problems.push({ path: model.path, message: errorMessage(error) });
@@ -80,7 +93,8 @@ export async function withSettings(
   return { models, problems };
 }
 
-type Settings = ReturnType<typeof settingsOf>;
+/** Settings of llama.cpp for one model. */
+export type Settings = ReturnType<typeof settingsOf>;
 
 /** Reads adapters and draft models. */
 export interface ExtraFiles {
@@ -88,17 +102,52 @@ export interface ExtraFiles {
   sizeOf(path: string): Promise<number>;
   /** @throws {LlorchError} if it is not a model */
   memoryOf(path: string): Promise<ModelMemory>;
+  /**
+   * Bytes of a model's tensors by name.
+   *
+   * @throws {LlorchError} if it is not a model
+   */
+  tensorsOf(path: string): Promise<ReadonlyMap<string, number>>;
 }
 
 /** {@linkcode ExtraFiles} of this machine; headers are read once. */
 export function extraFiles(cache: ScanCache = new Map()): ExtraFiles {
+  const tensors = new Map<
+    string,
+    { readonly fingerprint: string; readonly sizes: ReadonlyMap<string, number> }
+  >();
   return {
     async sizeOf(path) {
       using file = await Deno.open(path);
       return (await file.stat()).size;
     },
     memoryOf: async (path) => modelMemory(await readCached(path, cache)),
+    async tensorsOf(path) {
+      const { fingerprint } = await readCached(path, cache);
+      const known = tensors.get(path);
+      if (known?.fingerprint === fingerprint) return known.sizes;
+      const sizes = await readTensorSizes(path);
+      tensors.set(path, { fingerprint, sizes });
+      return sizes;
+    },
   };
+}
+
+/** The part of a model's weights that settings keep in main memory, though its layers are on a GPU. */
+async function keptOnCpu(
+  path: string,
+  settings: Settings,
+  files: ExtraFiles,
+): Promise<Pick<FoundModel, "cpu_weight_bytes">> {
+  const overrides = overridesOf(settings)
+    .map(({ pattern, gpu }) => ({ pattern: new RegExp(pattern), gpu }));
+  if (overrides.length === 0) return {};
+  let kept = 0;
+  for (const [name, bytes] of await files.tensorsOf(path)) {
+    const first = overrides.find(({ pattern }) => pattern.test(name));
+    if (first && first.gpu === undefined) kept += bytes;
+  }
+  return kept === 0 ? {} : { cpu_weight_bytes: kept };
 }
 
 async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {

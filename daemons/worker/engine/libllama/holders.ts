@@ -1,7 +1,7 @@
 import { type LlamaSettings, overridesOf, readRatio } from "#shared/config/llama.ts";
-import { claimAll, type DeviceRoom } from "#shared/models/device_split.ts";
-import { type Load, type ModelMemory, splitMemory } from "#shared/models/estimate.ts";
-import { fittingLayers } from "#shared/models/fitting_layers.ts";
+import type { DeviceRoom } from "#shared/models/device_split.ts";
+import type { Load, ModelMemory } from "#shared/models/estimate.ts";
+import { fittingClaims, fittingLayers } from "#shared/models/fitting_layers.ts";
 import type { DeviceFacts, ModelOrder } from "./thread/messages.ts";
 
 /** What holds the layers of a model: the part of a {@linkcode ModelOrder} that settings decide. */
@@ -26,13 +26,14 @@ export interface HolderFacts {
 /** Decides what holds the layers of a model. With `fit`, as many layers as fit are on the GPUs. */
 export function holdersOf({ gpus, gpuLayers, settings, memory, load }: HolderFacts): Holders {
   const { split, split_ratio } = settings;
-  const fitting = gpuLayers === "fit" ? fit(gpus, memory, load) : { gpuLayers, ratio: [] };
   const isSplit = gpus.length > 1;
+  const ratio = isSplit && split_ratio !== undefined ? readRatio(split_ratio) : undefined;
+  const fitting = gpuLayers === "fit" ? fit(gpus, memory, load, ratio) : { gpuLayers, ratio: [] };
   return {
     devices: gpus.map(({ name }) => name),
     gpuLayers: fitting.gpuLayers,
     split: isSplit && split !== undefined ? split : "layer",
-    ratio: isSplit ? split_ratio === undefined ? fitting.ratio : readRatio(split_ratio) : [],
+    ratio: ratio ?? fitting.ratio,
     overrides: overridesOf(settings),
   };
 }
@@ -41,6 +42,7 @@ function fit(
   gpus: readonly DeviceFacts[],
   memory: ModelMemory,
   load: Omit<Load, "gpuLayers">,
+  ratio: readonly number[] | undefined,
 ): { gpuLayers: number | undefined; ratio: readonly number[] } {
   const rooms: DeviceRoom[] = gpus.map(({ name, freeBytes }) => ({
     device: name,
@@ -49,12 +51,11 @@ function fit(
   const [only] = rooms;
   if (!only) return { gpuLayers: undefined, ratio: [] };
   if (rooms.length === 1) return { gpuLayers: fittingLayers(memory, load, only.bytes), ratio: [] };
-  for (let layers = (memory.block_count ?? 0) + 1; layers >= rooms.length; layers--) {
-    const divided = splitMemory(memory, { ...load, gpuLayers: layers });
-    const claims = divided && claimAll(rooms, divided);
-    if (claims) return { gpuLayers: layers, ratio: claims.map(({ layers }) => layers) };
-  }
-  return { gpuLayers: memory.block_count === undefined ? undefined : 0, ratio: [] };
+  if (memory.block_count === undefined) return { gpuLayers: undefined, ratio: [] };
+  const most = fittingClaims(memory, load, rooms, ratio);
+  return most
+    ? { gpuLayers: most.gpuLayers, ratio: most.claims.map(({ layers }) => layers) }
+    : { gpuLayers: 0, ratio: [] };
 }
 
 /** Part of a GPU's free memory that a load takes; the figures are estimates. */
