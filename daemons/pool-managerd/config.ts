@@ -11,7 +11,7 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
-import { llamaShape, threadsKey } from "#shared/config/llama.ts";
+import { contradictionOf, llamaShape, threadsKey } from "#shared/config/llama.ts";
 import { identifier } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
@@ -177,14 +177,22 @@ export function stopDeadlineMs(config: PoolConfig): number {
 /**
  * Checks keys together.
  *
- * @throws {UsageError} if two engines name the same model, or the orchestrator would get an address
- * that it cannot reach
+ * @throws {UsageError} if two engines name the same model, settings of llama.cpp contradict each other, or
+ * the orchestrator would get an address that it cannot reach
  */
 export function checkConfig(config: PoolConfig): void {
   const twice = namedTwice(config.engines);
   if (twice) {
     const [model, one, other] = twice;
     throw new UsageError(`Cannot tell which engine serves ${model}: ${one} and ${other} name it`);
+  }
+  const { llama, models } = config.worker;
+  for (const [name, own] of [[undefined, {}] as const, ...Object.entries(models)]) {
+    const contradiction = contradictionOf({ ...llama, ...own });
+    if (!contradiction) continue;
+    const { key, message } = contradiction;
+    const where = name === undefined ? "worker.llama" : `worker.models.${JSON.stringify(name)}`;
+    throw new UsageError(`${where}.${key}: ${message}`);
   }
   if (config.orchestrator.url === undefined) return;
   const check = (host: string, hostName: string, advertised: string | undefined, key: string) => {

@@ -120,3 +120,16 @@ Deno.test("the default context is a number of tokens or auto, also as text", () 
     assert.throws(() => context(wrong), /default_context/, String(wrong));
   }
 });
+
+Deno.test("settings of llama.cpp that contradict each other are refused, those of a model with the common ones", () => {
+  const check = (worker: Record<string, unknown>) => checkConfig(poolConfig.parse({ worker }));
+  check({ llama: { cpu_moe: true }, models: { small: { split: "row", split_ratio: "2,1" } } });
+  assert.throws(
+    () => check({ llama: { split: "none", split_ratio: "2,1" } }),
+    /^UsageError: worker\.llama\.split_ratio: split is none: leave one of them out/,
+  );
+  assert.throws(
+    () => check({ llama: { cpu_moe: true }, models: { small: { cpu_moe_layers: 3 } } }),
+    /worker\.models\."small"\.cpu_moe_layers: cpu_moe holds the experts of all layers: set one/,
+  );
+});

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { millis } from "#shared/config/common.ts";
+import { devicesOf } from "#shared/contracts/place.ts";
 import type { Device } from "#shared/contracts/pool.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { ENGINE_PLACEHOLDERS, unknownPlaceholder } from "#shared/engine_command.ts";
@@ -157,12 +158,17 @@ function statedMemory(memory: number) {
   };
 }
 
+/** Numbers of a place's GPUs: `0`, `0,1`. */
+export function gpuNumbers(place: string): string {
+  return devicesOf(place).map((id) => id.replace(/^\D+/, "")).join();
+}
+
 /**
- * Environment variables that show an engine only the device that it may use; on the CPU they hide
+ * Environment variables that show an engine only the devices of its place; on the CPU they hide
  * all GPUs, which it might use otherwise.
  */
 export function deviceEnv({ id, kind }: Pick<Device, "id" | "kind">): Record<string, string> {
-  const number = kind === "cpu" ? "" : id.replace(/^\D+/, "");
+  const number = kind === "cpu" ? "" : gpuNumbers(id);
   switch (kind) {
     case "cuda":
       return { CUDA_VISIBLE_DEVICES: number, CUDA_DEVICE_ORDER: "PCI_BUS_ID" };

@@ -101,8 +101,9 @@ Deno.test("a stated memory overrides the estimate from a file's metadata", () =>
   );
 });
 
-Deno.test("deviceEnv() shows one device, on the CPU none", () => {
+Deno.test("deviceEnv() shows the devices of a place, on the CPU none", () => {
   assert.equal(deviceEnv({ id: "cuda2", kind: "cuda" })["CUDA_VISIBLE_DEVICES"], "2");
+  assert.equal(deviceEnv({ id: "cuda1.cuda3", kind: "cuda" })["CUDA_VISIBLE_DEVICES"], "1,3");
   assert.equal(deviceEnv({ id: "rocm0", kind: "rocm" })["HIP_VISIBLE_DEVICES"], "0");
   assert.equal(deviceEnv({ id: "cpu", kind: "cpu" })["CUDA_VISIBLE_DEVICES"], "");
   assert.deepEqual(deviceEnv({ id: "metal0", kind: "metal" }), {});

@@ -27,7 +27,13 @@ import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./engines.ts";
 import { describeDefaultLoad } from "./models/load_figure.ts";
-import { defaultsOf, extraFiles, measurementKey, withSettings } from "./models/load_memory.ts";
+import {
+  defaultsOf,
+  extraFiles,
+  measurementKey,
+  placeSettingsOf,
+  withSettings,
+} from "./models/load_memory.ts";
 import { withOwnTemplates } from "./models/own_templates.ts";
 import { withOneOfEach } from "./models/same_content.ts";
 import { weightsComparer } from "./models/same_weights.ts";
@@ -168,7 +174,13 @@ async function open(
     measurements: () => store.measurements(),
     measurementKey: (model) => measurementKey(model, config.worker, config.engines),
     describeLoad: (model, measured) =>
-      describeDefaultLoad(model, defaults(), measured, estimateMemory),
+      describeDefaultLoad(
+        model,
+        defaults(),
+        measured,
+        estimateMemory,
+        placeSettingsOf(model, config),
+      ),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,

@@ -120,6 +120,48 @@ Deno.test(
   ),
 );
 
+const pair = fakeSource([
+  device("cuda0", "cuda", 2_400_000),
+  device("cuda1", "cuda", 2_400_000),
+]);
+
+Deno.test(
+  "a worker on two GPUs is counted on each, as the devices report, until it ends",
+  withPool(
+    async (pool) => {
+      pair.held = async ({ id }) => {
+        const { workers } = await pool.client.call(poolRoutes.state, {});
+        return new Map(workers.map(({ pid }) => [pid, id === "cuda0" ? 1_000_000 : 1_500_000]));
+      };
+      const { models } = await pool.client.call(poolRoutes.state, {});
+      assert.equal(models[0]?.default_load?.split?.layers, 9);
+      const worker = await pool.ready();
+      assert.equal(worker.device, "cuda0.cuda1");
+      assert.deepEqual(worker.shares, { cuda0: 1_000_000, cuda1: 1_500_000 });
+      assert.equal(worker.memory_bytes, 2_500_000);
+      assert.match(argvOf(worker.pid), /--gpu 0,1 .*--split layer --split-ratio 5,4/);
+      const measured = (await pool.client.call(poolRoutes.state, {})).models[0]?.measured;
+      assert.equal(measured, undefined, "it says nothing of a load on one device");
+      // The rest of either GPU is too small for another one.
+      await assert.rejects(pool.spawn({ request_id: "r-2" }), is("INSUFFICIENT_MEMORY"));
+      await pool.close();
+      await pool.reopen();
+      const [adopted] = (await pool.client.call(poolRoutes.state, {})).workers;
+      assert.deepEqual(adopted?.shares, worker.shares);
+      const stop = { params: { id: worker.worker_id }, body: {} };
+      await pool.client.call(poolRoutes.stopWorker, stop);
+      await pool.exit(worker.worker_id);
+      const next = await pool.spawn({ request_id: "r-3" });
+      const again = await pool.worker((each) => each.worker_id === next && each.state === "ready");
+      assert.equal(again.device, "cuda0.cuda1");
+    },
+    "",
+    { on_stop: "leave" },
+    [pair, fakeSource([device("cpu", "cpu", 1_000_000_000)])],
+    poolModel({ block_count: 8 }),
+  ),
+);
+
 Deno.test(
   "a worker's secrets are in neither its arguments nor the log",
   withPool(async (pool) => {

@@ -9,7 +9,13 @@ import {
   portKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
-import { llamaShape, threadsKey } from "#shared/config/llama.ts";
+import {
+  type Contradiction,
+  contradictionOf,
+  llamaShape,
+  readRatio,
+  threadsKey,
+} from "#shared/config/llama.ts";
 import { identifier, sha256 } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { PORTS } from "#shared/defaults.ts";
@@ -42,9 +48,11 @@ export const workerConfig = z.strictObject({
   }).prefault({}),
   fingerprint: sha256.optional()
     .describe("Identity of a model that is no GGUF file, given by the pool manager"),
-  gpu: z.string().regex(/^(none|\d{1,3})$/, "must be none or the number of a GPU").optional()
+  gpu: z.string()
+    .regex(/^(none|\d{1,3}(,\d{1,3}){0,15})$/, "must be none or numbers of GPUs, such as 0,1")
+    .optional()
     .describe(
-      "Number of a GPU, or none for the CPU; default: the first device of this build's backend",
+      "Numbers of the GPUs that hold the model (0,1), or none for the CPU; default: the first device",
     ),
   host: hostKey,
   port: portKey(PORTS.workerBase),
@@ -90,6 +98,28 @@ export const workerConfig = z.strictObject({
 }).refine((config) => (config.speculative === "draft") === (config.draft_model !== undefined), {
   path: ["draft_model"],
   message: "is needed with --speculative draft, and only then",
+}).superRefine((config, context) => {
+  const refuse = ({ key, message }: Contradiction) =>
+    context.addIssue({ code: "custom", path: [key], message });
+  const contradiction = contradictionOf(config);
+  if (contradiction) refuse(contradiction);
+  if (config.engine === "openai" && config.gpu_layers === "fit") {
+    refuse({ key: "gpu_layers", message: "fit is for --engine llama: give a number" });
+  }
+  const gpus = config.gpu?.split(",") ?? [];
+  if (new Set(gpus).size < gpus.length) {
+    context.addIssue({ code: "custom", path: ["gpu"], message: "names a GPU twice" });
+  }
+  if (gpus.length < 2) return;
+  if (config.split === "none") {
+    refuse({ key: "split", message: "is none, and --gpu names several" });
+  }
+  const parts = config.split_ratio === undefined
+    ? gpus.length
+    : readRatio(config.split_ratio).length;
+  if (parts !== gpus.length) {
+    refuse({ key: "split_ratio", message: `has ${parts} parts for ${gpus.length} GPUs` });
+  }
 });
 
 /** A validated configuration. */

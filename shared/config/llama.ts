@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { faultOfPattern } from "./tensor_pattern.ts";
 
 /** Types of llama.cpp's cached keys and values. */
 const CACHE_TYPES = [
@@ -16,13 +17,121 @@ const CACHE_TYPES = [
 /** Largest file of a chat template, in bytes. */
 export const MAX_TEMPLATE_BYTES = 1024 * 1024;
 
+/** Most overrides of one model. */
+const MOST_OVERRIDES = 64;
+
+/** Where tensors may be held: the CPU's memory, or one of the worker's GPUs by its place among them. */
+const OVERRIDE = /^(.*)=(cpu|gpu\d{1,2})$/s;
+
+/** Tensors that are held elsewhere than their layer. */
+export interface TensorOverride {
+  /** Part of a regular expression, searched in the names of tensors; see `tensor_pattern.ts`. */
+  readonly pattern: string;
+  /** Number of the GPU among those of the worker; undefined: the CPU's memory. */
+  readonly gpu: number | undefined;
+}
+
+const tensorOverride = z.string().superRefine((text, context) => {
+  const refuse = (message: string) => context.addIssue({ code: "custom", message });
+  const [, pattern] = OVERRIDE.exec(text) ?? [];
+  if (pattern === undefined) return refuse("must be PATTERN=cpu, or PATTERN=gpu0 and so on");
+  const fault = pattern === "" ? "is empty" : faultOfPattern(pattern);
+  if (fault !== undefined) refuse(`the pattern ${JSON.stringify(pattern)} ${fault}`);
+});
+
+/** Reads a checked `tensor_overrides` entry. */
+export function readOverride(text: string): TensorOverride {
+  const [, pattern = "", where = "cpu"] = OVERRIDE.exec(text) ?? [];
+  return { pattern, gpu: where === "cpu" ? undefined : Number(where.slice("gpu".length)) };
+}
+
+/** Tensors of experts in mixtures of experts, by the names of llama.cpp. */
+const EXPERTS = "\\.ffn_(up|down|gate|gate_up)_(ch|)exps";
+
+/** Every override that settings ask for, the first that matches a name first. */
+export function overridesOf(
+  { cpu_moe, cpu_moe_layers, tensor_overrides }: Pick<
+    LlamaSettings,
+    "cpu_moe" | "cpu_moe_layers" | "tensor_overrides"
+  >,
+): TensorOverride[] {
+  const layers = Array.from({ length: cpu_moe_layers ?? 0 }, (_, layer) => layer);
+  return [
+    ...(tensor_overrides ?? []).map(readOverride),
+    ...(cpu_moe ? [{ pattern: EXPERTS, gpu: undefined }] : []),
+    ...layers.map((layer) => ({ pattern: `blk\\.${layer}${EXPERTS}`, gpu: undefined })),
+  ];
+}
+
+/** Layers on the GPU: a number, or `fit` for as many as fit. */
+const gpuLayersKey = z.union([
+  z.number().int().min(0).max(10_000),
+  z.string().regex(/^(fit|\d{1,4}|10000)$/, "must be fit or a number from 0 to 10000"),
+]);
+
+/** Converts a {@linkcode gpuLayersKey}, which may be a number or text; undefined: all layers. */
+export function gpuLayersOf(
+  value: z.output<typeof gpuLayersKey> | undefined,
+): number | "fit" | undefined {
+  return value === undefined || value === "fit" ? value : Number(value);
+}
+
+/** Parts of a model on each of several GPUs, as numbers: `3,1`. */
+const RATIO = /^\d+(\.\d+)?(,\d+(\.\d+)?){1,15}$/;
+
+/** Reads a checked `split_ratio`. */
+export function readRatio(text: string): number[] {
+  return text.split(",").map(Number);
+}
+
+/** Two settings that contradict each other, in words; undefined if none do. */
+export function contradictionOf(settings: Partial<LlamaSettings>): Contradiction | undefined {
+  const { split, split_ratio, cpu_moe, cpu_moe_layers, flash_attention } = settings;
+  if (cpu_moe && cpu_moe_layers !== undefined) {
+    return { key: "cpu_moe_layers", message: "cpu_moe holds the experts of all layers: set one" };
+  }
+  if (split_ratio !== undefined && split === "none") {
+    return { key: "split_ratio", message: "split is none: leave one of them out" };
+  }
+  if (split === "tensor" && flash_attention === "off") {
+    return { key: "flash_attention", message: "split = tensor needs it: leave it at auto" };
+  }
+  if (split === "tensor" && overridesOf(settings).length > 0) {
+    return { key: "split", message: "tensor does not go with tensors on the CPU: use layer" };
+  }
+  return undefined;
+}
+
+/** A setting that contradicts another one. */
+export interface Contradiction {
+  readonly key: keyof LlamaSettings;
+  readonly message: string;
+}
+
 /**
  * Settings of llama.cpp: flags of a worker, and `[worker.llama]` of a pool manager, which starts
  * each of its workers with them. For absent settings llama.cpp's own defaults apply.
  */
 export const llamaShape = {
-  gpu_layers: z.number().int().min(0).max(10_000).optional()
-    .describe("Layers to keep on the GPU; default: all"),
+  gpu_layers: gpuLayersKey.optional()
+    .describe("Layers to keep on the GPU, or fit for as many as fit; default: all"),
+  split: z.enum(["layer", "row", "tensor", "none"]).optional()
+    .describe(
+      "How a model that no single GPU holds is divided among several, or none; default: layer",
+    ),
+  split_ratio: z.string()
+    .regex(RATIO, "must be the parts on each GPU, such as 3,1")
+    .refine((text) => readRatio(text).every((part) => part > 0), "each part must be above 0")
+    .optional()
+    .describe("Parts of the model on each of several GPUs: 3,1; default: by their free memory"),
+  cpu_moe: z.boolean().optional()
+    .describe("Keep the experts of all layers in the CPU's memory"),
+  cpu_moe_layers: z.number().int().min(0).max(1_000).optional()
+    .describe("Keep the experts of this many first layers in the CPU's memory"),
+  tensor_overrides: z.array(tensorOverride).max(MOST_OVERRIDES).optional()
+    .describe(
+      "Tensors to hold elsewhere than their layer: PATTERN=cpu or PATTERN=gpu1, first match first",
+    ),
   batch_size: z.number().int().min(1).max(1_000_000).optional()
     .describe("Most tokens in one step of the engine; default: 512"),
   flash_attention: z.enum(["auto", "on", "off"]).optional()

@@ -111,6 +111,9 @@ export const workerView = z.object({
   active: z.number().int().meta({ description: "Jobs that run on it now" }),
   context: z.number().int(),
   memory_bytes: z.number().int(),
+  shares: z.record(identifier, z.number().int()).optional().meta({
+    description: "Its memory on each device, main memory included; absent: all on one device",
+  }),
   pinned: z.boolean(),
   ready_at: timestamp.optional().meta({ description: "When orchestratord first saw it ready" }),
 }).meta({ id: "Worker" });

@@ -39,6 +39,7 @@ export * from "./openai/routes.ts";
 export * from "./openai/tool_choice.ts";
 export * from "./orchestrator_routes.ts";
 export * from "./images.ts";
+export * from "./place.ts";
 export * from "./pool.ts";
 export * from "./pool_routes.ts";
 export * from "./request.ts";

@@ -25,6 +25,27 @@ export const device = z.object({
 /** A device of a pool. */
 export type Device = z.output<typeof device>;
 
+/** Where a model is or may be, within a pool. */
+const place = identifier.meta({
+  description: "A device, or several GPUs that hold a model together: cuda0, cuda0.cuda1",
+});
+
+/** Memory on each device. */
+const shares = z.record(identifier, bytes);
+
+const splitLoad = z.object({
+  layers: z.number().int().min(1).meta({ description: "Of which the output is one" }),
+  layer_bytes: bytes.meta({ description: "Memory of all layers, which is divided" }),
+  each_bytes: bytes.meta({ description: "Memory on every one of the devices besides" }),
+  ratio: z.array(z.number().positive()).min(2).max(16).optional()
+    .meta({ description: "Parts on the devices; absent: by their free memory" }),
+}).meta({ id: "SplitLoad" });
+
+const fittingLoad = z.object({
+  device_bytes: bytes.meta({ description: "Memory on a GPU with none of its layers" }),
+  host_bytes: bytes.meta({ description: "Main memory then" }),
+}).meta({ id: "FittingLoad" });
+
 export const defaultLoad = z.object({
   context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
   slots: z.number().int().min(1),
@@ -33,6 +54,14 @@ export const defaultLoad = z.object({
   }),
   host_bytes: bytes.meta({
     description: "Main memory that it takes besides, if the GPU holds only some of the layers",
+  }),
+  split: splitLoad.optional().meta({
+    description: "How several GPUs would hold it together; absent: only one may",
+  }),
+  fit: fittingLoad.optional().meta({
+    description:
+      "A GPU without room for the whole load gets as many layers as fit; absent: all or " +
+      "the configured number",
   }),
 }).meta({ id: "DefaultLoad" });
 
@@ -74,6 +103,9 @@ export const poolModel = z.object({
   batch_tokens: z.number().int().min(1).optional()
     .meta({ description: "Tokens computed at once; absent if not configured" }),
   block_count: z.number().int().min(0).optional(),
+  cpu_weight_bytes: bytes.optional().meta({
+    description: "Part of the weights that its host is configured to keep in main memory",
+  }),
   gpu_layers: z.number().int().min(0).optional()
     .meta({ description: "Layers that its host is configured to put on a GPU; absent: all" }),
   measured: z.object({ context: z.number().int(), slots: z.number().int(), memory_bytes: bytes })
@@ -118,7 +150,7 @@ export const poolWorker = z.object({
   pid: z.number().int().min(1),
   model_ref: modelName,
   fingerprint: sha256,
-  device: identifier,
+  device: place,
   uri: z.url().optional().meta({ description: "Absent until the worker listens" }),
   token: z.string().meta({ description: "The worker's bearer token; no other reply has it" }),
   backend: z.string(),
@@ -128,6 +160,9 @@ export const poolWorker = z.object({
   slots: z.number().int().min(1),
   active: z.number().int().min(0),
   memory_bytes: bytes,
+  shares: shares.optional().meta({
+    description: "Its memory on each device, main memory included; absent: all on one device",
+  }),
   warning: z.string().max(1_000).optional().meta({
     description: "What an operator should know of its model: chats fail, or are written as ChatML",
   }),
@@ -232,10 +267,10 @@ export const spawnRequest = z.strictObject({
   request_id: identifier,
   model_ref: modelName,
   fingerprint: sha256,
-  device: identifier.optional(),
+  device: place.optional(),
   context: z.number().int().min(8).max(10_000_000).optional(),
   slots: z.number().int().min(1).max(256).optional(),
-  gpu_layers: z.number().int().min(0).max(10_000).optional(),
+  gpu_layers: z.union([z.number().int().min(0).max(10_000), z.literal("fit")]).optional(),
 }).meta({ id: "SpawnRequest" });
 
 /** A validated spawn. */

@@ -2,6 +2,7 @@ import { defined } from "../json.ts";
 import type { GgufInfo } from "./gguf.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
 import { kvCache } from "./kv_cache.ts";
+import type { SplitMemory } from "./device_split.ts";
 
 /** Figures from which a load's memory is estimated, in bytes. */
 export interface ModelMemory {
@@ -20,6 +21,8 @@ export interface ModelMemory {
   readonly batch_tokens?: number | undefined;
   /** Number of layers, for loads that put only some of them on the device. */
   readonly block_count?: number | undefined;
+  /** Part of the weights that settings keep in main memory, though their layers are on a GPU. */
+  readonly cpu_weight_bytes?: number | undefined;
   /** Memory that an earlier load actually took. */
   readonly measured?: {
     readonly context: number;
@@ -103,6 +106,26 @@ export function modelMemory(info: GgufInfo): ModelMemory {
   };
 }
 
+/** The figures with the configured types of keys and values, which count as if they had the same size. */
+export function withCacheTypes<M extends ModelMemory>(
+  model: M,
+  { cache_type_k = "f16", cache_type_v = "f16" }: {
+    readonly cache_type_k?: CacheType | undefined;
+    readonly cache_type_v?: CacheType | undefined;
+  },
+): M {
+  const scale = (cacheScale(cache_type_k) + cacheScale(cache_type_v)) / 2;
+  if (scale === 1) return model;
+  const { kv_bytes_per_token, window_bytes_per_token } = model;
+  return {
+    ...model,
+    kv_bytes_per_token: Math.ceil(kv_bytes_per_token * scale),
+    ...(window_bytes_per_token === undefined
+      ? {}
+      : { window_bytes_per_token: Math.ceil(window_bytes_per_token * scale) }),
+  };
+}
+
 /** Adds to a model's figures those of its host's settings. */
 export function withExtras<M extends ModelMemory>(
   model: M,
@@ -140,23 +163,48 @@ export function estimateMemory(model: ModelMemory, load: Load): number {
     const before = growing(model, { ...load, ...measured });
     return Math.max(0, Math.round(measured.memory_bytes - before)) + growing(model, load);
   }
+  const weights = Math.ceil(deviceWeights(model) * deviceShare(model, load));
+  return weights + growing(model, load) + model.compute_bytes;
+}
+
+/**
+ * The same memory without a measurement, as several devices divide it; undefined for a model that cannot
+ * be divided, since its layers are not known.
+ */
+export function splitMemory(model: ModelMemory, load: Load): SplitMemory | undefined {
+  const { block_count } = model;
+  if (block_count === undefined) return undefined;
+  const layers = Math.min(load.gpuLayers ?? Infinity, block_count + 1);
   const share = deviceShare(model, load);
-  return Math.ceil(model.weight_bytes * share) + growing(model, load) + model.compute_bytes;
+  return {
+    layers,
+    layer_bytes: Math.ceil((deviceWeights(model) + slotBytes(model, load)) * share),
+    each_bytes: model.compute_bytes + maskBytes(model, load),
+  };
 }
 
 /**
  * Estimates the main memory of a load in bytes: weights and cache of the layers that are not on its
- * device. It is 0 if all layers are on the device.
+ * device, and what settings keep there. It is 0 if all is on the device.
  */
 export function estimateHostMemory(model: ModelMemory, load: Load): number {
   const rest = 1 - deviceShare(model, load);
-  return rest <= 0 ? 0 : Math.ceil(rest * (model.weight_bytes + slotBytes(model, load)));
+  const kept = model.weight_bytes - deviceWeights(model);
+  return Math.ceil(rest * (deviceWeights(model) + slotBytes(model, load)) + kept);
+}
+
+/** Weights that are on devices if all layers are. */
+function deviceWeights({ weight_bytes, cpu_weight_bytes = 0 }: ModelMemory): number {
+  return Math.max(0, weight_bytes - cpu_weight_bytes);
 }
 
 /** The part of a load's memory that grows with its context and slots. */
 function growing(model: ModelMemory, load: Load): number {
-  const mask = (model.batch_tokens ?? BATCH_TOKENS) * MASK_BYTES * cells(load.context);
-  return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + mask;
+  return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + maskBytes(model, load);
+}
+
+function maskBytes({ batch_tokens = BATCH_TOKENS }: ModelMemory, { context }: Load): number {
+  return batch_tokens * MASK_BYTES * cells(context);
 }
 
 /** KV cache and recurrent states of all slots. */

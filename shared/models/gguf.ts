@@ -91,6 +91,16 @@ export async function fingerprint(path: string): Promise<string> {
   return (await readParts(path)).fingerprint;
 }
 
+/**
+ * Bytes of each tensor of a model by its name, of all parts; 0 for a format that is not known.
+ *
+ * @throws {LlorchError} as {@linkcode readGguf}.
+ */
+export async function readTensorSizes(path: string): Promise<ReadonlyMap<string, number>> {
+  const { headers } = await readParts(path);
+  return new Map(headers.flatMap(({ tensors }) => [...tensors]));
+}
+
 interface Parts {
   readonly headers: readonly [GgufHeader, ...GgufHeader[]];
   readonly fingerprint: string;

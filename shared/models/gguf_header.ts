@@ -18,6 +18,8 @@ export type MetadataValue =
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
   readonly tensorCount: number;
+  /** Bytes of each tensor by its name; 0 for a format that is not known. */
+  readonly tensors: ReadonlyMap<string, number>;
   /** Numbers in all tensors. */
   readonly parameters: number;
   /** From the file's first byte to the end of the tensor table. */
@@ -139,8 +141,10 @@ async function parse(
   }
   let dataNeeded = 0;
   let parameters = 0;
+  const tensors = new Map<string, number>();
   for (let index = 0; index < tensorCount; index++) {
-    const { end, values } = await readTensor(reader, fail);
+    const { name, end, bytes, values } = await readTensor(reader, fail);
+    tensors.set(name, bytes);
     dataNeeded = Math.max(dataNeeded, end);
     parameters += values;
   }
@@ -157,7 +161,7 @@ async function parse(
       `it is truncated: its tensors need ${dataNeeded} bytes of data, it has ${dataBytes}; download it again`,
     );
   }
-  return { metadata, tensorCount, parameters, headerBytes, dataBytes, sizeBytes: size };
+  return { metadata, tensorCount, tensors, parameters, headerBytes, dataBytes, sizeBytes: size };
 }
 
 async function readName(reader: ByteReader, fail: (reason: string) => never): Promise<string> {
@@ -207,11 +211,11 @@ async function readText(reader: ByteReader, maxBytes: number): Promise<MetadataV
   return { length };
 }
 
-/** Reads a row of the tensor table: the end of its data, as an offset in the data section, and its numbers. */
+/** Reads a row of the tensor table: its data's end, as an offset in the data section, its bytes and numbers. */
 async function readTensor(
   reader: ByteReader,
   fail: (reason: string) => never,
-): Promise<{ end: number; values: number }> {
+): Promise<{ name: string; end: number; bytes: number; values: number }> {
   const name = await readName(reader, fail);
   const dimensions = await reader.u32();
   if (dimensions > MAX_DIMENSIONS) {
@@ -223,5 +227,5 @@ async function readTensor(
   const offset = await reader.u64();
   // For a format that is newer than this table, only the start of its data is known.
   const bytes = format ? Math.ceil(values / format.values) * format.bytes : 0;
-  return { end: offset + bytes, values };
+  return { name, end: offset + bytes, bytes, values };
 }

@@ -13,6 +13,7 @@ export const STRUCTS: readonly string[] = [
   "llama_token_data",
   "llama_token_data_array",
   "llama_logit_bias",
+  "llama_model_tensor_buft_override",
 ];
 
 /** Structures that functions take or return by value. */
@@ -34,6 +35,7 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_version",
   "llama_backend_init",
   "llama_log_set",
+  "llama_max_devices",
   "llama_model_default_params",
   "llama_context_default_params",
   "llama_sampler_chain_default_params",
@@ -147,6 +149,7 @@ export const GGML_FUNCTIONS: readonly string[] = [
   "ggml_backend_reg_name",
   "ggml_backend_reg_count",
   "ggml_backend_dev_buffer_type",
+  "ggml_backend_cpu_buffer_type",
 ];
 
 /** Enumerations of which every value is wanted. */

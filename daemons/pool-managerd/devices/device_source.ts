@@ -1,3 +1,4 @@
+import { devicesOf } from "#shared/contracts/place.ts";
 import { type Device, type DeviceKind, deviceKind } from "#shared/contracts/pool.ts";
 
 /** How to query the devices of one maker. */
@@ -29,7 +30,7 @@ export function unavailable(
 
 const MAX_REASON = 200;
 
-/** The kind of a device, which its id begins with: `cuda0`, `cpu`. */
-export function kindOf(deviceId: string): DeviceKind {
-  return deviceKind.parse(deviceId.replace(/\d+$/, ""));
+/** The kind of a place's devices, which its name begins with: `cuda0`, `cuda0.cuda1`, `cpu`. */
+export function kindOf(place: string): DeviceKind {
+  return deviceKind.parse(devicesOf(place)[0]!.replace(/\d+$/, ""));
 }

@@ -1,13 +1,15 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
+import { gpuLayersOf, overridesOf } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
 import {
-  cacheScale,
   type LoadExtras,
   type ModelMemory,
   modelMemory,
+  withCacheTypes,
   withExtras,
 } from "#shared/models/estimate.ts";
+import { readTensorSizes } from "#shared/models/gguf.ts";
 import {
   type FoundModel,
   readCached,
@@ -27,6 +29,17 @@ export function settingsOf(
 ): Partial<WorkerLlama["models"][string]> {
   const own = Object.entries(models).find(([name]) => names.includes(name))?.[1];
   return { ...llama, ...own };
+}
+
+/** What settings say of a model's places: on which devices its layers may be. */
+export type PlaceSettings = Pick<Settings, "split" | "split_ratio" | "gpu_layers">;
+
+/** The settings of a model's places; a model of another engine is on one device. */
+export function placeSettingsOf(
+  model: Named,
+  { worker, engines }: Pick<PoolConfig, "worker" | "engines">,
+): PlaceSettings {
+  return engineOf(model, engines) ? { split: "none" } : settingsOf(namesOf(model), worker);
 }
 
 /**
@@ -71,6 +84,7 @@ export async function withSettings(
       models.push({
         ...withExtras(withCacheTypes(model, settings), extras),
         ...layersOf(settings),
+        ...await keptOnCpu(model.path, settings, files),
       });
     } catch (error) {
       problems.push({ path: model.path, message: errorMessage(error) });
@@ -79,7 +93,8 @@ export async function withSettings(
   return { models, problems };
 }
 
-type Settings = ReturnType<typeof settingsOf>;
+/** Settings of llama.cpp for one model. */
+export type Settings = ReturnType<typeof settingsOf>;
 
 /** Reads adapters and draft models. */
 export interface ExtraFiles {
@@ -87,17 +102,52 @@ export interface ExtraFiles {
   sizeOf(path: string): Promise<number>;
   /** @throws {LlorchError} if it is not a model */
   memoryOf(path: string): Promise<ModelMemory>;
+  /**
+   * Bytes of a model's tensors by name.
+   *
+   * @throws {LlorchError} if it is not a model
+   */
+  tensorsOf(path: string): Promise<ReadonlyMap<string, number>>;
 }
 
 /** {@linkcode ExtraFiles} of this machine; headers are read once. */
 export function extraFiles(cache: ScanCache = new Map()): ExtraFiles {
+  const tensors = new Map<
+    string,
+    { readonly fingerprint: string; readonly sizes: ReadonlyMap<string, number> }
+  >();
   return {
     async sizeOf(path) {
       using file = await Deno.open(path);
       return (await file.stat()).size;
     },
     memoryOf: async (path) => modelMemory(await readCached(path, cache)),
+    async tensorsOf(path) {
+      const { fingerprint } = await readCached(path, cache);
+      const known = tensors.get(path);
+      if (known?.fingerprint === fingerprint) return known.sizes;
+      const sizes = await readTensorSizes(path);
+      tensors.set(path, { fingerprint, sizes });
+      return sizes;
+    },
   };
+}
+
+/** The part of a model's weights that settings keep in main memory, though its layers are on a GPU. */
+async function keptOnCpu(
+  path: string,
+  settings: Settings,
+  files: ExtraFiles,
+): Promise<Pick<FoundModel, "cpu_weight_bytes">> {
+  const overrides = overridesOf(settings)
+    .map(({ pattern, gpu }) => ({ pattern: new RegExp(pattern), gpu }));
+  if (overrides.length === 0) return {};
+  let kept = 0;
+  for (const [name, bytes] of await files.tensorsOf(path)) {
+    const first = overrides.find(({ pattern }) => pattern.test(name));
+    if (first && first.gpu === undefined) kept += bytes;
+  }
+  return kept === 0 ? {} : { cpu_weight_bytes: kept };
 }
 
 async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {
@@ -122,21 +172,8 @@ async function read<T>(what: string, path: string, value: Promise<T>): Promise<T
 }
 
 function layersOf({ gpu_layers }: Settings): Pick<FoundModel, "gpu_layers"> {
-  return gpu_layers === undefined ? {} : { gpu_layers };
-}
-
-function withCacheTypes(model: FoundModel, settings: Settings): FoundModel {
-  const { cache_type_k = "f16", cache_type_v = "f16" } = settings;
-  const scale = (cacheScale(cache_type_k) + cacheScale(cache_type_v)) / 2;
-  if (scale === 1) return model;
-  const { kv_bytes_per_token, window_bytes_per_token } = model;
-  return {
-    ...model,
-    kv_bytes_per_token: Math.ceil(kv_bytes_per_token * scale),
-    ...(window_bytes_per_token === undefined
-      ? {}
-      : { window_bytes_per_token: Math.ceil(window_bytes_per_token * scale) }),
-  };
+  const layers = gpuLayersOf(gpu_layers);
+  return typeof layers === "number" ? { gpu_layers: layers } : {};
 }
 
 /**
@@ -149,17 +186,12 @@ export function measurementKey(
   engines: Engines,
 ): string {
   const command = engineOf(model, engines)?.command;
-  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = settingsOf(
-    namesOf(model),
-    worker,
-  );
+  const own = settingsOf(namesOf(model), worker);
+  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
+  const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
   const settings = command ? { command } : {
-    cache_type_k,
-    cache_type_v,
-    draft_model,
-    no_mmap,
-    batch_size,
-    lora,
+    ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
+    ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
   return configured.length === 0

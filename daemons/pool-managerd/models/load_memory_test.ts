@@ -3,7 +3,7 @@ import { estimateMemory } from "#shared/models/estimate.ts";
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolConfig } from "../config.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
-import { measurementKey, settingsOf, withSettings } from "./load_memory.ts";
+import { extraFiles, measurementKey, settingsOf, withSettings } from "./load_memory.ts";
 
 function model(changes: Partial<FoundModel> = {}): FoundModel {
   const { staged: _, ...found } = poolModel();
@@ -65,7 +65,11 @@ Deno.test("the configured GPU layers are reported with the model; its own overri
 
 Deno.test("adapters, a draft model and the tokens of a batch are part of what a load takes", async () => {
   const draft = { weight_bytes: 7000, kv_bytes_per_token: 3, compute_bytes: 0 };
-  const files = { sizeOf: () => Promise.resolve(500), memoryOf: () => Promise.resolve(draft) };
+  const files = {
+    sizeOf: () => Promise.resolve(500),
+    memoryOf: () => Promise.resolve(draft),
+    tensorsOf: () => Promise.reject(new Error("no setting needs the tensors")),
+  };
   const needs = async (own: Record<string, unknown>) => {
     const found = { models: [model()], problems: [] };
     const { models } = await withSettings(found, config({ models: { small: own } }), files);
@@ -90,4 +94,25 @@ Deno.test("a model whose adapter or draft model is missing is reported as a prob
     assert.deepEqual(models, []);
     assert.match(problems[0]!.message, /^Its .*\(\/nowhere\/a\.gguf\) cannot be read: /);
   }
+});
+
+Deno.test("weights that settings keep in main memory are counted by the names of tensors", async () => {
+  const tensors = new Map([
+    ["blk.0.ffn_up_exps.weight", 100],
+    ["blk.0.attn_q.weight", 20],
+    ["blk.1.ffn_down_exps.weight", 50],
+    ["output.weight", 7],
+  ]);
+  const files = { ...extraFiles(), tensorsOf: () => Promise.resolve(tensors) };
+  const kept = async (own: Record<string, unknown>) => {
+    const found = { models: [model()], problems: [] };
+    const { models } = await withSettings(found, config({ models: { small: own } }), files);
+    return models[0]?.cpu_weight_bytes;
+  };
+  assert.equal(await kept({}), undefined);
+  assert.equal(await kept({ cpu_moe: true }), 150);
+  assert.equal(await kept({ cpu_moe_layers: 1 }), 100);
+  assert.equal(await kept({ tensor_overrides: ["attn_q=cpu", "output=gpu0"] }), 20);
+  const first = { cpu_moe: true, tensor_overrides: [String.raw`blk\.1\.=gpu0`] };
+  assert.equal(await kept(first), 100, "the first pattern that matches counts");
 });

@@ -9,6 +9,7 @@ import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
 import second from "./migrations/0002.sql" with { type: "text" };
 import third from "./migrations/0003.sql" with { type: "text" };
+import fourth from "./migrations/0004.sql" with { type: "text" };
 
 /** Most unacknowledged exits that are kept; the oldest are removed first. */
 const MAX_EXITS = 200;
@@ -35,6 +36,7 @@ const COLUMNS = [
   "model_ref",
   "fingerprint",
   "device",
+  "shares",
   "context",
   "slots",
   "gpu_layers",
@@ -57,7 +59,7 @@ const UPDATE_WORKER = `UPDATE workers SET ${
   COLUMNS.map((name) => `${name} = :${name}`).join(", ")
 } WHERE worker_id = :worker_id`;
 
-const MIGRATIONS = [first, second, third];
+const MIGRATIONS = [first, second, third, fourth];
 const TABLES = ["workers", "requests", "exits", "measurements"];
 
 /**
@@ -173,6 +175,7 @@ function keepNewest(db: DatabaseSync, table: string, count: number): void {
 function toRow(record: WorkerRecord): Record<string, SQLInputValue> {
   return {
     ...record,
+    shares: record.shares && JSON.stringify(record.shares),
     capabilities: JSON.stringify(record.capabilities),
     life: JSON.stringify(record.life),
   };
@@ -181,6 +184,7 @@ function toRow(record: WorkerRecord): Record<string, SQLInputValue> {
 function toRecord(row: Record<string, unknown>): WorkerRecord {
   return {
     ...row,
+    shares: row["shares"] === null ? null : JSON.parse(String(row["shares"])),
     capabilities: JSON.parse(String(row["capabilities"])),
     life: JSON.parse(String(row["life"])),
   } as WorkerRecord;

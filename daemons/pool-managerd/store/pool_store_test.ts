@@ -41,6 +41,8 @@ Deno.test(
       callback: "{}",
       capabilities: ["generate"],
       memory_bytes: 7,
+      device: "cuda0.cuda1",
+      shares: { cuda0: 3, cuda1: 4, cpu: 5 },
       life: { state: "ready", deadline: null, cause: null, killed: false },
     });
     store.updateWorker(ready);

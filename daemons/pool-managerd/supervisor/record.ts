@@ -1,5 +1,7 @@
+import { devicesOf } from "#shared/contracts/place.ts";
 import type { Capability, Device, SpawnRequest } from "#shared/contracts/pool.ts";
 import { newSecret } from "#shared/secrets.ts";
+import type { Commitment } from "../devices/room.ts";
 import type { EngineSection } from "../engines.ts";
 import type { WorkerLife } from "./worker_life.ts";
 
@@ -15,7 +17,10 @@ export interface WorkerRecord {
   readonly spawn_token: string;
   readonly model_ref: string;
   readonly fingerprint: string;
+  /** A device, or several in one name; see `shared/contracts/place.ts`. */
   readonly device: string;
+  /** Memory on each device, main memory included, in bytes; null: all on one device. */
+  readonly shares: Readonly<Record<string, number>> | null;
   readonly context: number;
   readonly slots: number;
   /** Layers to put on the device; null: all of them. */
@@ -33,9 +38,21 @@ export interface WorkerRecord {
   readonly warning: string | null;
   /** Memory that it reports, in bytes; 0 before. */
   readonly memory_bytes: number;
-  /** Memory that its device reports for it, in bytes; null if it does not. */
+  /** Memory that its devices report for it, in bytes; null if they do not. */
   readonly device_bytes: number | null;
   readonly life: WorkerLife;
+}
+
+/** Memory on a device, in bytes. */
+export interface DeviceBytes {
+  readonly device: string;
+  readonly bytes: number;
+}
+
+/** How several devices divide a model. */
+export interface PlanSplit {
+  readonly mode: string;
+  readonly layers: readonly number[];
 }
 
 /** A checked spawn: what exactly to start. */
@@ -45,27 +62,41 @@ export interface SpawnPlan {
   /** Every name of the model. */
   readonly modelNames: readonly string[];
   readonly sizeBytes: number;
+  /** Its place: the id may name several devices. */
   readonly device: Pick<Device, "id" | "kind">;
+  /** Memory that it takes on each device, all or none, main memory included. */
+  readonly claims: readonly DeviceBytes[];
+  /** How its devices divide it, and the layers on each; undefined: there is one. */
+  readonly split?: PlanSplit | undefined;
   readonly context: number;
   readonly slots: number;
   /** Layers on the device; null: all of them. */
   readonly gpuLayers: number | null;
   readonly estimateBytes: number;
-  /** Main memory that it takes besides, if the GPU holds only some of the layers, in bytes. */
+  /** Main memory that it takes, in bytes. */
   readonly hostBytes: number;
   /** The engine that serves the model; undefined: our own worker. */
   readonly engine?: EngineSection | undefined;
 }
 
-/** Memory that counts for a worker: the estimate, until it is measured. */
+/** Memory that counts for a worker on the devices of its place: the estimate, until it is measured. */
 export function committedBytes(record: WorkerRecord): number {
-  return record.callback === null
-    ? Math.max(record.estimate_bytes, record.memory_bytes)
-    : heldBytes(record);
+  const { shares, device, callback, estimate_bytes, memory_bytes } = record;
+  if (shares) return devicesOf(device).reduce((sum, id) => sum + (shares[id] ?? 0), 0);
+  return callback === null ? Math.max(estimate_bytes, memory_bytes) : heldBytes(record);
+}
+
+/** Memory of a worker on each device. */
+export function commitmentsOf(record: WorkerRecord): Commitment[] {
+  const { shares, device, callback } = record;
+  if (!shares) return [{ device, committed: committedBytes(record), held: heldBytes(record) }];
+  return Object.entries(shares).map(([id, committed]) => ({
+    ...{ device: id, committed, held: callback === null ? 0 : committed },
+  }));
 }
 
 /** Memory that a worker uses now: the device's figure, otherwise its own. */
-export function heldBytes({ device_bytes, memory_bytes }: WorkerRecord): number {
+function heldBytes({ device_bytes, memory_bytes }: WorkerRecord): number {
   return device_bytes ?? memory_bytes;
 }
 

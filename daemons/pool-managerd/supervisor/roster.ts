@@ -9,7 +9,7 @@ import type { SavedSlots } from "../slots/saved_slots.ts";
 import type { PoolStore } from "./pool_store.ts";
 import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
-import { committedBytes, heldBytes, type WorkerRecord } from "./record.ts";
+import { commitmentsOf, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
 import { readLogEnd } from "./log_end.ts";
 import { portWasTaken } from "./port_taken.ts";
@@ -70,11 +70,7 @@ export class Roster {
 
   /** Memory of the workers on their devices. */
   get commitments(): Commitment[] {
-    return this.all.map(({ record }) => ({
-      device: record.device,
-      committed: committedBytes(record),
-      held: heldBytes(record),
-    }));
+    return this.all.flatMap(({ record }) => commitmentsOf(record));
   }
 
   /** Ids of the living workers of a model. */

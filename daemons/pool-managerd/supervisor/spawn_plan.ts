@@ -1,112 +1,48 @@
-import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
+import { placeOf } from "#shared/contracts/place.ts";
+import type { PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { defaultLoad, type LoadDefaults, type LoadSize } from "#shared/models/default_load.ts";
+import { defaultLoad, type LoadDefaults } from "#shared/models/default_load.ts";
 import { engineOf, type Engines } from "../engines.ts";
-import { type EstimateMemory, loadFigure } from "../models/load_figure.ts";
-import type { Measurement } from "../models/measurement.ts";
-import { type Commitment, roomOn } from "../devices/room.ts";
-import { usualDevice } from "../devices/usual_device.ts";
+import { place, type PlacementFacts } from "./placement.ts";
 import type { SpawnPlan } from "./record.ts";
 
 /** Input of the plan of a spawn. */
-export interface SpawnFacts {
+export interface SpawnFacts extends PlacementFacts {
   readonly models: readonly PoolModel[];
-  readonly devices: readonly Device[];
-  readonly workers: readonly Commitment[];
   readonly defaults: LoadDefaults;
-  readonly estimate: EstimateMemory;
-  /** Measured loads of the model, newest first. */
-  readonly measured: readonly Measurement[];
   readonly engines: Engines;
 }
 
-/** When to repeat a spawn that failed for lack of memory, in milliseconds. */
-const MEMORY_RETRY_MS = 2_000;
-
-/** When to repeat a spawn on a device that cannot be used now, in milliseconds. */
-const DEVICE_RETRY_MS = 15_000;
-
 /**
- * Decides what exactly a spawn starts.
+ * Decides what exactly a spawn starts. Memory is claimed on every device of a load, or on none.
+ *
+ * A load that names no device goes to the usual one. A model that is larger than that goes to the fewest
+ * GPUs of its kind that hold it together, if its settings allow that.
  *
  * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND`, `INSUFFICIENT_MEMORY`, or
  * `WORKER_START_FAILED` for a device that cannot be used now
  */
 export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const model = selectModel(facts.models, request);
-  const device = selectDevice(facts.devices, request.device);
   const usual = defaultLoad(model, facts.defaults);
-  const context = request.context ?? usual.context;
-  const slots = request.slots ?? usual.slots;
-  checkUsable(device);
-  const gpuLayers = device.kind === "cpu" ? null : request.gpu_layers ?? model.gpu_layers ?? null;
-  const load = { context, slots };
-  const { deviceBytes: estimateBytes, hostBytes: besideBytes, measured } = loadFigure(
-    model,
-    { ...load, device_kind: device.kind, gpu_layers: gpuLayers },
-    facts.measured,
-    facts.estimate,
-  );
-  const check = (bytes: number, where: Device) =>
-    checkRoom({ bytes, where, room: roomOn(where, facts.workers), request, load, measured });
-  check(estimateBytes, device);
+  const load = { context: request.context ?? usual.context, slots: request.slots ?? usual.slots };
+  const { devices, claims, gpuLayers, split } = place({ request, facts, model, load });
+  const bytesOn = (id: string) => claims.find(({ device }) => device === id)?.bytes ?? 0;
   const host = facts.devices.find(({ kind }) => kind === "cpu");
-  if (besideBytes > 0 && host) check(besideBytes, host);
   return {
     request,
     modelPath: model.path,
     modelNames: [model.model_ref, ...model.aliases],
     sizeBytes: model.size_bytes,
-    device,
-    context,
-    slots,
+    device: { id: placeOf(devices.map(({ id }) => id)), kind: devices[0].kind },
+    claims,
+    ...load,
     gpuLayers,
-    estimateBytes,
-    hostBytes: device.kind === "cpu" ? estimateBytes : besideBytes,
+    estimateBytes: devices.reduce((sum, { id }) => sum + bytesOn(id), 0),
+    hostBytes: host ? bytesOn(host.id) : 0,
+    ...(split ? { split } : {}),
     engine: engineOf(model, facts.engines),
   };
-}
-
-function checkUsable({ id, name, unavailable }: Device): void {
-  if (unavailable === undefined) return;
-  throw new LlorchError(
-    "WORKER_START_FAILED",
-    `Cannot use device ${id} (${name}): ${unavailable}; repair it, or name another device`,
-    { details: { device: id }, retryAfterMs: DEVICE_RETRY_MS },
-  );
-}
-
-interface RoomCheck {
-  readonly bytes: number;
-  readonly where: Device;
-  readonly room: number;
-  readonly request: SpawnRequest;
-  readonly load: LoadSize;
-  readonly measured: Measurement | undefined;
-}
-
-function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): void {
-  if (bytes <= room) return;
-  const isMeasured = measured?.context === load.context && measured.slots === load.slots;
-  const basis = isMeasured
-    ? "as an earlier load took"
-    : measured
-    ? "as estimated from another load"
-    : "as estimated";
-  throw new LlorchError(
-    "INSUFFICIENT_MEMORY",
-    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${basis}, and ${room} are free; stop a worker or ask for less context`,
-    {
-      details: {
-        device: where.id,
-        needed_bytes: bytes,
-        free_bytes: room,
-        total_bytes: where.total_bytes,
-        measured: isMeasured,
-      },
-      retryAfterMs: MEMORY_RETRY_MS,
-    },
-  );
 }
 
 /** The model with the fingerprint; another file with the same name is not accepted. */
@@ -129,14 +65,4 @@ function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolM
     }`,
     { details: { model_ref, fingerprint } },
   );
-}
-
-/** The requested device, otherwise the usual one. */
-function selectDevice(devices: readonly Device[], asked: string | undefined): Device {
-  const found = asked === undefined
-    ? usualDevice(devices)
-    : devices.find((device) => device.id === asked);
-  if (found) return found;
-  const known = devices.map((device) => device.id).join(", ");
-  throw new LlorchError("NOT_FOUND", `Cannot find device "${asked}": this pool has ${known}`);
 }

@@ -19,6 +19,7 @@ function facts(changes: Partial<SpawnFacts> = {}): SpawnFacts {
     workers: [],
     measured: [],
     engines: {},
+    settings: {},
     defaults: { context: 4096, slots: 4 },
     estimate: (model, { context, slots }) =>
       model.weight_bytes + model.kv_bytes_per_token * context * slots,

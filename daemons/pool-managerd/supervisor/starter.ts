@@ -11,7 +11,7 @@ import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../engines.ts";
 import type { EstimateMemory } from "../models/load_figure.ts";
-import { measurementKey } from "../models/load_memory.ts";
+import { measurementKey, placeSettingsOf } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
 import type { LoadedFiles } from "./loaded_files.ts";
 import { choosePort } from "./ports.ts";
@@ -152,6 +152,7 @@ export class Starter {
     const model = catalog.models.find((each) => each.fingerprint === request.fingerprint);
     const key = model && measurementKey(model, config, engines);
     return planSpawn(request, {
+      settings: model ? placeSettingsOf(model, { worker: config, engines }) : {},
       engines,
       measured: key === undefined ? [] : store.measurements().get(key) ?? [],
       models: catalog.models,
@@ -296,6 +297,7 @@ export class Starter {
       model_ref: plan.request.model_ref,
       fingerprint: plan.request.fingerprint,
       device: plan.device.id,
+      shares: sharesOf(plan),
       context: plan.context,
       slots: plan.slots,
       gpu_layers: plan.gpuLayers,
@@ -311,6 +313,11 @@ export class Starter {
       life: newLife(clock.steady(), startTimeoutMs),
     };
   }
+}
+
+function sharesOf({ claims }: SpawnPlan): WorkerRecord["shares"] {
+  if (claims.length === 1) return null;
+  return Object.fromEntries(claims.map(({ device, bytes }) => [device, bytes]));
 }
 
 function isStopping(): LlorchError {

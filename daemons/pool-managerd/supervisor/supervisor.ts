@@ -1,3 +1,4 @@
+import { devicesOf } from "#shared/contracts/place.ts";
 import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/contracts/pool.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -7,6 +8,7 @@ import { kindOf } from "../devices/device_source.ts";
 import { LoadedFiles } from "./loaded_files.ts";
 import type { LogReader } from "./log_reader.ts";
 import { Poller } from "./poller.ts";
+import type { WorkerRecord } from "./record.ts";
 import type { Probe } from "./probe.ts";
 import { callbackKey, checkReady } from "./ready_check.ts";
 import type { Roster } from "./roster.ts";
@@ -60,7 +62,7 @@ export class Supervisor {
     const uri = callback.uri.replace(/\/$/, "");
     const answering = await this.#whoAnswers(worker, uri);
     const pids = [worker.process.pid, ...callback.engine_pids ?? []];
-    const deviceBytes = await this.#heldBytes(worker.record.device, pids);
+    const held = await this.#held(worker.record, pids);
     if (answering !== worker.id) {
       throw new LlorchError("CONFLICT", `Worker "${answering}" answers at ${uri}`);
     }
@@ -68,7 +70,7 @@ export class Supervisor {
     // During the probe it may have ended, been stopped, or called back again.
     this.#roster.get(worker.id);
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
-    this.#accept(worker, callback, uri, deviceBytes);
+    this.#accept(worker, callback, uri, held);
   }
 
   /** Lets a worker's streams end within the deadline, then stops it. */
@@ -147,6 +149,23 @@ export class Supervisor {
     throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}", nor its last lines`);
   }
 
+  /** Memory of a worker's processes on its devices, and on each of them, as far as they report it. */
+  async #held(
+    { device: place, shares }: WorkerRecord,
+    pids: readonly number[],
+  ): Promise<Pick<WorkerRecord, "device_bytes" | "shares">> {
+    const known: Record<string, number> = {};
+    for (const device of devicesOf(place)) {
+      const bytes = await this.#heldBytes(device, pids);
+      if (bytes !== undefined) known[device] = bytes;
+    }
+    const isWhole = devicesOf(place).every((device) => known[device] !== undefined);
+    return {
+      device_bytes: isWhole ? Object.values(known).reduce((sum, bytes) => sum + bytes) : null,
+      shares: shares && { ...shares, ...known },
+    };
+  }
+
   /** Memory of processes on a device together; undefined if it does not report any of them. */
   async #heldBytes(device: string, pids: readonly number[]): Promise<number | undefined> {
     const { devices } = this.#options;
@@ -183,7 +202,7 @@ export class Supervisor {
     worker: Worker,
     callback: WorkerReady,
     uri: string,
-    deviceBytes: number | undefined,
+    held: Pick<WorkerRecord, "device_bytes" | "shares">,
   ): void {
     const { store, catalog, instruments, log } = this.#options;
     const { memory_bytes, context, slots, capabilities, backend, fingerprint } = callback;
@@ -192,7 +211,7 @@ export class Supervisor {
       uri,
       callback: callbackKey(callback),
       memory_bytes,
-      device_bytes: deviceBytes ?? null,
+      ...held,
       context,
       slots,
       capabilities,
@@ -204,13 +223,16 @@ export class Supervisor {
     const { config, engines } = this.#options;
     const model = catalog.models.find((each) => each.fingerprint === fingerprint);
     const key = model ? measurementKey(model, config, engines) : fingerprint;
-    store.measure(key, {
-      device_kind: kindOf(worker.record.device),
-      context,
-      slots,
-      gpu_layers: worker.record.gpu_layers,
-      memory_bytes: deviceBytes ?? memory_bytes,
-    });
+    // A load on several devices says nothing of one on one of them.
+    if (devicesOf(worker.record.device).length === 1) {
+      store.measure(key, {
+        device_kind: kindOf(worker.record.device),
+        context,
+        slots,
+        gpu_layers: worker.record.gpu_layers,
+        memory_bytes: held.device_bytes ?? memory_bytes,
+      });
+    }
     catalog.refresh();
     if (model) this.#options.staging.offer(model);
     instruments.started("ready", worker.ageSeconds);
@@ -219,7 +241,7 @@ export class Supervisor {
       worker_id: worker.id,
       uri,
       memory_bytes,
-      device_bytes: deviceBytes,
+      device_bytes: held.device_bytes ?? undefined,
       context,
       slots,
       backend,

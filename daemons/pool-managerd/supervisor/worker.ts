@@ -130,7 +130,7 @@ export class Worker {
   view(advertiseHost: string | undefined): PoolWorker {
     const { uri, life, capabilities, pid } = this.#record;
     const { worker_id, request_id, model_ref, fingerprint, device, token } = this.#record;
-    const { backend, context, slots, warning } = this.#record;
+    const { backend, context, slots, warning, shares } = this.#record;
     const shown = uri !== null && advertiseHost !== undefined ? withHost(uri, advertiseHost) : uri;
     return {
       worker_id,
@@ -148,6 +148,7 @@ export class Worker {
       slots,
       active: this.active,
       memory_bytes: committedBytes(this.#record),
+      ...(shares === null ? {} : { shares: { ...shares } }),
       ...(warning === null ? {} : { warning }),
       ...(this.heirOf.length > 0 ? { heir_of: [...this.heirOf] } : {}),
     };

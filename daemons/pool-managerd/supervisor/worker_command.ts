@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { ENV } from "#shared/defaults.ts";
-import { deviceEnv, takesImages } from "../engines.ts";
+import { deviceEnv, gpuNumbers, takesImages } from "../engines.ts";
 import { settingsOf } from "../models/load_memory.ts";
 import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
@@ -40,13 +40,15 @@ export function workerArgs(
   const optional: [string, number | string | undefined][] = [
     ["--threads", settings.threads],
     ["--gpu-layers", plan.gpuLayers ?? undefined],
+    ["--split", plan.split?.mode],
+    ["--split-ratio", plan.split?.layers.join()],
     ["--saved-slots-dir", settings.savedSlotsDir],
   ];
   return [
     ["--worker-id", record.worker_id],
     ["--model", plan.modelPath],
     ["--model-ref", record.model_ref],
-    ["--gpu", plan.device.kind === "cpu" ? "none" : plan.device.id.replace(/^\D+/, "")],
+    ["--gpu", plan.device.kind === "cpu" ? "none" : gpuNumbers(plan.device.id)],
     ["--host", settings.host],
     ["--port", String(record.port)],
     ["--callback-url", settings.callbackUrl],
@@ -60,8 +62,11 @@ export function workerArgs(
 
 /** llama.cpp's settings for the model: those of all workers, overridden by those of the model. */
 function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
-  // The spawn plan has decided the GPU layers.
-  const { lora = {}, gpu_layers: _, ...settings } = settingsOf(modelNames, { llama, models });
+  // The spawn plan has decided which devices hold which layers.
+  const { lora = {}, gpu_layers: _l, split: _s, split_ratio: _r, ...settings } = settingsOf(
+    modelNames,
+    { llama, models },
+  );
   return [
     ...Object.entries(settings).flatMap(([key, value]) => {
       const flag = `--${key.replaceAll("_", "-")}`;

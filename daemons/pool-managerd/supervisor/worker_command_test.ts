@@ -11,6 +11,7 @@ function plan(changes: Partial<SpawnPlan> = {}): SpawnPlan {
     modelNames: ["demo", "file:/models/demo.gguf"],
     sizeBytes: 1,
     device: { id: "cpu", kind: "cpu" },
+    claims: [{ device: "cpu", bytes: 1 }],
     context: 128,
     slots: 2,
     gpuLayers: null,
@@ -50,6 +51,20 @@ Deno.test("workerArgs() has the GPU's number, and threads and layers if they are
   ).join(" ");
   assert.match(args, /--gpu 3 /);
   assert.match(args, /--threads 6 --gpu-layers 0$/);
+});
+
+Deno.test("workerArgs() has all GPUs of a place, and the layers on each as the plan decided", () => {
+  const settings = {
+    ...SETTINGS,
+    llama: { llama: { split: "row", split_ratio: "1,1", cpu_moe: true } as const, models: {} },
+  };
+  const device = { id: "cuda0.cuda2", kind: "cuda" as const };
+  const split = { mode: "row", layers: [20, 13] };
+  const args = workerArgs(plan({ device, split }), workerRecord(), settings).join(" ");
+  assert.match(args, /--gpu 0,2 /);
+  assert.match(args, /--split row --split-ratio 20,13 --cpu-moe$/);
+  const one = workerArgs(plan(), workerRecord(), settings).join(" ");
+  assert.doesNotMatch(one, /--split/);
 });
 
 Deno.test("workerArgs() has the layers on a GPU once, as the spawn plan decided", () => {

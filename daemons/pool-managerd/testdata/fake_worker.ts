@@ -21,6 +21,7 @@ async function orders(): Promise<readonly string[]> {
 const options = [
   ["worker-id", "model", "model-ref", "gpu", "host", "port", "callback-url"],
   ["context", "slots", "threads", "gpu-layers", "stop-deadline-ms"],
+  ["split", "split-ratio"],
 ].flat();
 const { values } = parseArgs({
   args: [...args],

@@ -17,6 +17,7 @@ export function workerRecord(changes: Partial<WorkerRecord> = {}): WorkerRecord 
     model_ref: "demo",
     fingerprint: FINGERPRINT,
     device: "cpu",
+    shares: null,
     context: 128,
     slots: 2,
     gpu_layers: null,

@@ -1,6 +1,7 @@
 import { onAbort } from "#shared/aborts.ts";
-import { threadsOf } from "#shared/config/llama.ts";
+import { gpuLayersOf, threadsOf } from "#shared/config/llama.ts";
 import { EXIT } from "#shared/defaults.ts";
+import { modelMemory, withCacheTypes } from "#shared/models/estimate.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
 import { piecesOf, textOf } from "../answers/pieces.ts";
@@ -16,7 +17,8 @@ import { requireCapability, VectorCalls } from "../answers/vector_calls.ts";
 /** A {@linkcode LoadModel} that computes in this process, with an engine that runs in steps. */
 export function localModel(loadEngine: LoadEngine): LoadModel {
   return async (config, { log, observer, onProgress, onFatal, signal }) => {
-    const { fingerprint: fileFingerprint, contextLength } = await readGguf(config.model);
+    const info = await readGguf(config.model);
+    const { fingerprint: fileFingerprint, contextLength } = info;
     if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
       log.warn("context_beyond_training", { context: config.context, trained: contextLength });
     }
@@ -33,7 +35,8 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     const loading = loadEngine({
       model: config.model,
       gpu: config.gpu,
-      gpuLayers: config.gpu_layers,
+      gpuLayers: gpuLayersOf(config.gpu_layers),
+      memory: withCacheTypes(modelMemory(info), config),
       context: config.context,
       slots: config.slots,
       threads,

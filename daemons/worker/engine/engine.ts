@@ -5,6 +5,7 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
+import type { ModelMemory } from "#shared/models/estimate.ts";
 import type { Beginnings } from "../chat/beginnings.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { MessageStyle } from "../chat/message_style.ts";
@@ -49,9 +50,15 @@ export const DEFAULT_BATCH = 512;
 export interface EngineOptions {
   /** Path of the model's file. */
   readonly model: string;
-  /** Number of a GPU, or `none` for the CPU; undefined: the first device of the build's backend. */
+  /**
+   * Numbers of GPUs that hold it together (`0`, `0,1`), or `none` for the CPU; undefined: the first device
+   * of the build's backend.
+   */
   readonly gpu: string | undefined;
-  readonly gpuLayers: number | undefined;
+  /** Layers on the GPUs; `fit`: as many as fit; undefined: all. */
+  readonly gpuLayers: number | "fit" | undefined;
+  /** Figures of the model's memory, with those of its settings. */
+  readonly memory: ModelMemory;
   /** Tokens per slot; undefined: a default that fits the model. */
   readonly context: number | undefined;
   readonly slots: number;

@@ -103,7 +103,7 @@ function engineWords(config: WorkerConfig, port: number): string[] {
     total_context: context * slots,
     slots,
     threads: config.threads,
-    gpu_layers: gpu === "none" ? 0 : gpu_layers ?? ALL_LAYERS,
+    gpu_layers: gpu === "none" ? 0 : Number(gpu_layers ?? ALL_LAYERS),
   });
 }
 

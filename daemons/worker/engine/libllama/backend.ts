@@ -25,8 +25,14 @@ export function usesGpu(asked: string | undefined, built: readonly string[]): bo
   );
 }
 
-/** Hides all GPUs but one from the backend. Must be called before the backend is loaded. */
-export function showOnlyGpu(number: string): void {
+/**
+ * Hides all GPUs but some from the backend, numbered as their makers' tools do. Must be called before
+ * the backend is loaded.
+ *
+ * @param numbers The `--gpu` flag: `0`, or `0,1`.
+ */
+export function showOnlyGpus(numbers: string): void {
+  Deno.env.set("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
   for (
     const name of [
       "CUDA_VISIBLE_DEVICES",
@@ -34,7 +40,7 @@ export function showOnlyGpu(number: string): void {
       "GGML_VK_VISIBLE_DEVICES",
     ]
   ) {
-    Deno.env.set(name, number);
+    Deno.env.set(name, numbers);
   }
 }
 

@@ -17,7 +17,7 @@ import {
   cpuBinaries,
   gpuBinaries,
   showNoGpu,
-  showOnlyGpu,
+  showOnlyGpus,
   usesGpu,
 } from "./backend.ts";
 import { CONSTANTS } from "./c/abi.ts";
@@ -28,6 +28,7 @@ import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
 import { LookupPredictor } from "./guess/lookup.ts";
+import { type Holders, holdersOf } from "./holders.ts";
 import type { Predictor } from "./guess/predictor.ts";
 import { LlamaTokenizer } from "./text/tokenizer.ts";
 import { LibllamaEngine } from "./engine.ts";
@@ -60,7 +61,7 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
   const carried = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
   withoutBacktraces();
   if (onlyCpu) showNoGpu();
-  else if (options.gpu !== undefined) showOnlyGpu(options.gpu);
+  else if (options.gpu !== undefined) showOnlyGpus(options.gpu);
   // It starts while the files are checked, and opens none of them before it gets an order.
   const thread = new EngineThread({
     onProgress: options.onProgress,
@@ -80,8 +81,8 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
       (reason) => options.onCrash(failure(options.model, crashReason(reason), [reason])),
     );
     const { devices } = await thread.call("open", { folder, onlyCpu });
-    const device = onlyCpu ? undefined : firstGpu(devices, built[0]!, options.gpu);
-    const engine = await openEngine(thread, library, device, options);
+    const gpus = onlyCpu ? [] : chosenGpus(devices, built[0]!, options.gpu);
+    const engine = await openEngine(thread, library, gpus, options);
     await thread.call("loaded", {});
     options.signal.throwIfAborted();
     return engine;
@@ -119,34 +120,43 @@ function folderForCpu([backend]: readonly string[]): string {
   );
 }
 
-/** The first GPU that llama.cpp sees, which is the requested one: the others are hidden. */
-function firstGpu(
+/** The first GPUs that llama.cpp sees, which are the requested ones: the others are hidden. */
+function chosenGpus(
   devices: readonly DeviceFacts[],
   backend: string,
   asked: string | undefined,
-): DeviceFacts {
-  const device = devices.find(({ isGpu }) => isGpu);
-  if (device) return device;
-  throw failed(driverSentence({ backend, asked, libraries: systemLibraries() }));
+): DeviceFacts[] {
+  const count = asked?.split(",").length ?? 1;
+  const gpus = devices.filter(({ isGpu }) => isGpu).slice(0, count);
+  if (gpus.length === count) return gpus;
+  if (gpus.length === 0) {
+    throw failed(driverSentence({ backend, asked, libraries: systemLibraries() }));
+  }
+  throw failed(`Cannot use the GPUs ${asked}: only ${gpus.length} of them answer`);
 }
 
 async function openEngine(
   thread: EngineThread,
   library: Library,
-  device: DeviceFacts | undefined,
+  gpus: readonly DeviceFacts[],
   options: EngineOptions,
 ): Promise<LibllamaEngine> {
   const { llama } = library;
-  const { settings } = options;
-  const load = (path: string) =>
+  const { settings, memory, slots, gpuLayers, context = DEFAULT_CONTEXT } = options;
+  const load = (path: string, holders: Holders) =>
     thread.call("model", {
       path,
-      device: device?.name,
-      gpuLayers: options.gpuLayers,
+      ...holders,
       mapsFile: !settings.no_mmap,
       locksMemory: settings.mlock ?? false,
     });
-  const facts = await load(options.model);
+  const facts = await load(
+    options.model,
+    holdersOf({ gpus, gpuLayers, settings, memory, load: { context, slots } }),
+  );
+  if ((settings.cpu_moe || settings.cpu_moe_layers) && facts.experts === 0) {
+    options.onWarning("the model has no experts: cpu_moe and cpu_moe_layers have no effect");
+  }
   const vocabulary = new Vocabulary(llama, facts.vocabulary);
   const missing = vocabulary.missingByte();
   if (missing !== undefined) {
@@ -172,7 +182,11 @@ async function openEngine(
         predictor: () => new LookupPredictor(draft_tokens),
       });
     } else if (draft_model) {
-      const draftFacts = await load(draft_model);
+      const draftHolders = holdersOf({
+        ...{ gpus: gpus.slice(0, 1), settings: {}, memory, load: { context, slots } },
+        gpuLayers: gpuLayers === "fit" ? undefined : gpuLayers,
+      });
+      const draftFacts = await load(draft_model, draftHolders);
       requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
       const drafted = await openGroup(draftFacts);
       sequences = await openGroup(facts, {
@@ -201,7 +215,7 @@ async function openEngine(
     vocabulary.namedTokens().map(({ id, text, isControl }) => [id, { text, isControl }]),
   );
   const engine = new LibllamaEngine({
-    backend: device === undefined ? "cpu" : device.backend.toLowerCase(),
+    backend: gpus[0]?.backend.toLowerCase() ?? "cpu",
     ...{ llama, thread, facts, vocabulary, tokenizer, sequences, drafts, adapters, contextPerSlot },
     dryBlanks: new DryBlanks(llama, vocabulary, (samplers) => thread.free(samplers)),
     threads: () => threads,

@@ -95,6 +95,10 @@ export const FIELDS = {
     token: "i32",
     bias: "f32",
   },
+  llama_model_tensor_buft_override: {
+    pattern: "pointer",
+    buft: "pointer",
+  },
 } as const;
 
 /** The same as Deno takes them by value. */
@@ -172,6 +176,7 @@ export const LLAMA_FUNCTIONS = {
   llama_version: { parameters: [], result: "pointer" },
   llama_backend_init: { parameters: [], result: "void" },
   llama_log_set: { parameters: ["pointer", "pointer"], result: "void" },
+  llama_max_devices: { parameters: [], result: "usize" },
   llama_model_default_params: { parameters: [], result: LAYOUTS.llama_model_params },
   llama_context_default_params: { parameters: [], result: LAYOUTS.llama_context_params },
   llama_sampler_chain_default_params: {
@@ -324,6 +329,7 @@ export const GGML_FUNCTIONS = {
   ggml_backend_reg_name: { parameters: ["pointer"], result: "pointer" },
   ggml_backend_reg_count: { parameters: [], result: "usize" },
   ggml_backend_dev_buffer_type: { parameters: ["pointer"], result: "pointer" },
+  ggml_backend_cpu_buffer_type: { parameters: [], result: "pointer" },
 } as const;
 
 /** Values of enumerations and macros. */

@@ -102,6 +102,13 @@ export function devices({ ggml }: Library): Device[] {
   });
 }
 
+/** Free memory of a device; 0 if it does not say. */
+export function freeBytes({ ggml }: Library, device: Deno.PointerValue): number {
+  const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+  ggml.ggml_backend_dev_memory(device, free, total);
+  return Number(free[0]);
+}
+
 /** Paths of a folder's libraries, by their names. */
 function librariesIn(folder: string): ReadonlyMap<string, string> {
   try {

@@ -1,15 +1,7 @@
-import { CONSTANTS, FIELDS } from "../c/abi.ts";
-import {
-  addressOf,
-  addressOfBuffer,
-  cString,
-  pointerAt,
-  setFields,
-  textAt,
-} from "../c/c_values.ts";
+import { CONSTANTS } from "../c/abi.ts";
+import { addressOf, cString, pointerAt, textAt } from "../c/c_values.ts";
 import { Context, type ContextParts } from "./context.ts";
-import { layoutOf } from "../c/layout.ts";
-import { devices, type Library, loadBackends, openLibrary } from "../c/library.ts";
+import { devices, freeBytes, type Library, loadBackends, openLibrary } from "../c/library.ts";
 import {
   type ContextOrder,
   type DeviceFacts,
@@ -20,10 +12,10 @@ import {
   type Reply,
   SHARED,
 } from "./messages.ts";
+import { type ModelParams, modelParams } from "./model_params.ts";
 import { nativeFunctions } from "../c/native_functions.ts";
 import { VectorContext } from "./vector_context.ts";
 
-const PARAMS = layoutOf(FIELDS.llama_model_params);
 /** Most lines that are kept for the reason of a failure. */
 const MOST_LINES = 100;
 /** Most bytes of a value in a model's metadata. */
@@ -36,6 +28,7 @@ interface OpenModel {
   readonly pointer: Deno.PointerValue;
   readonly facts: ModelFacts;
   readonly ends: ReadonlySet<number>;
+  readonly keeps: ModelParams["keeps"];
 }
 
 /** Works off the orders of the main thread. */
@@ -106,7 +99,7 @@ export class Host {
     const { ggml } = library;
     return {
       devices: devices(library).map(({ pointer, name, description, isGpu }) => ({
-        ...{ name, description, isGpu },
+        ...{ name, description, isGpu, freeBytes: freeBytes(library, pointer) },
         backend: textAt(ggml.ggml_backend_reg_name(ggml.ggml_backend_dev_backend_reg(pointer))) ??
           "",
       })),
@@ -139,27 +132,18 @@ export class Host {
         return this.#stop[0] === 0;
       },
     );
-    const device = devices(this.#opened).find(({ name }) => name === order.device);
-    const list = new BigUint64Array([BigInt(addressOf(device?.pointer ?? null)), 0n]);
-    const params = llama.llama_model_default_params();
-    setFields(params, FIELDS.llama_model_params, PARAMS, {
-      devices: addressOfBuffer(list),
-      n_gpu_layers: device ? order.gpuLayers ?? -1 : 0,
-      progress_callback: addressOf(progress.pointer),
-      ...loadMode(order),
-    });
     try {
+      const { params, keeps } = modelParams(this.#opened, order, addressOf(progress.pointer));
       const pointer = llama.llama_model_load_from_file(cString(order.path), params);
       if (pointer === null) throw new Error("llama.cpp cannot load the file");
-      return this.#describe(pointer);
+      return this.#describe(pointer, keeps);
     } finally {
-      // The list of devices and the callback were needed until here.
+      // It was needed until here.
       progress.close();
-      list.fill(0n);
     }
   }
 
-  #describe(pointer: Deno.PointerValue): ModelFacts {
+  #describe(pointer: Deno.PointerValue, keeps: ModelParams["keeps"]): ModelFacts {
     const { llama } = this.#opened;
     const vocabulary = llama.llama_model_get_vocab(pointer);
     const vocabularySize = llama.llama_vocab_n_tokens(vocabulary);
@@ -190,6 +174,7 @@ export class Host {
       window: llama.llama_model_n_swa(pointer),
       isCausal: value(`${architecture}.attention.causal`) !== "false",
       ranks: value(`${architecture}.pooling_type`) === RANKS,
+      experts: Number(value(`${architecture}.expert_count`) ?? 0),
       template: template(undefined),
       toolTemplate: template("tool_use"),
       rankTemplate: template("rerank"),
@@ -199,7 +184,7 @@ export class Host {
     for (let token = 0; token < vocabularySize; token++) {
       if (llama.llama_vocab_is_eog(vocabulary, token)) ends.add(token);
     }
-    this.#models.set(facts.model, { pointer, facts, ends });
+    this.#models.set(facts.model, { pointer, facts, ends, keeps });
     return facts;
   }
 
@@ -271,11 +256,3 @@ export class Host {
 
 /** The value of `pooling_type` in the metadata of models that rank. */
 const RANKS = String(CONSTANTS.LLAMA_POOLING_TYPE_RANK);
-
-/** Values of `llama_load_mode`; without a wish, the library chooses. */
-function loadMode({ mapsFile, locksMemory }: ModelOrder): { load_mode?: number } {
-  if (mapsFile) return locksMemory ? { load_mode: CONSTANTS.LLAMA_LOAD_MODE_MMAP_MLOCK } : {};
-  return {
-    load_mode: locksMemory ? CONSTANTS.LLAMA_LOAD_MODE_MLOCK : CONSTANTS.LLAMA_LOAD_MODE_NONE,
-  };
-}

@@ -3,16 +3,22 @@
  *
  * @module
  */
+import type { TensorOverride } from "#shared/config/llama.ts";
 import type { Odds } from "../../engine.ts";
 import type { Mirostat, Xtc } from "../sampling_plan.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {
   readonly path: string;
-  /** Name of the device that holds the layers; undefined: the CPU. */
-  readonly device: string | undefined;
-  /** Layers on the device; undefined: all. */
+  /** Names of the devices that hold the layers; none: the CPU. */
+  readonly devices: readonly string[];
+  /** Layers on the devices; undefined: all. */
   readonly gpuLayers: number | undefined;
+  /** How several devices divide it. */
+  readonly split: "layer" | "row" | "tensor" | "none";
+  /** Parts on the devices; none: by their free memory. */
+  readonly ratio: readonly number[];
+  readonly overrides: readonly TensorOverride[];
   readonly mapsFile: boolean;
   readonly locksMemory: boolean;
 }
@@ -33,6 +39,8 @@ export interface ModelFacts {
   readonly isCausal: boolean;
   /** Whether its file says that it ranks. */
   readonly ranks: boolean;
+  /** Feed-forwards among which a token takes its way; 0: it is no mixture of experts. */
+  readonly experts: number;
   readonly template: string | undefined;
   readonly toolTemplate: string | undefined;
   readonly rankTemplate: string | undefined;
@@ -185,6 +193,8 @@ export interface DeviceFacts {
   readonly description: string;
   readonly isGpu: boolean;
   readonly backend: string;
+  /** 0 if it does not say. */
+  readonly freeBytes: number;
 }
 
 /** What the main thread sends. */

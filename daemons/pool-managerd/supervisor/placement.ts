@@ -1,0 +1,268 @@
+/**
+ * Where a load goes, and the memory that it claims there: on every device that it takes, or on none.
+ *
+ * @module
+ */
+import { gpuLayersOf, readRatio } from "#shared/config/llama.ts";
+import { devicesOf, faultOfPlace, placeOf } from "#shared/contracts/place.ts";
+import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { LoadSize } from "#shared/models/default_load.ts";
+import { type Claim, claimAll, type DeviceRoom, groupsOf } from "#shared/models/device_split.ts";
+import { estimateHostMemory } from "#shared/models/estimate.ts";
+import { fittingClaims, fittingLayers } from "#shared/models/fitting_layers.ts";
+import { type Commitment, roomOn } from "../devices/room.ts";
+import { usualDevice } from "../devices/usual_device.ts";
+import {
+  dividedLoad,
+  type EstimateMemory,
+  type LoadFigure,
+  loadFigure,
+} from "../models/load_figure.ts";
+import type { PlaceSettings } from "../models/load_memory.ts";
+import type { Measurement } from "../models/measurement.ts";
+import type { DeviceBytes, SpawnPlan } from "./record.ts";
+
+/** What memory there is, and how loads are estimated. */
+export interface PlacementFacts {
+  readonly devices: readonly Device[];
+  readonly workers: readonly Commitment[];
+  readonly estimate: EstimateMemory;
+  /** Measured loads of the model, newest first. */
+  readonly measured: readonly Measurement[];
+  /** On which devices the model's layers may be. */
+  readonly settings: PlaceSettings;
+}
+
+/** When to repeat a spawn that failed for lack of memory, in milliseconds. */
+const MEMORY_RETRY_MS = 2_000;
+
+/** When to repeat a spawn on a device that cannot be used now, in milliseconds. */
+const DEVICE_RETRY_MS = 15_000;
+
+/** What the memory of a load depends on, apart from its devices. */
+export interface Sizing {
+  readonly request: SpawnRequest;
+  readonly facts: PlacementFacts;
+  readonly model: PoolModel;
+  readonly load: LoadSize;
+}
+
+/** At least one device. */
+type Some = readonly [Device, ...Device[]];
+
+/** Where a load goes, and the memory that it takes there. */
+export interface Placed extends Pick<SpawnPlan, "claims" | "gpuLayers" | "split"> {
+  readonly devices: Some;
+}
+
+/**
+ * Decides where a load goes; see {@linkcode planSpawn}.
+ *
+ * @throws {LlorchError} as that
+ */
+export function place(sizing: Sizing): Placed {
+  const { request, facts } = sizing;
+  if (request.device !== undefined) {
+    const devices = selectDevices(facts.devices, request.device);
+    devices.forEach(checkUsable);
+    return devices.length === 1 ? onOne(devices[0], sizing) : onSeveral(devices, sizing);
+  }
+  const device = usualDevice(facts.devices);
+  if (!device) throw new LlorchError("NOT_FOUND", "This pool has no device");
+  checkUsable(device);
+  if (wholeOn(device, sizing).deviceBytes <= device.total_bytes) return onOne(device, sizing);
+  return onFewest(device, sizing) ?? onOne(device, sizing);
+}
+
+/** Layers on GPUs that a load asks for; null: all. */
+function askedLayers({ request, model, facts: { settings } }: Sizing): number | "fit" | null {
+  return request.gpu_layers ?? model.gpu_layers ?? gpuLayersOf(settings.gpu_layers) ?? null;
+}
+
+/** The memory of a load with all the layers on a device that may be there. */
+function wholeOn({ kind }: Device, sizing: Sizing, fitting?: number): LoadFigure {
+  const { model, load, facts } = sizing;
+  const asked = askedLayers(sizing);
+  const gpu_layers = kind === "cpu" ? null : fitting ?? (asked === "fit" ? null : asked);
+  const settings = { ...load, device_kind: kind, gpu_layers };
+  return loadFigure(model, settings, facts.measured, facts.estimate);
+}
+
+function onOne(device: Device, sizing: Sizing): Placed {
+  const { request, facts, model, load } = sizing;
+  const asked = askedLayers(sizing);
+  const room = roomOn(device, facts.workers);
+  let fitting: number | undefined;
+  if (asked === "fit" && device.kind !== "cpu" && wholeOn(device, sizing).deviceBytes > room) {
+    fitting = fittingLayers(model, load, room, facts.estimate);
+  }
+  const { deviceBytes, hostBytes, measured } = wholeOn(device, sizing, fitting);
+  checkRoom({ bytes: deviceBytes, where: device, room, request, load, measured });
+  return {
+    devices: [device],
+    claims: [{ device: device.id, bytes: deviceBytes }, ...onHost(hostBytes, sizing)],
+    gpuLayers: device.kind === "cpu" ? null : fitting ?? (asked === "fit" ? null : asked),
+  };
+}
+
+/** Main memory beside that of GPUs. */
+function onHost(bytes: number, { request, facts, load }: Sizing): DeviceBytes[] {
+  const host = facts.devices.find(({ kind }) => kind === "cpu");
+  if (bytes === 0 || !host) return [];
+  const room = roomOn(host, facts.workers);
+  checkRoom({ bytes, where: host, room, request, load, measured: undefined });
+  return [{ device: host.id, bytes }];
+}
+
+function onSeveral(devices: Some, sizing: Sizing): Placed {
+  const { request, facts, model, load } = sizing;
+  const rooms = roomsOn(devices, facts);
+  const found = claimsOn(rooms, sizing);
+  if (found) return placedOn(devices, found, sizing);
+  const where = placeOf(devices.map(({ id }) => id));
+  const asked = askedLayers(sizing);
+  const divided = dividedLoad(model, {
+    ...load,
+    gpuLayers: typeof asked === "number" ? asked : undefined,
+  }, facts.settings);
+  if (!divided) {
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `Cannot load ${request.model_ref} on ${where}: it may be on one device only, by its settings ` +
+        "or since its layers are not known",
+    );
+  }
+  const { ratio, each_bytes, layer_bytes } = divided;
+  const count = devices.length;
+  if (ratio && ratio.length !== count) {
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `Cannot load ${request.model_ref} on ${where}: its split_ratio has ${ratio.length} parts`,
+    );
+  }
+  const free = rooms.map(({ device, bytes }) => `${bytes} on ${device}`).join(", ");
+  throw new LlorchError(
+    "INSUFFICIENT_MEMORY",
+    `Cannot load ${request.model_ref} on ${where}: it needs ${layer_bytes} bytes together and ` +
+      `${each_bytes} on each, for ${load.slots} slots of ${load.context} tokens, and free are ${free}; ` +
+      "stop a worker or ask for less context",
+    {
+      details: {
+        device: where,
+        needed_bytes: layer_bytes + count * each_bytes,
+        free_bytes: rooms.reduce((sum, { bytes }) => sum + bytes, 0),
+      },
+      retryAfterMs: MEMORY_RETRY_MS,
+    },
+  );
+}
+
+/** The fewest GPUs of a device's kind that hold a load together; undefined if none do. */
+function onFewest({ kind }: Device, sizing: Sizing): Placed | undefined {
+  const { facts } = sizing;
+  const alike = facts.devices.filter((each) => each.kind === kind && !each.unavailable);
+  if (kind === "cpu" || alike.length < 2 || facts.settings.split === "none") return undefined;
+  const { split_ratio } = facts.settings;
+  const ratio = split_ratio === undefined ? undefined : readRatio(split_ratio);
+  const groups = groupsOf(roomsOn(alike, facts), { ratio });
+  const isFit = askedLayers(sizing) === "fit";
+  // With fit, each number of devices would do: as many as there are hold most.
+  for (const rooms of isFit ? groups.toReversed() : groups) {
+    const found = claimsOn(rooms, sizing);
+    const [first, ...more] = alike.filter(({ id }) => rooms.some(({ device }) => device === id));
+    if (found && first) return placedOn([first, ...more], found, sizing);
+  }
+  return undefined;
+}
+
+function roomsOn(devices: readonly Device[], { workers }: PlacementFacts): DeviceRoom[] {
+  return devices.map((device) => ({ device: device.id, bytes: roomOn(device, workers) }));
+}
+
+/** Memory and layers of a load on several devices. */
+interface Found {
+  readonly gpuLayers: number | null;
+  readonly claims: readonly Claim[];
+}
+
+function claimsOn(rooms: readonly DeviceRoom[], sizing: Sizing): Found | undefined {
+  const { model, load, facts: { settings } } = sizing;
+  const asked = askedLayers(sizing);
+  const isFit = asked === "fit";
+  const gpuLayers = isFit ? null : asked;
+  const divided = dividedLoad(model, { ...load, gpuLayers: gpuLayers ?? undefined }, settings);
+  if (!divided) return undefined;
+  const claims = claimAll(rooms, divided);
+  if (claims) return { gpuLayers, claims };
+  return isFit ? fittingClaims(model, load, rooms, divided.ratio) : undefined;
+}
+
+function placedOn(devices: Some, { gpuLayers, claims }: Found, sizing: Sizing): Placed {
+  const { model, load, facts: { settings } } = sizing;
+  const hostBytes = estimateHostMemory(model, { ...load, gpuLayers: gpuLayers ?? undefined });
+  return {
+    devices,
+    claims: [
+      ...claims.map(({ device, bytes }) => ({ device, bytes })),
+      ...onHost(hostBytes, sizing),
+    ],
+    gpuLayers,
+    split: { mode: settings.split ?? "layer", layers: claims.map(({ layers }) => layers) },
+  };
+}
+
+function checkUsable({ id, name, unavailable }: Device): void {
+  if (unavailable === undefined) return;
+  throw new LlorchError(
+    "WORKER_START_FAILED",
+    `Cannot use device ${id} (${name}): ${unavailable}; repair it, or name another device`,
+    { details: { device: id }, retryAfterMs: DEVICE_RETRY_MS },
+  );
+}
+
+interface RoomCheck {
+  readonly bytes: number;
+  readonly where: Device;
+  readonly room: number;
+  readonly request: SpawnRequest;
+  readonly load: LoadSize;
+  readonly measured: Measurement | undefined;
+}
+
+function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): void {
+  if (bytes <= room) return;
+  const isMeasured = measured?.context === load.context && measured.slots === load.slots;
+  const basis = isMeasured
+    ? "as an earlier load took"
+    : measured
+    ? "as estimated from another load"
+    : "as estimated";
+  throw new LlorchError(
+    "INSUFFICIENT_MEMORY",
+    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${basis}, and ${room} are free; stop a worker or ask for less context`,
+    {
+      details: {
+        device: where.id,
+        needed_bytes: bytes,
+        free_bytes: room,
+        total_bytes: where.total_bytes,
+        measured: isMeasured,
+      },
+      retryAfterMs: MEMORY_RETRY_MS,
+    },
+  );
+}
+
+/** The devices of a requested place. */
+function selectDevices(devices: readonly Device[], asked: string): Some {
+  const [first, ...more] = devicesOf(asked)
+    .flatMap((id) => devices.find((device) => device.id === id) ?? []);
+  const fault = faultOfPlace(devices, asked);
+  if (fault === undefined && first) return [first, ...more];
+  const known = devices.map((device) => device.id).join(", ");
+  if (devicesOf(asked).length === 1) {
+    throw new LlorchError("NOT_FOUND", `Cannot find device "${asked}": this pool has ${known}`);
+  }
+  throw new LlorchError("NOT_FOUND", `Cannot use "${asked}": this pool ${fault}; it has ${known}`);
+}

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { workerConfig } from "./config.ts";
+
+/** Messages about settings, each with its field. */
+function faults(settings: Record<string, unknown>): string[] {
+  const { error } = workerConfig.safeParse({ model: "/m.gguf", standalone: true, ...settings });
+  return (error?.issues ?? []).map(({ path, message }) => `${path.join(".")}: ${message}`);
+}
+
+Deno.test("--gpu names one GPU, or several, or none", () => {
+  for (const gpu of ["none", "0", "0,1", "3,1,2"]) assert.deepEqual(faults({ gpu }), []);
+  assert.match(faults({ gpu: "0," })[0] ?? "", /^gpu: must be none or numbers of GPUs/);
+  assert.deepEqual(faults({ gpu: "1,1" }), ["gpu: names a GPU twice"]);
+});
+
+Deno.test("settings that contradict each other are refused with the field and the fix", () => {
+  assert.deepEqual(faults({ cpu_moe: true, cpu_moe_layers: 2 }), [
+    "cpu_moe_layers: cpu_moe holds the experts of all layers: set one",
+  ]);
+  assert.deepEqual(faults({ gpu: "0,1", split: "none" }), [
+    "split: is none, and --gpu names several",
+  ]);
+  assert.deepEqual(faults({ gpu: "0,1", split_ratio: "1,1,1" }), [
+    "split_ratio: has 3 parts for 2 GPUs",
+  ]);
+  assert.deepEqual(faults({ gpu: "0,1", split_ratio: "3,1", split: "row", cpu_moe: true }), []);
+  const server = { engine: "openai", openai: { command: "[]" }, gpu_layers: "fit" };
+  assert.deepEqual(faults(server), ["gpu_layers: fit is for --engine llama: give a number"]);
+});
