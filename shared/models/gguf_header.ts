@@ -84,15 +84,20 @@ export function unreadableModel(path: string, reason: string, cause?: unknown): 
  * whatever the file contains. `@huggingface/gguf` is not used, since it fills missing bytes with
  * zeros and so accepts a file that ends within its header.
  *
+ * @param onTensor Called with each row of the tensor table.
  * @throws {LlorchError} `MODEL_NOT_FOUND` if there is no file, otherwise `INVALID_REQUEST`.
  */
-export async function readGgufHeader(path: string, hash: Hash): Promise<GgufHeader> {
+export async function readGgufHeader(
+  path: string,
+  hash: Hash,
+  onTensor: (name: string, bytes: number) => void = () => {},
+): Promise<GgufHeader> {
   try {
     // Opening a pipe would wait for its writer, so its kind is checked first.
     if (!(await Deno.stat(path)).isFile) throw unreadableModel(path, "it is not a file");
     using file = await Deno.open(path);
     const { size } = await file.stat();
-    const header = await parse(path, file, size, hash);
+    const header = await parse(path, file, size, hash, onTensor);
     const sizeBytes = new DataView(new ArrayBuffer(8));
     sizeBytes.setBigUint64(0, BigInt(size), true);
     hash.update(sizeBytes);
@@ -113,6 +118,7 @@ async function parse(
   file: Deno.FsFile,
   size: number,
   hash: Hash,
+  onTensor: (name: string, bytes: number) => void,
 ): Promise<GgufHeader> {
   const fail = (reason: string): never => {
     throw unreadableModel(path, reason);
@@ -140,7 +146,8 @@ async function parse(
   let dataNeeded = 0;
   let parameters = 0;
   for (let index = 0; index < tensorCount; index++) {
-    const { end, values } = await readTensor(reader, fail);
+    const { name, bytes, end, values } = await readTensor(reader, fail);
+    onTensor(name, bytes);
     dataNeeded = Math.max(dataNeeded, end);
     parameters += values;
   }
@@ -207,11 +214,14 @@ async function readText(reader: ByteReader, maxBytes: number): Promise<MetadataV
   return { length };
 }
 
-/** Reads a row of the tensor table: the end of its data, as an offset in the data section, and its numbers. */
+/**
+ * Reads a row of the tensor table: its bytes and numbers, and the end of its data, as an offset in the
+ * data section.
+ */
 async function readTensor(
   reader: ByteReader,
   fail: (reason: string) => never,
-): Promise<{ end: number; values: number }> {
+): Promise<{ name: string; bytes: number; end: number; values: number }> {
   const name = await readName(reader, fail);
   const dimensions = await reader.u32();
   if (dimensions > MAX_DIMENSIONS) {
@@ -223,5 +233,5 @@ async function readTensor(
   const offset = await reader.u64();
   // For a format that is newer than this table, only the start of its data is known.
   const bytes = format ? Math.ceil(values / format.values) * format.bytes : 0;
-  return { end: offset + bytes, values };
+  return { name, bytes, end: offset + bytes, values };
 }
