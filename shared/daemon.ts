@@ -39,6 +39,8 @@ export interface DaemonSpec<S extends z.ZodObject, D extends Daemon & { readonly
     config: z.output<S>,
     flags: Readonly<Record<string, string | boolean | undefined>>,
   ) => Promise<number>;
+  /** What the program does instead of serving, if the configuration says so; resolves with the exit code. */
+  readonly instead?: (config: z.output<S>) => Promise<number> | undefined;
   /** Applies a changed configuration; without it, changes need a restart. */
   readonly reload?: (daemon: D, config: z.output<S>) => Reload<z.output<S>>;
   /**
@@ -81,6 +83,8 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
       return EXIT.ok;
     }
     const { config, flags } = loaded;
+    const instead = spec.instead?.(config);
+    if (instead) return await instead;
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     const log = createLogger(spec.program);
     const stopWatching = watchSleep((ms) => log.warn("stood_still", { ms: Math.round(ms) }));

@@ -165,8 +165,9 @@ const worker: Rooms = {
     "stack.ts",
   ],
   "engines.ts": ["batch", "config.ts", "engine/libllama", "model.ts", "servers"],
+  "estimate.ts": ["config.ts", "engines.ts"],
   "standby.ts": ["config.ts", "engines.ts", "tiny_model.ts", "worker.ts"],
-  "daemon.ts": ["config.ts", "engines.ts", "standby.ts", "worker.ts"],
+  "daemon.ts": ["config.ts", "engines.ts", "estimate.ts", "standby.ts", "worker.ts"],
   "main.ts": ["daemon.ts", "own_stack.ts"],
 };
 

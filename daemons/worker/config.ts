@@ -58,6 +58,9 @@ export const workerConfig = z.strictObject({
   port: portKey(PORTS.workerBase),
   callback_url: z.url({ protocol: /^https?$/ }).optional()
     .describe("URL of the pool manager, called when the model is loaded"),
+  estimate: z.boolean().default(false)
+    .describe("Write the memory that this load would take to stdout, as JSON, and end"),
+  estimate_deadline_ms: millis(30_000, "An estimate that takes longer ends with an error"),
   standalone: z.boolean().default(false)
     .describe("Run without a pool manager: no callback, and no exit when idle"),
   context: z.number().int().min(8).max(10_000_000).optional()
@@ -89,12 +92,15 @@ export const workerConfig = z.strictObject({
   orphan_timeout_ms: z.number().int().min(0).max(2_147_483_647).default(60_000)
     .describe("An idle worker that gets no call for this long ends; 0 keeps it"),
   limits: limitsSection,
-}).refine((config) => config.standalone || config.callback_url !== undefined, {
+}).refine((config) => config.standalone || config.estimate || config.callback_url !== undefined, {
   path: ["callback_url"],
   message: "is needed, unless --standalone says that no pool manager waits",
 }).refine((config) => config.engine !== "openai" || config.openai.command !== undefined, {
   path: ["openai", "command"],
   message: "is needed with --engine openai",
+}).refine((config) => config.engine === "llama" || !config.estimate, {
+  path: ["estimate"],
+  message: "is only for --engine llama: nothing is known of the memory of another engine",
 }).refine((config) => (config.speculative === "draft") === (config.draft_model !== undefined), {
   path: ["draft_model"],
   message: "is needed with --speculative draft, and only then",

@@ -6,6 +6,7 @@ import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
 import { ENGINES, type Engines, isComputing } from "./engines.ts";
+import { sayMemory } from "./estimate.ts";
 import { standBy } from "./standby.ts";
 import { Worker } from "./worker.ts";
 
@@ -38,6 +39,7 @@ async function run(args: readonly string[], engines: Engines): Promise<number> {
 function serveModel(args: readonly string[], engines: Engines): Promise<number> {
   return daemonMain({
     ...configSpec,
+    instead: (config) => config.estimate ? sayMemory(config) : undefined,
     stopDeadlineMs: (config) => config.stop_deadline_ms,
     open(config, { log }) {
       const token = Deno.env.get(ENV.workerToken) || undefined;

@@ -1,6 +1,7 @@
-import { localModel } from "./batch/local_model.ts";
+import { localMemory, localModel } from "./batch/local_model.ts";
 import type { WorkerConfig } from "./config.ts";
 import { livingThreads } from "./engine/libllama/engine_thread.ts";
+import { estimateLibllama } from "./engine/libllama/estimate.ts";
 import { loadLibllama } from "./engine/libllama/load.ts";
 import type { LoadModel } from "./model.ts";
 import { loadOpenai } from "./servers/load.ts";
@@ -21,3 +22,6 @@ export const ENGINES: Engines = {
   llama: localModel(loadLibllama),
   openai: loadOpenai,
 };
+
+/** Finds out what a load by llama.cpp would take. */
+export const estimateMemory = localMemory(estimateLibllama);

@@ -47,6 +47,20 @@ export const standbyOrders = z.strictObject({
 /** Orders of a standby worker. */
 export type StandbyOrders = z.output<typeof standbyOrders>;
 
+/** What `llorch-candled --estimate` writes. */
+export const loadMemory = z.object({
+  device_bytes: bytes.meta({
+    description: "Most memory of the load on its device; on the CPU, of the whole process",
+  }),
+  host_bytes: bytes.meta({ description: "Main memory beside that; 0 on the CPU" }),
+  parts: z.record(z.string(), bytes).meta({
+    description: "What the bytes are for; together at least both figures",
+  }),
+});
+
+/** What a load takes, as the engine says. */
+export type LoadMemory = z.output<typeof loadMemory>;
+
 export const cancelRequest = z.strictObject({
   job_id: identifier,
   attempt: z.number().int().min(1),

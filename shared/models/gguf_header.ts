@@ -88,7 +88,10 @@ export function unreadableModel(path: string, reason: string, cause?: unknown): 
  *
  * @throws {LlorchError} `MODEL_NOT_FOUND` if there is no file, otherwise `INVALID_REQUEST`.
  */
-export async function readGgufHeader(path: string, hash: Hash): Promise<GgufHeader> {
+export async function readGgufHeader(
+  path: string,
+  hash: Hash,
+): Promise<GgufHeader> {
   try {
     // Opening a pipe would wait for its writer, so its kind is checked first.
     if (!(await Deno.stat(path)).isFile) throw unreadableModel(path, "it is not a file");

@@ -1,14 +1,21 @@
 import { onAbort } from "#shared/aborts.ts";
 import { gpuLayersOf, threadsOf } from "#shared/config/llama.ts";
+import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { modelMemory, withCacheTypes } from "#shared/models/estimate.ts";
-import { readGguf } from "#shared/models/gguf.ts";
+import { type GgufInfo, readGguf } from "#shared/models/gguf.ts";
 import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
 import { piecesOf, textOf } from "../answers/pieces.ts";
 import { readPrompt } from "../answers/prompt.ts";
 import { usableThreads } from "../cores.ts";
-import { modelRef, queueLimit } from "../config.ts";
-import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "../engine/engine.ts";
+import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
+import {
+  DEFAULT_BATCH,
+  type Engine,
+  type EngineOptions,
+  EngineStuck,
+  type LoadEngine,
+} from "../engine/engine.ts";
 import { Generator } from "./generator.ts";
 import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from "../model.ts";
 import { SlotFiles } from "../slots/slot_files.ts";
@@ -22,30 +29,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
       log.warn("context_beyond_training", { context: config.context, trained: contextLength });
     }
-    const asked = threadsOf(config.threads);
-    const threads = usableThreads(
-      asked,
-      (cores) => log.warn("threads_beyond_cores", { threads: asked, cores, used: cores }),
-    );
-    const { chat_template_file: templateFile } = config;
-    const chatTemplate = templateFile === undefined
-      ? undefined
-      : await readTemplateFile(templateFile);
-    const fingerprint = withTemplate(fileFingerprint, chatTemplate);
-    const loading = loadEngine({
-      model: config.model,
-      gpu: config.gpu,
-      gpuLayers: gpuLayersOf(config.gpu_layers),
-      memory: withCacheTypes(modelMemory(info), config),
-      context: config.context,
-      slots: config.slots,
-      threads,
-      settings: config,
-      chatTemplate,
-      adapters: new Map((config.lora ?? []).map((each) => {
-        const at = each.indexOf("=");
-        return [each.slice(0, at), each.slice(at + 1)];
-      })),
+    const options = await optionsOf(config, info, {
       onProgress,
       onWarning: (message) => log.warn("engine", { message }),
       onCrash(error) {
@@ -53,8 +37,12 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
         onFatal(error, code);
         return code;
       },
+      onTooManyThreads: (threads, cores) =>
+        log.warn("threads_beyond_cores", { threads, cores, used: cores }),
       signal,
     });
+    const fingerprint = withTemplate(fileFingerprint, options.chatTemplate);
+    const loading = loadEngine(options);
     const engine = await unlessStopped(loading, signal);
     let isStuck = false;
     const generator = new Generator({
@@ -92,6 +80,47 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       // What is stuck cannot be freed.
       if (!isStuck) await engine.dispose();
     });
+  };
+}
+
+/** Finds out what the load of a worker would take, by its engine. */
+export function localMemory(
+  estimate: (options: EngineOptions) => Promise<LoadMemory>,
+): (config: WorkerConfig, calls: EngineCalls) => Promise<LoadMemory> {
+  return async (config, calls) =>
+    await estimate(await optionsOf(config, await readGguf(config.model), calls));
+}
+
+/** What an engine calls while it loads, and what stops it. */
+export interface EngineCalls
+  extends Pick<EngineOptions, "onProgress" | "onWarning" | "onCrash" | "signal"> {
+  /** More threads are asked for than there are cores. */
+  readonly onTooManyThreads: (asked: number | "auto", cores: number) => void;
+}
+
+/** The configuration of a worker as its engine takes it. */
+async function optionsOf(
+  config: WorkerConfig,
+  info: GgufInfo,
+  { onTooManyThreads, ...calls }: EngineCalls,
+): Promise<EngineOptions> {
+  const asked = threadsOf(config.threads);
+  const { chat_template_file: templateFile } = config;
+  return {
+    model: config.model,
+    gpu: config.gpu,
+    gpuLayers: gpuLayersOf(config.gpu_layers),
+    memory: withCacheTypes(modelMemory(info), config),
+    context: config.context,
+    slots: config.slots,
+    threads: usableThreads(asked, (cores) => onTooManyThreads(asked, cores)),
+    settings: config,
+    chatTemplate: templateFile === undefined ? undefined : await readTemplateFile(templateFile),
+    adapters: new Map((config.lora ?? []).map((each) => {
+      const at = each.indexOf("=");
+      return [each.slice(0, at), each.slice(at + 1)];
+    })),
+    ...calls,
   };
 }
 

@@ -54,7 +54,30 @@ import { textVocabulary, Vocabulary } from "./vocabulary.ts";
  * @throws {UnusableModelError} if the file is the cause
  * @throws {LlorchError} `WORKER_START_FAILED` for any other cause; the reason of `signal` once it has aborted
  */
-export async function loadLibllama(options: EngineOptions): Promise<Engine> {
+export function loadLibllama(options: EngineOptions): Promise<Engine> {
+  return withThread(options, true, async (thread, library, device) => {
+    const { engine, tryOut } = await openEngine(thread, library, device, options);
+    await tryOut();
+    await thread.call("loaded", {});
+    options.signal.throwIfAborted();
+    return engine;
+  });
+}
+
+/** What {@linkcode withThread} has opened: the thread, libraries, and the GPUs that are used. */
+type Use<T> = (thread: EngineThread, library: Library, gpus: readonly DeviceFacts[]) => T;
+
+/**
+ * Opens llama.cpp in a thread, which is closed again if `use` fails.
+ *
+ * @param allocates Whether models and contexts get memory; see the order `open`.
+ * @throws as {@linkcode loadLibllama}
+ */
+export async function withThread<T>(
+  options: EngineOptions,
+  allocates: boolean,
+  use: Use<Promise<T>>,
+): Promise<T> {
   const lines: string[] = [];
   const built = builtGpuBackends();
   const onlyCpu = !usesGpu(options.gpu, built);
@@ -80,12 +103,9 @@ export async function loadLibllama(options: EngineOptions): Promise<Engine> {
       library.ggml,
       (reason) => options.onCrash(failure(options.model, crashReason(reason), [reason])),
     );
-    const { devices } = await thread.call("open", { folder, onlyCpu });
+    const { devices } = await thread.call("open", { folder, onlyCpu, allocates });
     const gpus = onlyCpu ? [] : chosenGpus(devices, built[0]!, options.gpu);
-    const engine = await openEngine(thread, library, gpus, options);
-    await thread.call("loaded", {});
-    options.signal.throwIfAborted();
-    return engine;
+    return await use(thread, library, gpus);
   } catch (error) {
     await thread.close();
     options.signal.throwIfAborted();
@@ -135,12 +155,22 @@ function chosenGpus(
   throw failed(`Cannot use the GPUs ${asked}: only ${gpus.length} of them answer`);
 }
 
-async function openEngine(
+/** An engine that has not computed anything yet. */
+interface OpenedEngine {
+  readonly engine: LibllamaEngine;
+  readonly facts: ModelFacts;
+  readonly threads: number;
+  /** Runs one step, or several to find the best number of threads. */
+  tryOut(): Promise<void>;
+}
+
+/** Opens a model with its contexts and all that the engine needs. */
+export async function openEngine(
   thread: EngineThread,
   library: Library,
   gpus: readonly DeviceFacts[],
   options: EngineOptions,
-): Promise<LibllamaEngine> {
+): Promise<OpenedEngine> {
   const { llama } = library;
   const { settings, memory, slots, gpuLayers, context = DEFAULT_CONTEXT } = options;
   const load = (path: string, holders: Holders) =>
@@ -227,10 +257,14 @@ async function openEngine(
     }),
     ...chatTemplate(facts, vocabulary, tokenizer, specials, options),
   });
-  if (sequences.length === 0) await trialVector(engine);
-  else {
-    await trialStep(engine);
-    if (candidates.length > 1) {
+  return {
+    engine,
+    facts,
+    threads,
+    async tryOut() {
+      if (sequences.length === 0) return await trialVector(engine);
+      await trialStep(engine);
+      if (candidates.length === 1) return;
       threads = await calibrate({
         candidates,
         step(count) {
@@ -240,15 +274,14 @@ async function openEngine(
         budgetMs: CALIBRATION_MS,
         now: () => performance.now(),
       });
-    }
-  }
-  return engine;
+    },
+  };
 }
 
 /** Time that `--threads auto` may add to a load, in milliseconds. */
 const CALIBRATION_MS = 2_000;
 /** Most tokens to guess at once, unless configured otherwise. */
-const DRAFT_TOKENS = 16;
+export const DRAFT_TOKENS = 16;
 
 function threadsToTry(threads: number | "auto"): readonly number[] {
   return threads === "auto" ? threadCandidates(physicalCores()) : [threads];
@@ -283,7 +316,7 @@ async function openSequences(
     sequences: slots,
     contextPerSequence: contextPerSlot,
     batchSize,
-    outputs: Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots) * (1 + (guesses.most ?? 0))),
+    outputs: outputsOf(batchSize, slots, guesses.most ?? 0),
     threads: maxThreads,
     flashAttention: FLASH_ATTENTION[settings.flash_attention ?? "auto"],
     keyType: settings.cache_type_k && CACHE_TYPES[settings.cache_type_k],
@@ -301,6 +334,11 @@ async function openSequences(
       ...{ id, thread, contextId: context, collector, context: contextPerSlot, canCut },
       predictor: canCut ? guesses.predictor?.(id) : undefined,
     }));
+}
+
+/** Most outputs of a batch. */
+export function outputsOf(batchSize: number, slots: number, guesses: number): number {
+  return Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots) * (1 + guesses));
 }
 
 /** Values of `llama_flash_attn_type`. */

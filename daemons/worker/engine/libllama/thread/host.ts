@@ -18,6 +18,9 @@ import { VectorContext } from "./vector_context.ts";
 
 /** Most lines that are kept for the reason of a failure. */
 const MOST_LINES = 100;
+/** Lines that say what takes memory, and where layers and tensors are; and most lines that are kept. */
+const MEMORY_LINE = /buffer size =|: size = .*MiB|layer +\d+(?: assigned to device|: dev =)/;
+const MOST_MEMORY_LINES = 100_000;
 /** Most bytes of a value in a model's metadata. */
 const VALUE_BYTES = 256;
 
@@ -41,8 +44,10 @@ export class Host {
   readonly #contexts: Context[] = [];
   readonly #vectors = new Map<string, VectorContext>();
   readonly #callbacks: { close(): void }[] = [];
+  readonly #memoryLines: string[] = [];
   #library: Library | undefined;
   #lines: string[] = [];
+  #allocates = true;
 
   constructor(shared: SharedArrayBuffer, send: (reply: Reply) => void) {
     this.#shared = new Int32Array(shared);
@@ -58,6 +63,8 @@ export class Host {
     } = {
       open: (order) => this.#open(order),
       model: (order) => this.#load(order),
+      beginModel: (order) => this.#begin(order),
+      memoryLines: () => this.#memoryLines.splice(0),
       adapter: ({ model, path }) => this.#loadAdapter(model, path),
       context: (order) => this.#createContext(order),
       step: (order) => this.#contexts[order.context]!.step(order),
@@ -91,9 +98,10 @@ export class Host {
     return this.#library;
   }
 
-  #open({ folder, onlyCpu }: Orders["open"]["take"]): { devices: DeviceFacts[] } {
+  #open({ folder, onlyCpu, allocates }: Orders["open"]["take"]): { devices: DeviceFacts[] } {
     const library = openLibrary(folder);
     this.#library = library;
+    this.#allocates = allocates;
     this.#listen(library);
     loadBackends(library, onlyCpu);
     const { ggml } = library;
@@ -112,6 +120,7 @@ export class Host {
       { parameters: ["i32", "pointer", "pointer"], result: "void" } as const,
       (level, text) => {
         const { GGML_LOG_LEVEL_WARN, GGML_LOG_LEVEL_ERROR } = CONSTANTS;
+        if (!this.#allocates) this.#keepMemoryLine(textAt(text) ?? "");
         if (level !== GGML_LOG_LEVEL_WARN && level !== GGML_LOG_LEVEL_ERROR) return;
         const line = textAt(text)?.trim();
         if (!line) return;
@@ -123,20 +132,51 @@ export class Host {
     llama.llama_log_set(log.pointer, null);
   }
 
+  #keepMemoryLine(line: string): void {
+    if (MEMORY_LINE.test(line) && this.#memoryLines.length < MOST_MEMORY_LINES) {
+      this.#memoryLines.push(line.trim());
+    }
+  }
+
   #load(order: ModelOrder): ModelFacts {
+    // What gets no memory cannot be mapped either.
+    const more = this.#allocates
+      ? {}
+      : { no_alloc: true, load_mode: CONSTANTS.LLAMA_LOAD_MODE_NONE };
+    const { pointer, keeps } = this.#loadFile(order, more, (fraction) => {
+      this.#send({ progress: fraction });
+      return this.#stop[0] === 0;
+    });
+    if (pointer === null) throw new Error("llama.cpp cannot load the file");
+    return this.#describe(pointer, keeps);
+  }
+
+  #begin(order: ModelOrder): true {
+    let isAtWeights = false;
+    const { pointer } = this.#loadFile({ ...order, devices: [] }, {}, () => {
+      isAtWeights = true;
+      return false;
+    });
+    if (pointer !== null) this.#opened.llama.llama_model_free(pointer);
+    if (!isAtWeights) throw new Error("llama.cpp cannot load the file");
+    return true;
+  }
+
+  /** @param onProgress Returns whether the load goes on. */
+  #loadFile(
+    order: ModelOrder,
+    more: ModelFields,
+    onProgress: (fraction: number) => boolean,
+  ): { pointer: Deno.PointerValue; keeps: ModelParams["keeps"] } {
     const { llama } = this.#opened;
     const progress = new Deno.UnsafeCallback(
       { parameters: ["f32", "pointer"], result: "bool" } as const,
-      (fraction) => {
-        this.#send({ progress: fraction });
-        return this.#stop[0] === 0;
-      },
+      onProgress,
     );
     try {
-      const { params, keeps } = modelParams(this.#opened, order, addressOf(progress.pointer));
+      const { params, keeps } = modelParams(this.#opened, order, addressOf(progress.pointer), more);
       const pointer = llama.llama_model_load_from_file(cString(order.path), params);
-      if (pointer === null) throw new Error("llama.cpp cannot load the file");
-      return this.#describe(pointer, keeps);
+      return { pointer, keeps };
     } finally {
       // It was needed until here.
       progress.close();

@@ -142,8 +142,16 @@ export interface Cut {
 
 /** The orders, by name: what they take and what they answer. */
 export interface Orders {
-  open: { take: { folder: string; onlyCpu: boolean }; answer: { devices: readonly DeviceFacts[] } };
+  /** Without `allocates`, models and contexts get no memory; what they would get is logged. */
+  open: {
+    take: { folder: string; onlyCpu: boolean; allocates: boolean };
+    answer: { devices: readonly DeviceFacts[] };
+  };
   model: { take: ModelOrder; answer: ModelFacts };
+  /** Loads a file into main memory up to where its weights would be read. */
+  beginModel: { take: ModelOrder; answer: true };
+  /** What llama.cpp has said of memory since the last call; nothing if it allocates. */
+  memoryLines: { take: Record<string, never>; answer: readonly string[] };
   adapter: { take: { model: number; path: string }; answer: number };
   context: { take: ContextOrder; answer: { context: number } };
   step: { take: StepOrder; answer: readonly PartResult[] };

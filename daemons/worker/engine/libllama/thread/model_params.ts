@@ -14,16 +14,21 @@ export interface ModelParams {
   readonly keeps: readonly (Uint8Array | BigUint64Array | Float32Array)[];
 }
 
+/** Further fields of a load. */
+export type ModelFields = Partial<Record<"no_alloc" | "load_mode", boolean | number>>;
+
 /**
  * The parameters of a load.
  *
  * @param onProgress Address of the callback.
+ * @param more Fields that replace those of the order.
  * @throws if an override names a device that the load does not have
  */
 export function modelParams(
   library: Library,
   order: ModelOrder,
   onProgress: number,
+  more: ModelFields = {},
 ): ModelParams {
   const { llama, ggml } = library;
   const all = devices(library);
@@ -61,6 +66,7 @@ export function modelParams(
     ...(order.ratio.length > 0 ? { tensor_split: addressOfBuffer(ratio) } : {}),
     ...(patterns.length > 0 ? { tensor_buft_overrides: addressOfBuffer(overrides) } : {}),
     ...loadMode(order),
+    ...more,
   });
   return { params, keeps: [list, ratio, overrides, ...patterns] };
 }
