@@ -45,6 +45,10 @@ export const llamaShape = {
     .describe(
       "Path of a Jinja chat template, at most 1 MiB, in place of the one in the model's file",
     ),
+  checkpoint_mib: z.number().int().min(0).max(1_000_000).optional()
+    .describe(
+      "Most memory in MiB for states that prompts can go back to, of models with recurrent or sliding-window layers; default: 512",
+    ),
   draft_tokens: z.number().int().min(1).max(256).optional()
     .describe("Most tokens to guess at once; default: 16"),
 };

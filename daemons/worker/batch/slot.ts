@@ -63,14 +63,13 @@ export class Slot {
   shared(run: Run): number {
     // What was evaluated before has no logits any more.
     if (run.scoredTo > 0) return 0;
-    const shared = this.sequence.sharedPrefix(run.tokens, run.sampling);
-    return Math.min(shared, run.tokens.length - 1);
+    return this.sequence.sharedPrefix(run.tokens, run.sampling);
   }
 
   /** Gives the slot to a run. */
   assign(run: Run): void {
     this.#run = run;
-    this.#done = this.sequence.trim(this.shared(run));
+    this.#done = this.sequence.trim(this.shared(run), run.tokens);
     run.evaluated(this.#done, this.#done);
     run.start();
   }
@@ -105,7 +104,9 @@ export class Slot {
       run.accept(chosen);
       if (run.forced.length === 0) continue;
       // The tokens after it, which were guessed, are not wanted.
-      if (index < all.length - 1) this.sequence.trim(run.length - 1);
+      if (index < all.length - 1 && this.sequence.trim(run.length - 1) !== run.length - 1) {
+        throw new Error("Tokens that were guessed cannot be taken back");
+      }
       // An end token in a thought that must not end the answer is left out.
       this.#force(run.length > before ? [chosen.token] : []);
       return;

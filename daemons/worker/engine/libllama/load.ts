@@ -23,6 +23,8 @@ import { CONSTANTS } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
+import { CheckpointBook } from "./held/checkpoint_book.ts";
+import type { Memory } from "./held/cut_range.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
 import { LookupPredictor } from "./guess/lookup.ts";
 import type { Predictor } from "./guess/predictor.ts";
@@ -137,6 +139,7 @@ async function openEngine(
       gpuLayers: options.gpuLayers,
       mapsFile: !settings.no_mmap,
       locksMemory: settings.mlock ?? false,
+      drafts: false,
     });
   const facts = await load(options.model);
   const vocabulary = new Vocabulary(llama, facts.vocabulary);
@@ -151,7 +154,8 @@ async function openEngine(
   let threads = candidates[0]!;
   const openGroup = (model: ModelFacts, guesses: Guesses = {}) =>
     openSequences(thread, model, {
-      ...{ slots: options.slots, contextPerSlot, settings, guesses },
+      ...{ slots: options.slots, contextPerSlot, settings, guesses, onWarning: options.onWarning },
+      ends: (token) => vocabulary.endsGeneration(token),
       ...{ maxThreads: Math.max(...candidates), threads: () => threads },
     });
   const drafts: LibllamaSampling[] = [];
@@ -167,17 +171,22 @@ async function openEngine(
       const draftFacts = await load(draft_model);
       requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
       const drafted = await openGroup(draftFacts);
-      sequences = await openGroup(facts, {
-        most: draft_tokens,
-        predictor(slot) {
-          const sampling = new LibllamaSampling({
-            ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
-            ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
-          });
-          drafts.push(sampling);
-          return new DraftPredictor(drafted[slot]!, sampling, draft_tokens);
+      const canDraft = drafted.every((sequence) => sequence.memory.kind !== "recurrent");
+      if (!canDraft) options.onWarning(CANNOT_DRAFT);
+      sequences = await openGroup(
+        facts,
+        !canDraft ? {} : {
+          most: draft_tokens,
+          predictor(slot) {
+            const sampling = new LibllamaSampling({
+              ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
+              ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
+            });
+            drafts.push(sampling);
+            return new DraftPredictor(drafted[slot]!, sampling, draft_tokens);
+          },
         },
-      });
+      );
     } else sequences = await openGroup(facts);
   }
   const adapters = new Map<string, number>();
@@ -245,16 +254,19 @@ interface GroupOptions {
   readonly maxThreads: number;
   readonly threads: () => number;
   readonly guesses: Guesses;
+  readonly ends: (token: number) => boolean;
+  readonly onWarning: (message: string) => void;
 }
 
 /** Creates a context of a model, with its sequences. */
 async function openSequences(
   thread: EngineThread,
   facts: ModelFacts,
-  { slots, contextPerSlot, settings, maxThreads, threads, guesses }: GroupOptions,
+  { slots, contextPerSlot, settings, maxThreads, threads, guesses, ends, onWarning }: GroupOptions,
 ): Promise<LibllamaSequence[]> {
   const batchSize = settings.batch_size ?? DEFAULT_BATCH;
-  const { context } = await thread.call("context", {
+  const memory = memoryOf(facts, contextPerSlot, batchSize);
+  const { context, rollback } = await thread.call("context", {
     model: facts.model,
     sequences: slots,
     contextPerSequence: contextPerSlot,
@@ -264,19 +276,51 @@ async function openSequences(
     flashAttention: FLASH_ATTENTION[settings.flash_attention ?? "auto"],
     keyType: settings.cache_type_k && CACHE_TYPES[settings.cache_type_k],
     valueType: settings.cache_type_v && CACHE_TYPES[settings.cache_type_v],
+    holdsAll: holdsAll(facts, contextPerSlot, batchSize),
+    window: memory.kind === "window" ? memory.window : 0,
+    rollback: memory.kind === "recurrent" ? guesses.most ?? 0 : 0,
   });
+  const canGuess = memory.kind !== "recurrent" || rollback > 0;
+  if (guesses.predictor && !canGuess) onWarning(CANNOT_GUESS);
+  const checkpoints = new CheckpointBook(MIB * (settings.checkpoint_mib ?? CHECKPOINT_MIB));
   const collector = new StepCollector({
     thread,
     context,
     threads,
     guarded: (step) => guardChoices(thread, step),
+    forgotten: () => checkpoints.takeForgotten(),
   });
-  const canCut = !facts.isRecurrent && !facts.isHybrid && facts.window === 0;
   return Array.from({ length: slots }, (_, id) =>
     new LibllamaSequence({
-      ...{ id, thread, contextId: context, collector, context: contextPerSlot, canCut },
-      predictor: canCut ? guesses.predictor?.(id) : undefined,
+      ...{ id, thread, contextId: context, collector, context: contextPerSlot, batchSize },
+      ...{ memory, checkpoints, ends },
+      predictor: canGuess ? guesses.predictor?.(id) : undefined,
     }));
+}
+
+const MIB = 2 ** 20;
+/** Most memory of checkpoints in MiB, unless configured otherwise. */
+const CHECKPOINT_MIB = 512;
+const CANNOT_GUESS = "speculative is off: llama.cpp cannot take guessed tokens back in the " +
+  "recurrent state of this architecture";
+const CANNOT_DRAFT = "speculative is off: llama.cpp cannot take tokens back one by one in the " +
+  "recurrent state of the draft model";
+
+/**
+ * Whether the cache of windows holds all tokens of a slot. It does where that takes no more memory: then
+ * it can be cut anywhere. Otherwise it holds the window and a batch, and checkpoints take the place of
+ * the rest.
+ */
+function holdsAll({ window }: ModelFacts, contextPerSlot: number, batchSize: number): boolean {
+  return contextPerSlot <= window + batchSize;
+}
+
+function memoryOf(facts: ModelFacts, contextPerSlot: number, batchSize: number): Memory {
+  const { isRecurrent, isHybrid, window } = facts;
+  if (isRecurrent || isHybrid) return { kind: "recurrent" };
+  return window === 0 || holdsAll(facts, contextPerSlot, batchSize)
+    ? { kind: "whole" }
+    : { kind: "window", window, spare: batchSize };
 }
 
 /** Values of `llama_flash_attn_type`. */

@@ -11,6 +11,8 @@ export interface CollectorOptions {
   readonly threads: () => number;
   /** Watches a step in which grammars choose; see {@linkcode GrammarWatch}. */
   readonly guarded: <T>(step: Promise<T>) => Promise<T>;
+  /** Takes the checkpoints that are not needed any more. */
+  readonly forgotten: () => readonly number[];
 }
 
 interface Waiting {
@@ -47,9 +49,19 @@ export class StepCollector {
     return choices[0]!;
   }
 
-  /** Removes what a sequence has from a position on, before the next step. */
-  cut(sequence: number, from: number): void {
-    this.#cuts.push({ context: this.#options.context, sequence, from });
+  /**
+   * Removes what a sequence has from a position on, before the next step.
+   *
+   * @param checkpoint The checkpoint of that length, if the memory cannot be cut there.
+   */
+  cut(sequence: number, from: number, checkpoint?: number): void {
+    const { context } = this.#options;
+    const isNew = checkpoint !== undefined || from === 0;
+    // A recurrent state can be taken back once only, so cuts of one turn become one.
+    this.#cuts = this.#cuts.filter((cut) =>
+      cut.sequence !== sequence || cut.checkpoint !== undefined && !isNew
+    );
+    this.#cuts.push({ context, sequence, from, checkpoint });
   }
 
   /** The cuts that are still to be made, which whoever takes them must send. */
@@ -63,12 +75,13 @@ export class StepCollector {
     this.#isScheduled = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const { thread, context, threads, guarded } = this.#options;
+    const { thread, context, threads, guarded, forgotten } = this.#options;
     const parts = waiting.map(({ part }) => part);
     try {
       const step = thread.call("step", {
         context,
         cuts: this.takeCuts(),
+        forget: forgotten(),
         threads: threads(),
         parts,
       });

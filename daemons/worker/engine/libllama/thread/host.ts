@@ -147,6 +147,7 @@ export class Host {
       devices: addressOfBuffer(list),
       n_gpu_layers: device ? order.gpuLayers ?? -1 : 0,
       progress_callback: addressOf(progress.pointer),
+      load_mtp: order.drafts,
       ...loadMode(order),
     });
     try {
@@ -189,6 +190,7 @@ export class Host {
       isRecurrent: llama.llama_model_is_recurrent(pointer),
       isHybrid: llama.llama_model_is_hybrid(pointer),
       window: llama.llama_model_n_swa(pointer),
+      draftLayers: llama.llama_model_n_layer_nextn(pointer),
       isCausal: value(`${architecture}.attention.causal`) !== "false",
       ranks: value(`${architecture}.pooling_type`) === RANKS,
       template: template(undefined),
@@ -210,7 +212,7 @@ export class Host {
     return addressOf(adapter);
   }
 
-  #createContext(order: ContextOrder): { context: number } {
+  #createContext(order: ContextOrder): Orders["context"]["answer"] {
     const { facts: { vocabularySize }, ends } = this.#models.get(order.model)!;
     const parts: ContextParts = {
       llama: this.#opened.llama,
@@ -222,7 +224,8 @@ export class Host {
         Atomics.add(this.#shared, SHARED.count, 1);
       },
     };
-    return { context: this.#contexts.push(new Context(parts, order)) - 1 };
+    const context = new Context(parts, order);
+    return { context: this.#contexts.push(context) - 1, rollback: context.rollback };
   }
 
   /** What llama.cpp asks while it computes. */

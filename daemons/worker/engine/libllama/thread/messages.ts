@@ -14,6 +14,8 @@ export interface ModelOrder {
   readonly gpuLayers: number | undefined;
   readonly mapsFile: boolean;
   readonly locksMemory: boolean;
+  /** Whether its layers that draft are loaded, if it has some. */
+  readonly drafts: boolean;
 }
 
 /** What is known of a loaded model. */
@@ -28,6 +30,8 @@ export interface ModelFacts {
   readonly isHybrid: boolean;
   /** Tokens of its sliding window; 0: none. */
   readonly window: number;
+  /** Layers that draft, for multi-token prediction; 0: none. */
+  readonly draftLayers: number;
   /** Whether a token sees only those before it. */
   readonly isCausal: boolean;
   /** Whether its file says that it ranks. */
@@ -53,6 +57,12 @@ export interface ContextOrder {
   /** Numbers of ggml's types; undefined: f16. */
   readonly keyType: number | undefined;
   readonly valueType: number | undefined;
+  /** Whether caches of windows hold all tokens, not only those that are still seen. */
+  readonly holdsAll: boolean;
+  /** Tokens of the window that decides what can be cut; 0: none does. */
+  readonly window: number;
+  /** Tokens that a recurrent state can be taken back by, within the last batch. */
+  readonly rollback: number;
 }
 
 /** Tokens of one sequence to evaluate. */
@@ -70,6 +80,15 @@ export interface PartOrder {
   /** What to do with the outputs. */
   readonly choose?: ChooseOrder | undefined;
   readonly score?: ScoreOrder | undefined;
+  /** Checkpoints to keep, in the order of their lengths; none is where outputs are kept before it. */
+  readonly keep?: readonly Keep[];
+}
+
+/** A checkpoint: what a sequence's memory has that cannot be cut back. */
+export interface Keep {
+  readonly id: number;
+  /** Tokens of the sequence at that time. */
+  readonly length: number;
 }
 
 /** Chooses tokens after the outputs of a part. */
@@ -105,7 +124,12 @@ export type Choice =
 
 /** What became of a part. */
 export type PartResult =
-  | { readonly choices: readonly Choice[]; readonly scores: readonly Odds[] }
+  | {
+    readonly choices: readonly Choice[];
+    readonly scores: readonly Odds[];
+    /** Bytes of the checkpoints that were kept; 0: there was nothing to keep. */
+    readonly kept?: readonly number[];
+  }
   | { readonly error: string };
 
 /** Cells of a sequence to remove, from a position on. */
@@ -113,6 +137,8 @@ export interface Cut {
   readonly context: number;
   readonly sequence: number;
   readonly from: number;
+  /** Checkpoint of that length to go back to; undefined: the memory can be cut there. */
+  readonly checkpoint?: number | undefined;
 }
 
 /** The orders, by name: what they take and what they answer. */
@@ -120,7 +146,11 @@ export interface Orders {
   open: { take: { folder: string; onlyCpu: boolean }; answer: { devices: readonly DeviceFacts[] } };
   model: { take: ModelOrder; answer: ModelFacts };
   adapter: { take: { model: number; path: string }; answer: number };
-  context: { take: ContextOrder; answer: { context: number } };
+  context: {
+    take: ContextOrder;
+    /** Of `rollback`, what the model's architecture can do. */
+    answer: { context: number; rollback: number };
+  };
   step: { take: StepOrder; answer: readonly PartResult[] };
   /** Chooses after further outputs of the last step. */
   choose: {
@@ -140,6 +170,8 @@ export interface Orders {
 export interface StepOrder {
   readonly context: number;
   readonly cuts: readonly Cut[];
+  /** Checkpoints that nobody will go back to. */
+  readonly forget: readonly number[];
   readonly threads: number;
   readonly parts: readonly PartOrder[];
 }

@@ -1,0 +1,103 @@
+/**
+ * Prefix reuse of models whose memory cannot be cut at will: recurrent, hybrid, and with windows.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  writeHybridModel,
+  writeHybridMtpModel,
+  writeRecurrentModel,
+  writeSlidingWindowModel,
+} from "../../../../tests/support/arch_models.ts";
+import { MIN_VOCABULARY } from "../../../../tests/support/vocabulary.ts";
+import { textOf } from "../../testing/generator.ts";
+import { endOf, type Opened, type Options, using } from "../../testing/llama.ts";
+
+/** Results differ least with the sizes of batches. */
+const EXACT = { cache_type_k: "f32", cache_type_v: "f32", flash_attention: "off" } as const;
+
+interface Model {
+  readonly write: (path: string) => void;
+  /** Tokens before the end of a prompt that are evaluated when it comes again. */
+  readonly tail: number;
+}
+
+const MODELS: Readonly<Record<string, Model>> = {
+  hybrid: { write: writeHybridModel, tail: 4 },
+  "hybrid model with layers that draft": { write: writeHybridMtpModel, tail: 4 },
+  recurrent: { write: writeRecurrentModel, tail: 4 },
+  // Its cache has a batch more than the window.
+  "sliding-window": { write: writeSlidingWindowModel, tail: 1 },
+};
+
+/** Token ids of `length` words that depend on `seed`. */
+const words = (seed: number, length: number) =>
+  Array.from({ length }, (_, at) => MIN_VOCABULARY + (seed * 53 + at * 37 + at * at) % 200);
+
+async function withModel(
+  write: (path: string) => void,
+  options: Options,
+  work: (opened: Opened) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
+  try {
+    const path = join(dir, "model.gguf");
+    write(path);
+    const settings = { ...EXACT, ...options.settings };
+    await using(path, { context: 512, ...options, settings }, work);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+for (const [name, { write, tail }] of Object.entries(MODELS)) {
+  Deno.test(`llama.cpp goes back to states of a ${name} model, and says the same as without`, async () => {
+    const begin = [1, ...words(1, 150)];
+    const prompts = [
+      [...begin, ...words(2, 40)],
+      [...begin, ...words(3, 60)],
+      [...begin, ...words(4, 30)],
+      [...begin, ...words(4, 30)],
+      [...begin, ...words(5, 130), ...words(6, 50)],
+      [...begin, ...words(5, 20)],
+      [...begin.slice(0, 100), ...words(7, 20)],
+    ];
+    const asked = prompts.flatMap((prompt_tokens) =>
+      [{ temperature: 0 }, { temperature: 1, seed: 3 }].map((how) => (
+        { prompt_tokens, max_tokens: 50, ...how }
+      ))
+    );
+    const cached: number[] = [];
+    const texts: string[] = [];
+    await withModel(write, {}, async ({ generate }) => {
+      for (const fields of asked) {
+        const events = await generate(fields);
+        cached.push(endOf(events).tokens_cached);
+        texts.push(textOf(events));
+      }
+    });
+    const again = prompts.map(({ length }) => length - tail);
+    const [first, second, third, fourth, fifth, sixth, last] = again;
+    assert.deepEqual(cached, [
+      ...[0, first],
+      // A state is kept where this one differs from the one before.
+      ...[0, second],
+      ...[151, third],
+      ...[fourth, fourth],
+      ...[151, fifth],
+      ...[151, sixth],
+      ...[0, last],
+    ]);
+    await withModel(write, {}, async ({ generate }) => {
+      for (const [at, fields] of asked.entries()) {
+        // Shares no token with what comes next.
+        await generate({ prompt_tokens: words(8, 3), max_tokens: 1 });
+        const events = await generate(fields);
+        assert.equal(endOf(events).tokens_cached, 0);
+        assert.equal(texts[at], textOf(events), `answer ${at}`);
+      }
+    });
+  });
+}
