@@ -4,7 +4,14 @@ import type { Predictor } from "./guess/predictor.ts";
 import type { CheckpointBook } from "./held/checkpoint_book.ts";
 import { CutRange, type Memory } from "./held/cut_range.ts";
 import { placesToKeep } from "./held/places.ts";
-import { bearsMark, withMark } from "./state_mark.ts";
+import {
+  bearsMark,
+  markedSize,
+  MOST_SAVED,
+  type SavedCheckpoint,
+  withMark,
+  withoutMark,
+} from "./state_mark.ts";
 import type { EngineThread } from "./engine_thread.ts";
 import type { PartOrder, PartResult } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
@@ -113,11 +120,15 @@ export class LibllamaSequence implements EngineSequence {
   }
 
   async save(path: string, mark: StateMark): Promise<number> {
-    const { thread, contextId: context, id: sequence, collector } = this.#options;
+    const { thread, contextId: context, id: sequence, collector, checkpoints } = this.#options;
     // Another worker may have another adapter with the same name.
     if (this.#tokens.length === 0 || this.#adapter !== 0) return 0;
-    const tokens = withMark(mark, this.#tokens);
-    await thread.call("save", { context, cuts: collector.takeCuts(), sequence, path, tokens });
+    const saved = checkpoints.longest(sequence, MOST_SAVED);
+    await thread.call("save", {
+      ...{ context, cuts: collector.takeCuts(), sequence, path },
+      tokens: withMark(mark, { tokens: this.#tokens, checkpoints: saved }),
+      checkpoints: saved.map(({ id }) => id),
+    });
     return this.#tokens.length;
   }
 
@@ -130,18 +141,37 @@ export class LibllamaSequence implements EngineSequence {
     }
     this.trim(0);
     try {
-      const marked = await thread.call("restore", {
+      const written = await thread.call("restore", {
         ...{ context: contextId, cuts: collector.takeCuts(), sequence, path },
-        limit: mark.length + context,
+        limit: markedSize(mark, context),
       });
-      this.#tokens = [...marked.subarray(mark.length)];
+      const { tokens, checkpoints } = withoutMark(mark, written.tokens);
+      this.#tokens = [...tokens];
       this.#adapter = 0;
-      this.#range.restored(this.#tokens.length);
+      this.#range.restored(tokens.length);
+      await this.#readCheckpoints(path, written.end, checkpoints);
     } catch (error) {
       this.trim(0);
       throw failed(errorMessage(error), error);
     }
     return this.#tokens.length;
+  }
+
+  async #readCheckpoints(
+    path: string,
+    from: number,
+    saved: readonly SavedCheckpoint[],
+  ): Promise<void> {
+    const { thread, contextId: context, id: sequence, checkpoints } = this.#options;
+    let at = from;
+    for (const { length, bytes } of saved) {
+      const begun = checkpoints.begin(sequence, length);
+      if (begun) {
+        await thread.call("readCheckpoint", { context, id: begun.id, path, at, bytes });
+        checkpoints.add(begun, bytes);
+      }
+      at += bytes;
+    }
   }
 
   /** Evaluates tokens and the guessed ones after them, and chooses until a guess is wrong. */

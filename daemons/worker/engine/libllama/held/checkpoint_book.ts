@@ -6,8 +6,9 @@ export interface Checkpoint {
   readonly length: number;
 }
 
-interface Entry extends Checkpoint {
-  bytes: number;
+/** One that was kept. */
+export interface KeptCheckpoint extends Checkpoint {
+  readonly bytes: number;
 }
 
 /** Most checkpoints of a sequence. */
@@ -20,7 +21,7 @@ const MOST = 8;
 export class CheckpointBook {
   readonly #mostBytes: number;
   /** The one used last comes last. */
-  #entries: Entry[] = [];
+  #entries: KeptCheckpoint[] = [];
   #forgotten: number[] = [];
   #lastId = 0;
   /** Whether one alone takes more than there is. */
@@ -35,10 +36,15 @@ export class CheckpointBook {
   /** The longest of a sequence that is no longer than `length`. */
   find(sequence: number, length: number): Checkpoint | undefined {
     const fitting = this.#of(sequence).filter((entry) => entry.length <= length);
-    return fitting.reduce<Entry | undefined>(
+    return fitting.reduce<KeptCheckpoint | undefined>(
       (best, entry) => best && best.length >= entry.length ? best : entry,
       undefined,
     );
+  }
+
+  /** The longest ones of a sequence, at most `most`. */
+  longest(sequence: number, most: number): KeptCheckpoint[] {
+    return this.#of(sequence).toSorted((a, b) => b.length - a.length).slice(0, most);
   }
 
   /** Begins one; undefined if there is one of that length, or none can be kept. */
@@ -86,11 +92,11 @@ export class CheckpointBook {
     return this.#forgotten.splice(0);
   }
 
-  #of(sequence: number): Entry[] {
+  #of(sequence: number): KeptCheckpoint[] {
     return this.#entries.filter((entry) => entry.sequence === sequence);
   }
 
-  #forget(entry: Entry): void {
+  #forget(entry: KeptCheckpoint): void {
     this.#entries = this.#entries.filter((other) => other !== entry);
     this.#forgotten.push(entry.id);
   }

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { CONSTANTS } from "../c/abi.ts";
 import type { Llama } from "../c/library.ts";
 
@@ -42,7 +43,43 @@ export class Checkpoints {
     ) === size;
   }
 
+  /** Appends states to a file, one after the other. */
+  write(ids: readonly number[], path: string): void {
+    const file = openSync(path, "a");
+    try {
+      for (const id of ids) writeAll(file, this.#states.get(id)!);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /**
+   * Reads a state from a file.
+   *
+   * @throws {Error} if the file is too short
+   */
+  read(id: number, path: string, at: number, bytes: number): void {
+    const state = new Uint8Array(bytes);
+    const file = openSync(path, "r");
+    try {
+      for (let done = 0; done < bytes;) {
+        const count = readSync(file, state, done, bytes - done, at + done);
+        if (count === 0) throw new Error("the file ends in a checkpoint");
+        done += count;
+      }
+    } finally {
+      closeSync(file);
+    }
+    this.#states.set(id, state);
+  }
+
   forget(ids: readonly number[]): void {
     for (const id of ids) this.#states.delete(id);
+  }
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(file, bytes, done, bytes.length - done);
   }
 }

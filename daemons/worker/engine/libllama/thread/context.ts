@@ -148,8 +148,12 @@ export class Context {
     this.#cut(cuts);
   }
 
-  /** Writes a sequence with its tokens; returns the bytes of the file. */
-  save({ cuts, path, sequence }: SequenceFile, tokens: Uint32Array<ArrayBuffer>): number {
+  /** Writes a sequence with its tokens and checkpoints; returns the bytes without those. */
+  save(
+    { cuts, path, sequence }: SequenceFile,
+    tokens: Uint32Array<ArrayBuffer>,
+    checkpoints: readonly number[],
+  ): number {
     this.cut(cuts);
     const bytes = this.#llama.llama_state_seq_save_file(
       this.#pointer,
@@ -159,11 +163,15 @@ export class Context {
       BigInt(tokens.length),
     );
     if (bytes === 0n) throw new Error("llama.cpp cannot write the sequence");
+    this.#checkpoints.write(checkpoints, path);
     return Number(bytes);
   }
 
-  /** Reads a sequence; returns its tokens. */
-  restore({ cuts, path, sequence }: SequenceFile, limit: number): Uint32Array<ArrayBuffer> {
+  /** Reads a sequence; returns its tokens, and where in the file it ends. */
+  restore(
+    { cuts, path, sequence }: SequenceFile,
+    limit: number,
+  ): { tokens: Uint32Array<ArrayBuffer>; end: number } {
     this.cut(cuts);
     const tokens = new Uint32Array(limit);
     const count = new BigUint64Array(1);
@@ -176,7 +184,12 @@ export class Context {
       count,
     );
     if (bytes === 0n) throw new Error("llama.cpp cannot read the sequence");
-    return tokens.slice(0, Number(count[0]));
+    return { tokens: tokens.slice(0, Number(count[0])), end: Number(bytes) };
+  }
+
+  /** Reads a checkpoint from a file. */
+  readCheckpoint(id: number, path: string, at: number, bytes: number): void {
+    this.#checkpoints.read(id, path, at, bytes);
   }
 
   free(): void {

@@ -70,9 +70,15 @@ export class Host {
       step: (order) => this.#contexts[order.context]!.step(order),
       choose: ({ context, sequence, output, choose }) =>
         this.#contexts[context]!.choose(sequence, output, choose),
-      save: (order) =>
-        this.#contexts[order.context]!.save(order, order.tokens as Uint32Array<ArrayBuffer>),
+      save: (order) => {
+        const tokens = order.tokens as Uint32Array<ArrayBuffer>;
+        return this.#contexts[order.context]!.save(order, tokens, order.checkpoints);
+      },
       restore: (order) => this.#contexts[order.context]!.restore(order, order.limit),
+      readCheckpoint: ({ context, id, path, at, bytes }) => {
+        this.#contexts[context]!.readCheckpoint(id, path, at, bytes);
+        return true;
+      },
       vectors: (order) => this.#computeVectors(order),
       loaded: () => this.#endCallbacks(),
       free: ({ samplers }) => this.#freeSamplers(samplers),

@@ -157,8 +157,21 @@ export interface Orders {
     take: { context: number; sequence: number; output: number; choose: ChooseOrder };
     answer: readonly Choice[];
   };
-  save: { take: SequenceFile & { tokens: Uint32Array }; answer: number };
-  restore: { take: SequenceFile & { limit: number }; answer: Uint32Array };
+  /** The checkpoints follow what llama.cpp writes. */
+  save: {
+    take: SequenceFile & { tokens: Uint32Array; checkpoints: readonly number[] };
+    answer: number;
+  };
+  /** `end` is where what llama.cpp wrote ends. */
+  restore: {
+    take: SequenceFile & { limit: number };
+    answer: { tokens: Uint32Array; end: number };
+  };
+  /** Reads a checkpoint from a file. */
+  readCheckpoint: {
+    take: { context: number; id: number; path: string; at: number; bytes: number };
+    answer: true;
+  };
   vectors: { take: VectorsOrder; answer: readonly (Float32Array | string)[] };
   /** Callbacks into JavaScript end here: they must not be called from other threads. */
   loaded: { take: Record<string, never>; answer: true };
