@@ -11,12 +11,9 @@ import {
   writeRecurrentModel,
   writeSlidingWindowModel,
 } from "../../../../tests/support/arch_models.ts";
-import { MIN_VOCABULARY } from "../../../../tests/support/vocabulary.ts";
 import { textOf } from "../../testing/generator.ts";
-import { endOf, type Opened, type Options, using } from "../../testing/llama.ts";
-
-/** Results differ least with the sizes of batches. */
-const EXACT = { cache_type_k: "f32", cache_type_v: "f32", flash_attention: "off" } as const;
+import { endOf } from "../../testing/llama.ts";
+import { withModel, words } from "../../testing/states.ts";
 
 interface Model {
   readonly write: (path: string) => void;
@@ -31,26 +28,6 @@ const MODELS: Readonly<Record<string, Model>> = {
   // Its cache has a batch more than the window.
   "sliding-window": { write: writeSlidingWindowModel, tail: 1 },
 };
-
-/** Token ids of `length` words that depend on `seed`. */
-const words = (seed: number, length: number) =>
-  Array.from({ length }, (_, at) => MIN_VOCABULARY + (seed * 53 + at * 37 + at * at) % 200);
-
-async function withModel(
-  write: (path: string) => void,
-  options: Options,
-  work: (opened: Opened) => Promise<void>,
-): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
-  try {
-    const path = join(dir, "model.gguf");
-    write(path);
-    const settings = { ...EXACT, ...options.settings };
-    await using(path, { context: 512, ...options, settings }, work);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 for (const [name, { write, tail }] of Object.entries(MODELS)) {
   Deno.test(`llama.cpp goes back to states of a ${name} model, and says the same as without`, async () => {

@@ -184,7 +184,9 @@ export class LibllamaSequence implements EngineSequence {
     const { collector, predictor, memory, context, batchSize, id } = this.#options;
     // What is taken back must have been in one batch.
     const room = Math.min(context - this.#tokens.length, batchSize) - input.length;
-    const guess = predictor && room > 0 ? predictor.guess([...this.#tokens, ...input], room) : [];
+    const guess = predictor && room > 0
+      ? predictor.guess([...this.#tokens, ...input], room, input.length)
+      : [];
     // Await only if needed: a wait would miss the step of this turn.
     const guessed = guess instanceof Promise ? await guess : guess;
     const follows = sampling.follows;

@@ -1,6 +1,13 @@
 import { EngineStuck } from "../engine.ts";
 import type { EngineThread } from "./engine_thread.ts";
-import type { Choice, ChooseOrder, Cut, PartOrder, PartResult } from "./thread/messages.ts";
+import type {
+  Choice,
+  ChooseOrder,
+  Cut,
+  DraftOrder,
+  PartOrder,
+  PartResult,
+} from "./thread/messages.ts";
 
 /** Options of a {@linkcode StepCollector}. */
 export interface CollectorOptions {
@@ -26,6 +33,10 @@ export class StepCollector {
   #waiting: Waiting[] = [];
   #cuts: Cut[] = [];
   #isScheduled = false;
+  #drafts: {
+    readonly order: DraftOrder;
+    readonly settle: PromiseWithResolvers<readonly number[]>;
+  }[] = [];
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -40,6 +51,28 @@ export class StepCollector {
       queueMicrotask(() => void this.#send());
     }
     return settle.promise;
+  }
+
+  /** Drafts with the model's own layers, together with what others ask for in this turn. */
+  draft(order: DraftOrder): Promise<readonly number[]> {
+    const settle = Promise.withResolvers<readonly number[]>();
+    if (this.#drafts.push({ order, settle }) === 1) queueMicrotask(() => void this.#sendDrafts());
+    return settle.promise;
+  }
+
+  async #sendDrafts(): Promise<void> {
+    const asked = this.#drafts;
+    this.#drafts = [];
+    const { thread, context } = this.#options;
+    try {
+      const drafts = await thread.call("draft", {
+        ...{ context, cuts: this.takeCuts() },
+        drafts: asked.map(({ order }) => order),
+      });
+      for (const [index, { settle }] of asked.entries()) settle.resolve(drafts[index]!);
+    } catch (error) {
+      for (const { settle } of asked) settle.reject(error);
+    }
   }
 
   /** Chooses after one more output of the last step. */

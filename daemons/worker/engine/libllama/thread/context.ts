@@ -4,6 +4,8 @@ import { addressOf, cString, pointerAt, setFields } from "../c/c_values.ts";
 import { Chooser } from "./chooser.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { DecodeError, Decoder } from "./decoder.ts";
+import type { DraftFunctions } from "../c/draft_functions.ts";
+import { Drafter } from "./drafter.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import type {
@@ -11,6 +13,7 @@ import type {
   ChooseOrder,
   ContextOrder,
   Cut,
+  DraftOrder,
   PartOrder,
   PartResult,
   SequenceFile,
@@ -24,6 +27,10 @@ const PARAMS = layoutOf(FIELDS.llama_context_params);
 export interface ContextParts {
   readonly llama: Llama;
   readonly vocabularySize: number;
+  /** Numbers of a hidden state. */
+  readonly width: number;
+  /** For models whose own layers draft. */
+  readonly draftFunctions: DraftFunctions | undefined;
   /** Tokens that end a generation. */
   readonly ends: ReadonlySet<number>;
   /** A C function that says whether a computation is to stop, and what it is called with. */
@@ -41,6 +48,7 @@ export class Context {
   readonly #chooser: Chooser;
   readonly #checkpoints: Checkpoints;
   readonly #window: number;
+  readonly #drafter: Drafter | undefined;
   readonly #outputs: number;
   readonly #ends: ReadonlySet<number>;
   #threads: number;
@@ -82,13 +90,35 @@ export class Context {
     this.#pointer = llama.llama_init_from_model(pointerAt(order.model), params);
     if (this.#pointer === null) throw new Error("llama.cpp cannot create a context");
     this.#memory = llama.llama_get_memory(this.#pointer);
-    this.#decoder = new Decoder(llama, this.#pointer, order.batchSize, order.sequences);
+    try {
+      this.#drafter = this.#createDrafter(parts, order, params);
+    } catch (error) {
+      llama.llama_free(this.#pointer);
+      throw error;
+    }
+    this.#decoder = new Decoder(llama, this.#pointer, order.batchSize, order.sequences, {
+      ...this.#drafter ? { onBatch: (batch) => this.#drafter!.follow(batch) } : {},
+    });
     this.#chooser = new Chooser(llama, this.#pointer, vocabularySize, ends, onGrammar);
     this.#checkpoints = new Checkpoints(llama, this.#pointer);
     this.#window = order.window;
     this.#outputs = order.outputs;
     this.#ends = ends;
     this.#threads = order.threads;
+  }
+
+  #createDrafter(
+    { llama, draftFunctions: functions, width, vocabularySize }: ContextParts,
+    order: ContextOrder,
+    params: Uint8Array<ArrayBuffer>,
+  ): Drafter | undefined {
+    if (order.drafts === 0) return undefined;
+    if (!functions) throw new Error(NO_DRAFTS);
+    return new Drafter({
+      ...{ llama, functions, model: pointerAt(order.model), target: this.#pointer, params },
+      ...{ vocabularySize, width, batchSize: order.batchSize, sequences: order.sequences },
+      most: order.drafts,
+    });
   }
 
   /** Tokens that a recurrent state can be taken back by. */
@@ -104,6 +134,7 @@ export class Context {
     for (const [part, rows] of this.#takeAhead(parts, cuts)) this.#finish(part, rows, results);
     this.#cut(cuts);
     this.#checkpoints.forget(forget);
+    this.#drafter?.forget(forget);
     this.#use(threads);
     for (const part of parts) {
       if (this.#broken.has(part.sequence)) results.set(part, { error: CANNOT_CUT });
@@ -140,6 +171,12 @@ export class Context {
     const row = this.#rows.get(sequence)?.[output];
     if (row === undefined) throw new Error(`Sequence ${sequence} has no output ${output}`);
     return this.#chooser.choose(sequence, [row], order);
+  }
+
+  /** Drafts tokens; for what cannot be drafted, none. */
+  draft(cuts: readonly Cut[], orders: readonly DraftOrder[]): number[][] {
+    this.cut(cuts);
+    return this.#drafter?.draft(orders) ?? orders.map(() => []);
   }
 
   /** Removes what sequences have from a position on, and what was evaluated ahead. */
@@ -193,6 +230,7 @@ export class Context {
   }
 
   free(): void {
+    this.#drafter?.free();
     this.#llama.llama_free(this.#pointer);
   }
 
@@ -222,6 +260,7 @@ export class Context {
         rest = { ...rest, position: length, tokens: rest.tokens.slice(count) };
       }
       kept.push(this.#checkpoints.keep(id, part.sequence));
+      this.#drafter?.keep(id, part.sequence, length);
     }
     return rest;
   }
@@ -264,7 +303,7 @@ export class Context {
       if (cut.from === 0) this.#broken.delete(cut.sequence);
       if (this.#broken.has(cut.sequence) || this.#cutBack(cut)) continue;
       this.#broken.add(cut.sequence);
-      this.#llama.llama_memory_seq_rm(this.#memory, cut.sequence, -1, -1);
+      this.#removeFrom(cut.sequence, 0);
     }
   }
 
@@ -278,7 +317,14 @@ export class Context {
       const first = llama.llama_memory_seq_pos_min(this.#memory, sequence);
       if (first > Math.max(0, from - this.#window + 1)) return false;
     }
-    return llama.llama_memory_seq_rm(this.#memory, sequence, from, -1);
+    const isDone = this.#removeFrom(sequence, from);
+    if (checkpoint !== undefined) this.#drafter?.restore(checkpoint, sequence, from);
+    return isDone;
+  }
+
+  #removeFrom(sequence: number, from: number): boolean {
+    this.#drafter?.cut(sequence, from);
+    return this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1);
   }
 
   /** Evaluates each part of a failed batch by itself, so that only the faulty ones fail. */
@@ -287,9 +333,7 @@ export class Context {
     results: Map<PartOrder, PartResult>,
     { message }: DecodeError,
   ): void {
-    const isClean = batch.map(({ sequence, position }) =>
-      this.#llama.llama_memory_seq_rm(this.#memory, sequence, position, -1)
-    );
+    const isClean = batch.map(({ sequence, position }) => this.#removeFrom(sequence, position));
     for (const [index, part] of batch.entries()) {
       if (batch.length > 1 && isClean[index]) this.#compute([part], results);
       else results.set(part, { error: message });
@@ -310,6 +354,7 @@ export class Context {
   #use(threads: number): void {
     if (threads === this.#threads) return;
     this.#llama.llama_set_n_threads(this.#pointer, threads, threads);
+    this.#drafter?.use(threads);
     this.#threads = threads;
   }
 
@@ -324,6 +369,9 @@ export class Context {
   }
 }
 
+/** Why a model's own layers cannot draft. */
+const NO_DRAFTS = "this build of llama.cpp has no functions for layers that draft: " +
+  'speculative = "mtp" needs them';
 /** Why a part fails that comes after a cut that failed. */
 const CANNOT_CUT = "llama.cpp cannot go back to an earlier state of this sequence";
 

@@ -8,6 +8,7 @@ import {
   textAt,
 } from "../c/c_values.ts";
 import { Context, type ContextParts } from "./context.ts";
+import { draftFunctions } from "../c/draft_functions.ts";
 import { layoutOf } from "../c/layout.ts";
 import { devices, type Library, loadBackends, openLibrary } from "../c/library.ts";
 import {
@@ -70,6 +71,7 @@ export class Host {
       step: (order) => this.#contexts[order.context]!.step(order),
       choose: ({ context, sequence, output, choose }) =>
         this.#contexts[context]!.choose(sequence, output, choose),
+      draft: ({ context, cuts, drafts }) => this.#contexts[context]!.draft(cuts, drafts),
       save: (order) => {
         const tokens = order.tokens as Uint32Array<ArrayBuffer>;
         return this.#contexts[order.context]!.save(order, tokens, order.checkpoints);
@@ -219,10 +221,11 @@ export class Host {
   }
 
   #createContext(order: ContextOrder): Orders["context"]["answer"] {
-    const { facts: { vocabularySize }, ends } = this.#models.get(order.model)!;
+    const { facts: { vocabularySize, vectorLength }, ends } = this.#models.get(order.model)!;
+    const { llama, folder } = this.#opened;
     const parts: ContextParts = {
-      llama: this.#opened.llama,
-      vocabularySize,
+      ...{ llama, vocabularySize, width: vectorLength },
+      draftFunctions: order.drafts > 0 ? draftFunctions(folder) : undefined,
       ends,
       abort: this.#abort,
       onGrammar: (sequence) => {

@@ -63,6 +63,17 @@ export interface ContextOrder {
   readonly window: number;
   /** Tokens that a recurrent state can be taken back by, within the last batch. */
   readonly rollback: number;
+  /** Most tokens that the model's own layers draft at once; 0: they draft nothing. */
+  readonly drafts: number;
+}
+
+/** Tokens of a sequence to draft. */
+export interface DraftOrder {
+  readonly sequence: number;
+  /** The last token, which is not evaluated yet, and its position. */
+  readonly token: number;
+  readonly position: number;
+  readonly count: number;
 }
 
 /** Tokens of one sequence to evaluate. */
@@ -156,6 +167,11 @@ export interface Orders {
   choose: {
     take: { context: number; sequence: number; output: number; choose: ChooseOrder };
     answer: readonly Choice[];
+  };
+  /** Drafts with the model's own layers. */
+  draft: {
+    take: { context: number; cuts: readonly Cut[]; drafts: readonly DraftOrder[] };
+    answer: readonly (readonly number[])[];
   };
   /** The checkpoints follow what llama.cpp writes. */
   save: {
