@@ -144,9 +144,9 @@ export const llamaShape = {
     .describe("Read the weights into memory instead of mapping the file"),
   mlock: z.boolean().optional()
     .describe("Keep the weights in RAM: never swap them out"),
-  speculative: z.enum(["off", "lookup", "draft"]).optional()
+  speculative: z.enum(["off", "lookup", "draft", "mtp"]).optional()
     .describe(
-      "Speculative decoding: guess tokens from the text so far (lookup) or by a draft model; default: off",
+      "Speculative decoding: guess tokens from the text so far (lookup), by a draft model (draft), or by layers of the model for multi-token prediction (mtp); default: off",
     ),
   draft_model: z.string().min(1).optional()
     .describe("Path of a small GGUF file with the same vocabulary, for --speculative draft"),
@@ -154,8 +154,14 @@ export const llamaShape = {
     .describe(
       "Path of a Jinja chat template, at most 1 MiB, in place of the one in the model's file",
     ),
+  checkpoint_mib: z.number().int().min(0).max(1_000_000).optional()
+    .describe(
+      "Most memory in MiB for states that prompts can go back to, of models with recurrent or sliding-window layers; default: 512",
+    ),
   draft_tokens: z.number().int().min(1).max(256).optional()
-    .describe("Most tokens to guess at once; default: 16"),
+    .describe(
+      "Most tokens to guess at once; default: 16, and 4 for recurrent models and --speculative mtp",
+    ),
 };
 
 /** Threads that compute: a number, or `auto` to measure some numbers when a model is loaded. */

@@ -48,6 +48,7 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_n_batch",
   "llama_n_ubatch",
   "llama_n_seq_max",
+  "llama_n_rs_seq",
   "llama_get_memory",
   "llama_pooling_type",
   "llama_model_get_vocab",

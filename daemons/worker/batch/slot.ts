@@ -63,14 +63,13 @@ export class Slot {
   shared(run: Run): number {
     // What was evaluated before has no logits any more.
     if (run.scoredTo > 0) return 0;
-    const shared = this.sequence.sharedPrefix(run.tokens, run.sampling);
-    return Math.min(shared, run.tokens.length - 1);
+    return this.sequence.sharedPrefix(run.tokens, run.sampling);
   }
 
   /** Gives the slot to a run. */
   assign(run: Run): void {
     this.#run = run;
-    this.#done = this.sequence.trim(this.shared(run));
+    this.#done = this.sequence.trim(this.shared(run), run.tokens);
     run.evaluated(this.#done, this.#done);
     run.start();
   }

@@ -262,14 +262,19 @@ export const SCORED_AT_ONCE = 32;
 
 /** One slot's share of the context. */
 export interface EngineSequence {
-  /** Number of tokens at the start of `tokens` that the sequence has evaluated. */
+  /**
+   * Number of tokens at the start of `tokens` that need not be evaluated again. The last one of them always
+   * must be, to find out what follows it.
+   */
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number;
   /**
    * Removes everything from `length` on. Not to be called while a step of this sequence runs.
    *
+   * @param prompt The tokens that it is to have next, from its first on. The states that later prompts may
+   * go on from are kept while they are evaluated.
    * @returns how many tokens are left: fewer than `length` if the model cannot be cut there
    */
-  trim(length: number): number;
+  trim(length: number, prompt?: readonly number[]): number;
   /** Evaluates tokens without choosing a next one. */
   prefill(tokens: readonly number[], sampling: Sampling): Promise<void>;
   /**

@@ -94,10 +94,13 @@ export class SlotFiles implements SavedSlots {
   }
 }
 
+/** Changes with what a file of the same version contains. */
+const LAYOUT = 2;
+
 /** SHA-256 of everything that determines whether a saved slot can be restored. */
 function digestOf({ fingerprint, engine, settings }: SlotFilesOptions): Buffer {
   const { cache_type_k = "f16", cache_type_v = "f16", flash_attention = "auto" } = settings;
-  const facts = [VERSION, fingerprint, engine.backend, engine.context];
+  const facts = [LAYOUT, VERSION, fingerprint, engine.backend, engine.context];
   return createHash("sha256")
     .update(JSON.stringify([...facts, cache_type_k, cache_type_v, flash_attention]))
     .digest();

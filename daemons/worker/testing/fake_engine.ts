@@ -170,7 +170,7 @@ export class FakeSequence implements EngineSequence {
 
   sharedPrefix(tokens: readonly number[]): number {
     const different = this.tokens.findIndex((token, index) => token !== tokens[index]);
-    return different < 0 ? this.tokens.length : different;
+    return Math.min(different < 0 ? this.tokens.length : different, tokens.length - 1);
   }
 
   trim(length: number): number {

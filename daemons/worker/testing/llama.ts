@@ -22,6 +22,7 @@ export interface Options {
   readonly onWarning?: (message: string) => void;
   /** Paths of adapters by name. */
   readonly adapters?: Record<string, string>;
+  readonly onWarning?: (message: string) => void;
 }
 
 /** Options of an engine: one thread and slot on the first device, if not given. */

@@ -3,7 +3,8 @@ import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
 import { DEFAULT_BATCH, type EngineOptions, SCORED_AT_ONCE } from "../engine.ts";
-import { DRAFT_TOKENS, openEngine, outputsOf, withThread } from "./load.ts";
+import { openEngine, outputsOf, withThread } from "./load.ts";
+import { memoryOf, mostGuesses } from "./memory.ts";
 import { readMemoryLines, type SaidMemory } from "./memory_lines.ts";
 import type { ModelFacts, ModelOrder } from "./thread/messages.ts";
 import { type Weights, weightsOf } from "./weights.ts";
@@ -20,6 +21,7 @@ import { type Weights, weightsOf } from "./weights.ts";
 export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
   return withThread(options, false, async (thread, library, gpus) => {
     const { model, settings, slots } = options;
+    const batchSize = settings.batch_size ?? DEFAULT_BATCH;
     const paths = settings.draft_model === undefined ? [model] : [model, settings.draft_model];
     const copies = [];
     for (const path of paths) {
@@ -55,11 +57,15 @@ export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
         facts,
       },
       mapsFile: !settings.no_mmap,
-      batch: settings.batch_size ?? DEFAULT_BATCH,
+      batch: batchSize,
       slots,
       guesses: settings.speculative === undefined || settings.speculative === "off"
         ? 0
-        : settings.draft_tokens ?? DRAFT_TOKENS,
+        : mostGuesses(
+          settings,
+          memoryOf(facts, { contextPerSlot: engine.context, batchSize }),
+          batchSize,
+        ),
       vectorTokens: generates ? 0 : engine.context,
       widest: Math.max(info.feedForwardLength ?? 0, info.embeddingLength),
     });
@@ -75,6 +81,7 @@ const IN_MAIN_MEMORY: Omit<ModelOrder, "path"> = {
   overrides: [],
   mapsFile: false,
   locksMemory: false,
+  drafts: false,
 };
 
 async function sizesOf(paths: Iterable<string>): Promise<number> {

@@ -26,8 +26,10 @@ import { checkFiles } from "./c/check_files.ts";
 import { unpacked } from "./c/unpack.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
+import { CheckpointBook } from "./held/checkpoint_book.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
 import { LookupPredictor } from "./guess/lookup.ts";
+import { OwnLayersPredictor } from "./guess/own_layers.ts";
 import { type Holders, holdersOf } from "./holders.ts";
 import type { Predictor } from "./guess/predictor.ts";
 import { LlamaTokenizer } from "./text/tokenizer.ts";
@@ -36,6 +38,7 @@ import { EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
 import { type Library, openDependencies, openLibrary } from "./c/library.ts";
+import { holdsAll, memoryOf, mostGuesses } from "./memory.ts";
 import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
 import { driverSentence, systemLibraries } from "./driver.ts";
 import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
@@ -179,6 +182,7 @@ export async function openEngine(
       ...holders,
       mapsFile: !settings.no_mmap,
       locksMemory: settings.mlock ?? false,
+      drafts: settings.speculative === "mtp",
     });
   const facts = await load(
     options.model,
@@ -197,20 +201,28 @@ export async function openEngine(
     Math.min(facts.trainedContext || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
   const candidates = threadsToTry(options.threads);
   let threads = candidates[0]!;
-  const openGroup = (model: ModelFacts, guesses: Guesses = {}) =>
+  const openGroup = (model: ModelFacts, predictor?: NewPredictor) =>
     openSequences(thread, model, {
-      ...{ slots: options.slots, contextPerSlot, settings, guesses },
+      ...{ slots: options.slots, contextPerSlot, settings, predictor },
+      onWarning: options.onWarning,
+      ends: (token) => vocabulary.endsGeneration(token),
       ...{ maxThreads: Math.max(...candidates), threads: () => threads },
     });
   const drafts: LibllamaSampling[] = [];
   let sequences: readonly LibllamaSequence[] = [];
   if (generates(facts)) {
-    const { draft_model, speculative, draft_tokens = DRAFT_TOKENS } = settings;
+    const { draft_model, speculative } = settings;
+    if (speculative === "mtp" && facts.draftLayers === 0) {
+      throw failed(noDraftLayers(options.model));
+    }
     if (speculative === "lookup") {
-      sequences = await openGroup(facts, {
-        most: draft_tokens,
-        predictor: () => new LookupPredictor(draft_tokens),
-      });
+      sequences = await openGroup(facts, ({ most }) => new LookupPredictor(most));
+    } else if (speculative === "mtp") {
+      sequences = await openGroup(facts, ({ slot, most, collector }) =>
+        new OwnLayersPredictor(
+          (token, position, count) => collector.draft({ sequence: slot, token, position, count }),
+          most,
+        ));
     } else if (draft_model) {
       const draftHolders = holdersOf({
         ...{ gpus: gpus.slice(0, 1), settings: {}, memory, load: { context, slots } },
@@ -219,18 +231,18 @@ export async function openEngine(
       const draftFacts = await load(draft_model, draftHolders);
       requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
       const drafted = await openGroup(draftFacts);
-      sequences = await openGroup(facts, {
-        most: draft_tokens,
-        predictor(slot) {
-          const sampling = new LibllamaSampling({
-            ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
-            plan: samplingPlan(GREEDY, contextPerSlot),
-            ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
-          });
-          drafts.push(sampling);
-          return new DraftPredictor(drafted[slot]!, sampling, draft_tokens);
-        },
-      });
+      const canDraft = drafted.every((sequence) => sequence.memory.kind !== "recurrent");
+      if (!canDraft) options.onWarning(CANNOT_DRAFT);
+      const predictor: NewPredictor = ({ slot, most }) => {
+        const sampling = new LibllamaSampling({
+          ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
+          plan: samplingPlan(GREEDY, contextPerSlot),
+          ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
+        });
+        drafts.push(sampling);
+        return new DraftPredictor(drafted[slot]!, sampling, most);
+      };
+      sequences = await openGroup(facts, canDraft ? predictor : undefined);
     } else sequences = await openGroup(facts);
   }
   const adapters = new Map<string, number>();
@@ -280,18 +292,19 @@ export async function openEngine(
 
 /** Time that `--threads auto` may add to a load, in milliseconds. */
 const CALIBRATION_MS = 2_000;
-/** Most tokens to guess at once, unless configured otherwise. */
-export const DRAFT_TOKENS = 16;
 
 function threadsToTry(threads: number | "auto"): readonly number[] {
   return threads === "auto" ? threadCandidates(physicalCores()) : [threads];
 }
 
-/** What guesses the tokens of slots. */
-interface Guesses {
-  /** Most tokens of a guess. */
-  readonly most?: number;
-  readonly predictor?: (slot: number) => Predictor;
+/** Creates what guesses the tokens of a slot, at most `most`. */
+type NewPredictor = (
+  context: { readonly slot: number; readonly most: number; readonly collector: StepCollector },
+) => Predictor;
+
+function noDraftLayers(model: string): string {
+  return `Cannot load model "${model}" with speculative = "mtp": its file has no layers for ` +
+    'multi-token prediction; use "lookup", "draft" or "off"';
 }
 
 /** Options of {@linkcode openSequences}. */
@@ -301,38 +314,54 @@ interface GroupOptions {
   readonly settings: LlamaSettings;
   readonly maxThreads: number;
   readonly threads: () => number;
-  readonly guesses: Guesses;
+  /** Undefined: nothing is guessed. */
+  readonly predictor: NewPredictor | undefined;
+  readonly ends: (token: number) => boolean;
+  readonly onWarning: (message: string) => void;
 }
 
 /** Creates a context of a model, with its sequences. */
 async function openSequences(
   thread: EngineThread,
   facts: ModelFacts,
-  { slots, contextPerSlot, settings, maxThreads, threads, guesses }: GroupOptions,
+  { slots, contextPerSlot, settings, maxThreads, threads, predictor, ends, onWarning }:
+    GroupOptions,
 ): Promise<LibllamaSequence[]> {
   const batchSize = settings.batch_size ?? DEFAULT_BATCH;
-  const { context } = await thread.call("context", {
+  const shape = { contextPerSlot, batchSize };
+  const memory = memoryOf(facts, shape);
+  const most = predictor ? mostGuesses(settings, memory, batchSize) : 0;
+  const draftsItself = settings.speculative === "mtp" && predictor !== undefined;
+  const { context, rollback } = await thread.call("context", {
     model: facts.model,
     sequences: slots,
     contextPerSequence: contextPerSlot,
     batchSize,
-    outputs: outputsOf(batchSize, slots, guesses.most ?? 0),
+    outputs: outputsOf(batchSize, slots, most),
     threads: maxThreads,
     flashAttention: FLASH_ATTENTION[settings.flash_attention ?? "auto"],
     keyType: settings.cache_type_k && CACHE_TYPES[settings.cache_type_k],
     valueType: settings.cache_type_v && CACHE_TYPES[settings.cache_type_v],
+    holdsAll: holdsAll(facts, shape),
+    window: memory.kind === "window" ? memory.window : 0,
+    rollback: memory.kind === "recurrent" ? most : 0,
+    drafts: draftsItself ? most : 0,
   });
+  const canGuess = most > 0 && (memory.kind !== "recurrent" || rollback > 0);
+  if (predictor && !canGuess) onWarning(CANNOT_GUESS);
+  const checkpoints = new CheckpointBook(MIB * (settings.checkpoint_mib ?? CHECKPOINT_MIB));
   const collector = new StepCollector({
     thread,
     context,
     threads,
     guarded: (step) => guardChoices(thread, step),
+    forgotten: () => checkpoints.takeForgotten(),
   });
-  const canCut = !facts.isRecurrent && !facts.isHybrid && facts.window === 0;
   return Array.from({ length: slots }, (_, id) =>
     new LibllamaSequence({
-      ...{ id, thread, contextId: context, collector, context: contextPerSlot, canCut },
-      predictor: canCut ? guesses.predictor?.(id) : undefined,
+      ...{ id, thread, contextId: context, collector, context: contextPerSlot, batchSize },
+      ...{ memory, checkpoints, ends },
+      predictor: canGuess ? predictor?.({ slot: id, most, collector }) : undefined,
     }));
 }
 
@@ -340,6 +369,14 @@ async function openSequences(
 export function outputsOf(batchSize: number, slots: number, guesses: number): number {
   return Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots) * (1 + guesses));
 }
+
+const MIB = 2 ** 20;
+/** Most memory of checkpoints in MiB, unless configured otherwise. */
+const CHECKPOINT_MIB = 512;
+const CANNOT_GUESS = "speculative is off: llama.cpp cannot take guessed tokens back in the " +
+  "recurrent state of this model, or the batch size is too small";
+const CANNOT_DRAFT = "speculative is off: llama.cpp cannot take tokens back one by one in the " +
+  "recurrent state of the draft model";
 
 /** Values of `llama_flash_attn_type`. */
 const FLASH_ATTENTION = {

@@ -1,9 +1,19 @@
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Chosen, EngineSequence, Generation, Odds, Sampling, StateMark } from "../engine.ts";
 import type { Predictor } from "./guess/predictor.ts";
-import { bearsMark, withMark } from "./state_mark.ts";
+import type { CheckpointBook } from "./held/checkpoint_book.ts";
+import { CutRange, type Memory } from "./held/cut_range.ts";
+import { placesToKeep } from "./held/places.ts";
+import {
+  bearsMark,
+  markedSize,
+  MOST_SAVED,
+  type SavedCheckpoint,
+  withMark,
+  withoutMark,
+} from "./state_mark.ts";
 import type { EngineThread } from "./engine_thread.ts";
-import type { Choice, PartOrder } from "./thread/messages.ts";
+import type { Choice, PartOrder, PartResult } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import type { StepCollector } from "./step_collector.ts";
 
@@ -16,8 +26,13 @@ export interface SequenceOptions {
   readonly collector: StepCollector;
   /** Most tokens that it holds. */
   readonly context: number;
-  /** Whether it can be cut back to an earlier token; recurrent and windowed states cannot. */
-  readonly canCut: boolean;
+  /** Most tokens of a batch. */
+  readonly batchSize: number;
+  readonly memory: Memory;
+  /** The states that it and its neighbours can go back to. */
+  readonly checkpoints: CheckpointBook;
+  /** Whether a token ends what somebody says. */
+  readonly ends: (token: number) => boolean;
   /** Guesses the next tokens; undefined: nothing is guessed. */
   readonly predictor: Predictor | undefined;
 }
@@ -25,36 +40,53 @@ export interface SequenceOptions {
 /** One slot, as a sequence of the context that all slots share. */
 export class LibllamaSequence implements EngineSequence {
   readonly #options: SequenceOptions;
+  readonly #range: CutRange;
   /** The evaluated tokens. */
   #tokens: number[] = [];
   /** The adapter that they were evaluated with; 0: none. */
   #adapter = 0;
+  /** Lengths at which checkpoints are to be kept, in ascending order. */
+  #places: readonly number[] = [];
 
   constructor(options: SequenceOptions) {
     this.#options = options;
+    this.#range = new CutRange(options.memory);
+  }
+
+  /** What it can be cut back to. */
+  get memory(): Memory {
+    return this.#options.memory;
   }
 
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number {
     if (own(sampling).adapter !== this.#adapter) return 0;
-    const held = this.#tokens;
-    let shared = 0;
-    while (shared < held.length && held[shared] === tokens[shared]) shared++;
-    return shared;
+    return this.#reusable(Math.min(this.#common(tokens), tokens.length - 1));
   }
 
-  trim(length: number): number {
-    const { id, collector, canCut } = this.#options;
-    if (length > 0 && length >= this.#tokens.length) return this.#tokens.length;
-    const left = canCut ? length : 0;
-    collector.cut(id, left);
-    this.#tokens.length = Math.min(left, this.#tokens.length);
-    return this.#tokens.length;
+  trim(length: number, prompt?: readonly number[]): number {
+    const { id, collector, checkpoints, memory, ends } = this.#options;
+    const shared = prompt ? this.#common(prompt) : 0;
+    const left = this.#reusable(length);
+    if (left < this.#tokens.length || left === 0) {
+      const isThere = left === 0 || this.#range.allows(left, this.#tokens.length);
+      const checkpoint = isThere ? undefined : checkpoints.find(id, left);
+      collector.cut(id, left, checkpoint?.id);
+      if (checkpoint) checkpoints.use(checkpoint);
+      if (!isThere || left === 0) this.#range.restored(left);
+      checkpoints.cut(id, left);
+      this.#tokens.length = left;
+    }
+    this.#places = prompt && memory.kind !== "whole"
+      ? placesToKeep({ prompt, from: left, shared, ends })
+      : [];
+    return left;
   }
 
   async prefill(tokens: readonly number[], sampling: Sampling): Promise<void> {
     this.#adapter = own(sampling).adapter;
-    await this.#options.collector.run(this.#part(tokens, 0));
+    await this.#run(this.#part(tokens, 0));
     this.#tokens.push(...tokens);
+    this.#range.evaluated(this.#tokens.length);
   }
 
   async score(
@@ -67,6 +99,7 @@ export class LibllamaSequence implements EngineSequence {
     const part = { ...this.#part(tokens, tokens.length), score: { next, count } };
     const { scores } = await this.#options.collector.run(part);
     this.#tokens.push(...tokens);
+    this.#range.evaluated(this.#tokens.length);
     return scores;
   }
 
@@ -82,16 +115,20 @@ export class LibllamaSequence implements EngineSequence {
         input = [chosen.at(-1)!.token];
         return chosen;
       },
-      close() {},
+      close: () => this.#range.settle(),
     };
   }
 
   async save(path: string, mark: StateMark): Promise<number> {
-    const { thread, contextId: context, id: sequence, collector } = this.#options;
+    const { thread, contextId: context, id: sequence, collector, checkpoints } = this.#options;
     // Another worker may have another adapter with the same name.
     if (this.#tokens.length === 0 || this.#adapter !== 0) return 0;
-    const tokens = withMark(mark, this.#tokens);
-    await thread.call("save", { context, cuts: collector.takeCuts(), sequence, path, tokens });
+    const saved = checkpoints.longest(sequence, MOST_SAVED);
+    await thread.call("save", {
+      ...{ context, cuts: collector.takeCuts(), sequence, path },
+      tokens: withMark(mark, { tokens: this.#tokens, checkpoints: saved }),
+      checkpoints: saved.map(({ id }) => id),
+    });
     return this.#tokens.length;
   }
 
@@ -104,17 +141,37 @@ export class LibllamaSequence implements EngineSequence {
     }
     this.trim(0);
     try {
-      const marked = await thread.call("restore", {
+      const written = await thread.call("restore", {
         ...{ context: contextId, cuts: collector.takeCuts(), sequence, path },
-        limit: mark.length + context,
+        limit: markedSize(mark, context),
       });
-      this.#tokens = [...marked.subarray(mark.length)];
+      const { tokens, checkpoints } = withoutMark(mark, written.tokens);
+      this.#tokens = [...tokens];
       this.#adapter = 0;
+      this.#range.restored(tokens.length);
+      await this.#readCheckpoints(path, written.end, checkpoints);
     } catch (error) {
       this.trim(0);
       throw failed(errorMessage(error), error);
     }
     return this.#tokens.length;
+  }
+
+  async #readCheckpoints(
+    path: string,
+    from: number,
+    saved: readonly SavedCheckpoint[],
+  ): Promise<void> {
+    const { thread, contextId: context, id: sequence, checkpoints } = this.#options;
+    let at = from;
+    for (const { length, bytes } of saved) {
+      const begun = checkpoints.begin(sequence, length);
+      if (begun) {
+        await thread.call("readCheckpoint", { context, id: begun.id, path, at, bytes });
+        checkpoints.add(begun, bytes);
+      }
+      at += bytes;
+    }
   }
 
   /** Evaluates tokens and the guessed ones after them, and chooses until a guess is wrong. */
@@ -125,19 +182,25 @@ export class LibllamaSequence implements EngineSequence {
     wantsMore: (chosen: Chosen) => boolean,
   ): Promise<readonly Chosen[]> {
     using _ = sampling.use();
-    const { collector, predictor, canCut, context, id } = this.#options;
-    const room = context - this.#tokens.length - input.length;
-    const guess = predictor && room > 0 ? predictor.guess([...this.#tokens, ...input], room) : [];
+    const { collector, predictor, memory, context, batchSize, id } = this.#options;
+    // What is taken back must have been in one batch.
+    const room = Math.min(context - this.#tokens.length, batchSize) - input.length;
+    const guess = predictor && room > 0
+      ? predictor.guess([...this.#tokens, ...input], room, input.length)
+      : [];
     // Await only if needed: a wait would miss the step of this turn.
     const guessed = guess instanceof Promise ? await guess : guess;
     const follows = sampling.follows;
-    const { choices } = await collector.run({
+    // What was evaluated ahead may have to be removed, which a recurrent state cannot do.
+    const goesAhead = goesOn && room > 0 && memory.kind !== "recurrent" && predictor === undefined;
+    const { choices } = await this.#run({
       ...this.#part([...input, ...guessed], 1 + guessed.length),
-      goesOn: goesOn && room > 0 && canCut && predictor === undefined,
+      goesOn: goesAhead,
       // What holds after a token is decided here, so these are chosen one by one.
       choose: sampling.order(follows ? [] : guessed),
     });
     this.#tokens.push(...input);
+    const evaluated = this.#tokens.length + guessed.length;
     const chosen: Chosen[] = [];
     const take = (choice: Choice): boolean => {
       const one = sampling.take(choice);
@@ -154,9 +217,44 @@ export class LibllamaSequence implements EngineSequence {
     const right = chosen.length - 1;
     this.#tokens.push(...guessed.slice(0, right));
     if (right < guessed.length) collector.cut(id, this.#tokens.length);
+    this.#range.evaluated(goesAhead ? evaluated + 1 : evaluated, right);
     // Where the run wanted no more, the guess was not wrong.
     if (guessed.length > 0 && isWanted) predictor!.learn(guessed.length, right);
     return chosen;
+  }
+
+  /** Evaluates a part, and keeps the checkpoints whose places are in it. */
+  async #run(part: PartOrder): Promise<Exclude<PartResult, { error: string }>> {
+    const { id, checkpoints, collector } = this.#options;
+    const end = part.position + part.tokens.length;
+    const kept = this.#places
+      .filter((place) => place >= part.position && place < end)
+      .flatMap((place) => checkpoints.begin(id, place) ?? []);
+    if (kept.length === 0) return await collector.run(part);
+    try {
+      const result = await collector.run({ ...part, keep: kept });
+      kept.forEach((checkpoint, at) => checkpoints.add(checkpoint, result.kept?.[at] ?? 0));
+      return result;
+    } catch (error) {
+      kept.forEach((checkpoint) => checkpoints.abandon(checkpoint));
+      throw error;
+    }
+  }
+
+  /** Number of tokens at the start of `tokens` that are the evaluated ones. */
+  #common(tokens: readonly number[]): number {
+    const held = this.#tokens;
+    let common = 0;
+    while (common < held.length && held[common] === tokens[common]) common++;
+    return common;
+  }
+
+  /** The longest state with at most `length` tokens that can be gone back to. */
+  #reusable(length: number): number {
+    const { id, checkpoints } = this.#options;
+    const held = this.#tokens.length;
+    if (length >= held || this.#range.allows(length, held)) return Math.min(length, held);
+    return checkpoints.find(id, length)?.length ?? 0;
   }
 
   #part(tokens: readonly number[], outputs: number): PartOrder {

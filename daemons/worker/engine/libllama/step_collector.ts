@@ -1,6 +1,13 @@
 import { EngineStuck } from "../engine.ts";
 import type { EngineThread } from "./engine_thread.ts";
-import type { Choice, ChooseOrder, Cut, PartOrder, PartResult } from "./thread/messages.ts";
+import type {
+  Choice,
+  ChooseOrder,
+  Cut,
+  DraftOrder,
+  PartOrder,
+  PartResult,
+} from "./thread/messages.ts";
 
 /** Options of a {@linkcode StepCollector}. */
 export interface CollectorOptions {
@@ -11,6 +18,8 @@ export interface CollectorOptions {
   readonly threads: () => number;
   /** Watches a step in which grammars choose; see {@linkcode GrammarWatch}. */
   readonly guarded: <T>(step: Promise<T>) => Promise<T>;
+  /** Takes the checkpoints that are not needed any more. */
+  readonly forgotten: () => readonly number[];
 }
 
 interface Waiting {
@@ -24,6 +33,10 @@ export class StepCollector {
   #waiting: Waiting[] = [];
   #cuts: Cut[] = [];
   #isScheduled = false;
+  #drafts: {
+    readonly order: DraftOrder;
+    readonly settle: PromiseWithResolvers<readonly number[]>;
+  }[] = [];
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -40,6 +53,28 @@ export class StepCollector {
     return settle.promise;
   }
 
+  /** Drafts with the model's own layers, together with what others ask for in this turn. */
+  draft(order: DraftOrder): Promise<readonly number[]> {
+    const settle = Promise.withResolvers<readonly number[]>();
+    if (this.#drafts.push({ order, settle }) === 1) queueMicrotask(() => void this.#sendDrafts());
+    return settle.promise;
+  }
+
+  async #sendDrafts(): Promise<void> {
+    const asked = this.#drafts;
+    this.#drafts = [];
+    const { thread, context } = this.#options;
+    try {
+      const drafts = await thread.call("draft", {
+        ...{ context, cuts: this.takeCuts() },
+        drafts: asked.map(({ order }) => order),
+      });
+      for (const [index, { settle }] of asked.entries()) settle.resolve(drafts[index]!);
+    } catch (error) {
+      for (const { settle } of asked) settle.reject(error);
+    }
+  }
+
   /** Chooses after one more output of the last step. */
   async choose(sequence: number, output: number, choose: ChooseOrder): Promise<Choice> {
     const { thread, context, guarded } = this.#options;
@@ -47,9 +82,19 @@ export class StepCollector {
     return choices[0]!;
   }
 
-  /** Removes what a sequence has from a position on, before the next step. */
-  cut(sequence: number, from: number): void {
-    this.#cuts.push({ context: this.#options.context, sequence, from });
+  /**
+   * Removes what a sequence has from a position on, before the next step.
+   *
+   * @param checkpoint The checkpoint of that length, if the memory cannot be cut there.
+   */
+  cut(sequence: number, from: number, checkpoint?: number): void {
+    const { context } = this.#options;
+    const isNew = checkpoint !== undefined || from === 0;
+    // A recurrent state can be taken back once only, so cuts of one turn become one.
+    this.#cuts = this.#cuts.filter((cut) =>
+      cut.sequence !== sequence || cut.checkpoint !== undefined && !isNew
+    );
+    this.#cuts.push({ context, sequence, from, checkpoint });
   }
 
   /** The cuts that are still to be made, which whoever takes them must send. */
@@ -63,12 +108,13 @@ export class StepCollector {
     this.#isScheduled = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const { thread, context, threads, guarded } = this.#options;
+    const { thread, context, threads, guarded, forgotten } = this.#options;
     const parts = waiting.map(({ part }) => part);
     try {
       const step = thread.call("step", {
         context,
         cuts: this.takeCuts(),
+        forget: forgotten(),
         threads: threads(),
         parts,
       });

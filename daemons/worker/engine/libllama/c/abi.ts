@@ -198,6 +198,7 @@ export const LLAMA_FUNCTIONS = {
   llama_n_batch: { parameters: ["pointer"], result: "u32" },
   llama_n_ubatch: { parameters: ["pointer"], result: "u32" },
   llama_n_seq_max: { parameters: ["pointer"], result: "u32" },
+  llama_n_rs_seq: { parameters: ["pointer"], result: "u32" },
   llama_get_memory: { parameters: ["pointer"], result: "pointer" },
   llama_pooling_type: { parameters: ["pointer"], result: "i32" },
   llama_model_get_vocab: { parameters: ["pointer"], result: "pointer" },

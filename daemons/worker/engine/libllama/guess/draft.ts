@@ -17,7 +17,7 @@ export class DraftPredictor implements Predictor {
 
   async guess(tokens: readonly number[], limit: number): Promise<readonly number[]> {
     const shared = this.#sequence.sharedPrefix(tokens, this.#sampling);
-    const held = this.#sequence.trim(Math.min(shared, tokens.length - 1));
+    const held = this.#sequence.trim(shared);
     const generation = this.#sequence.generate(tokens.slice(held), this.#sampling);
     const guess: number[] = [];
     try {

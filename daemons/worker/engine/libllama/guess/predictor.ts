@@ -1,9 +1,14 @@
 /** Guesses tokens, so that several can be checked in one step. */
 export interface Predictor {
-  /** Guesses the tokens that follow, at most `limit`. */
+  /**
+   * Guesses the tokens that follow, at most `limit`.
+   *
+   * @param pending Number of last tokens that the model has not evaluated yet.
+   */
   guess(
     tokens: readonly number[],
     limit: number,
+    pending: number,
   ): readonly number[] | Promise<readonly number[]>;
   /** Called with how many of the guessed tokens were right. */
   learn(guessed: number, right: number): void;

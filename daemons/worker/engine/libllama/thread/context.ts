@@ -2,7 +2,10 @@ import { pack } from "./pack.ts";
 import { FIELDS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, setFields } from "../c/c_values.ts";
 import { Chooser } from "./chooser.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { DecodeError, Decoder } from "./decoder.ts";
+import type { DraftFunctions } from "../c/draft_functions.ts";
+import { Drafter } from "./drafter.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import type {
@@ -10,6 +13,7 @@ import type {
   ChooseOrder,
   ContextOrder,
   Cut,
+  DraftOrder,
   PartOrder,
   PartResult,
   SequenceFile,
@@ -23,6 +27,10 @@ const PARAMS = layoutOf(FIELDS.llama_context_params);
 export interface ContextParts {
   readonly llama: Llama;
   readonly vocabularySize: number;
+  /** Numbers of a hidden state. */
+  readonly width: number;
+  /** For models whose own layers draft. */
+  readonly draftFunctions: DraftFunctions | undefined;
   /** Tokens that end a generation. */
   readonly ends: ReadonlySet<number>;
   /** A C function that says whether a computation is to stop, and what it is called with. */
@@ -38,10 +46,15 @@ export class Context {
   readonly #memory: Deno.PointerValue;
   readonly #decoder: Decoder;
   readonly #chooser: Chooser;
+  readonly #checkpoints: Checkpoints;
+  readonly #window: number;
+  readonly #drafter: Drafter | undefined;
   readonly #outputs: number;
   readonly #ends: ReadonlySet<number>;
   #threads: number;
   #adapter = 0;
+  /** Sequences that could not be cut, until they are cleared. */
+  readonly #broken = new Set<number>();
   /** Rows of the last step's outputs, by sequence. */
   #rows = new Map<number, readonly number[]>();
   /** What the next step will probably ask for. */
@@ -68,26 +81,64 @@ export class Context {
       abort_callback: addressOf(abort.callback),
       abort_callback_data: addressOf(abort.data),
       no_perf: true,
-      swa_full: false,
+      n_rs_seq: order.rollback,
+      // A cache of its own for each sequence: all of them have their whole context at any time, and none
+      // attends over the tokens of the others.
+      kv_unified: false,
+      swa_full: order.holdsAll,
     });
     this.#pointer = llama.llama_init_from_model(pointerAt(order.model), params);
     if (this.#pointer === null) throw new Error("llama.cpp cannot create a context");
     this.#memory = llama.llama_get_memory(this.#pointer);
-    this.#decoder = new Decoder(llama, this.#pointer, order.batchSize, order.sequences);
+    try {
+      this.#drafter = this.#createDrafter(parts, order, params);
+    } catch (error) {
+      llama.llama_free(this.#pointer);
+      throw error;
+    }
+    this.#decoder = new Decoder(llama, this.#pointer, order.batchSize, order.sequences, {
+      ...this.#drafter ? { onBatch: (batch) => this.#drafter!.follow(batch) } : {},
+    });
     this.#chooser = new Chooser(llama, this.#pointer, vocabularySize, ends, onGrammar);
+    this.#checkpoints = new Checkpoints(llama, this.#pointer);
+    this.#window = order.window;
     this.#outputs = order.outputs;
     this.#ends = ends;
     this.#threads = order.threads;
   }
 
+  #createDrafter(
+    { llama, draftFunctions: functions, width, vocabularySize }: ContextParts,
+    order: ContextOrder,
+    params: Uint8Array<ArrayBuffer>,
+  ): Drafter | undefined {
+    if (order.drafts === 0) return undefined;
+    if (!functions) throw new Error(NO_DRAFTS);
+    return new Drafter({
+      ...{ llama, functions, model: pointerAt(order.model), target: this.#pointer, params },
+      ...{ vocabularySize, width, batchSize: order.batchSize, sequences: order.sequences },
+      most: order.drafts,
+    });
+  }
+
+  /** Tokens that a recurrent state can be taken back by. */
+  get rollback(): number {
+    return this.#llama.llama_n_rs_seq(this.#pointer);
+  }
+
   /** Takes one step: evaluates all parts, then chooses or scores. A part that fails fails alone. */
-  step({ cuts, threads, parts }: StepOrder): PartResult[] {
+  step({ cuts, forget, threads, parts }: StepOrder): PartResult[] {
     this.#rows.clear();
     const results = new Map<PartOrder, PartResult>();
     // First: the next batch overwrites the outputs.
     for (const [part, rows] of this.#takeAhead(parts, cuts)) this.#finish(part, rows, results);
     this.#cut(cuts);
+    this.#checkpoints.forget(forget);
+    this.#drafter?.forget(forget);
     this.#use(threads);
+    for (const part of parts) {
+      if (this.#broken.has(part.sequence)) results.set(part, { error: CANNOT_CUT });
+    }
     const left = parts.filter((part) => !results.has(part));
     for (const batch of pack(left, this.#decoder.capacity, this.#outputs)) {
       this.#compute(batch, results);
@@ -122,14 +173,24 @@ export class Context {
     return this.#chooser.choose(sequence, [row], order);
   }
 
+  /** Drafts tokens; for what cannot be drafted, none. */
+  draft(cuts: readonly Cut[], orders: readonly DraftOrder[]): number[][] {
+    this.cut(cuts);
+    return this.#drafter?.draft(orders) ?? orders.map(() => []);
+  }
+
   /** Removes what sequences have from a position on, and what was evaluated ahead. */
   cut(cuts: readonly Cut[]): void {
     this.#takeAhead([], []);
     this.#cut(cuts);
   }
 
-  /** Writes a sequence with its tokens; returns the bytes of the file. */
-  save({ cuts, path, sequence }: SequenceFile, tokens: Uint32Array<ArrayBuffer>): number {
+  /** Writes a sequence with its tokens and checkpoints; returns the bytes without those. */
+  save(
+    { cuts, path, sequence }: SequenceFile,
+    tokens: Uint32Array<ArrayBuffer>,
+    checkpoints: readonly number[],
+  ): number {
     this.cut(cuts);
     const bytes = this.#llama.llama_state_seq_save_file(
       this.#pointer,
@@ -139,11 +200,15 @@ export class Context {
       BigInt(tokens.length),
     );
     if (bytes === 0n) throw new Error("llama.cpp cannot write the sequence");
+    this.#checkpoints.write(checkpoints, path);
     return Number(bytes);
   }
 
-  /** Reads a sequence; returns its tokens. */
-  restore({ cuts, path, sequence }: SequenceFile, limit: number): Uint32Array<ArrayBuffer> {
+  /** Reads a sequence; returns its tokens, and where in the file it ends. */
+  restore(
+    { cuts, path, sequence }: SequenceFile,
+    limit: number,
+  ): { tokens: Uint32Array<ArrayBuffer>; end: number } {
     this.cut(cuts);
     const tokens = new Uint32Array(limit);
     const count = new BigUint64Array(1);
@@ -156,28 +221,59 @@ export class Context {
       count,
     );
     if (bytes === 0n) throw new Error("llama.cpp cannot read the sequence");
-    return tokens.slice(0, Number(count[0]));
+    return { tokens: tokens.slice(0, Number(count[0])), end: Number(bytes) };
+  }
+
+  /** Reads a checkpoint from a file. */
+  readCheckpoint(id: number, path: string, at: number, bytes: number): void {
+    this.#checkpoints.read(id, path, at, bytes);
   }
 
   free(): void {
+    this.#drafter?.free();
     this.#llama.llama_free(this.#pointer);
   }
 
   #compute(batch: readonly PartOrder[], results: Map<PartOrder, PartResult>): void {
     let rows: number[][];
+    const kept = batch.map((): number[] => []);
     try {
       this.#adapt(batch[0]!.adapter);
-      rows = this.#decoder.decode(batch);
+      const rests = batch.map((part, index) => this.#evaluateToLast(part, kept[index]!));
+      rows = this.#decoder.decode(rests);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return this.#computeAlone(batch, results, error);
     }
-    for (const [index, part] of batch.entries()) this.#finish(part, rows[index]!, results);
+    for (const [index, part] of batch.entries()) {
+      this.#finish(part, rows[index]!, results, kept[index]);
+    }
   }
 
-  #finish(part: PartOrder, rows: readonly number[], results: Map<PartOrder, PartResult>): void {
+  /** Evaluates a part up to its last checkpoint and keeps them; returns the rest of it. */
+  #evaluateToLast(part: PartOrder, kept: number[]): PartOrder {
+    let rest = part;
+    for (const { id, length } of part.keep ?? []) {
+      const count = length - rest.position;
+      if (count > 0) {
+        this.#decoder.decode([{ ...rest, tokens: rest.tokens.slice(0, count), outputs: 0 }]);
+        rest = { ...rest, position: length, tokens: rest.tokens.slice(count) };
+      }
+      kept.push(this.#checkpoints.keep(id, part.sequence));
+      this.#drafter?.keep(id, part.sequence, length);
+    }
+    return rest;
+  }
+
+  #finish(
+    part: PartOrder,
+    rows: readonly number[],
+    results: Map<PartOrder, PartResult>,
+    kept: readonly number[] = [],
+  ): void {
     this.#rows.set(part.sequence, rows);
-    results.set(part, this.#read(part, rows));
+    const result = this.#read(part, rows);
+    results.set(part, kept.length === 0 ? result : { ...result, kept });
   }
 
   /** The parts that are evaluated already, with their rows; what nobody asks for is removed. */
@@ -202,10 +298,33 @@ export class Context {
     this.#cut(parts.map(({ sequence, position }) => ({ sequence, from: position })));
   }
 
-  #cut(cuts: readonly Pick<Cut, "sequence" | "from">[]): void {
-    for (const { sequence, from } of cuts) {
-      this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1);
+  #cut(cuts: readonly Pick<Cut, "sequence" | "from" | "checkpoint">[]): void {
+    for (const cut of cuts) {
+      if (cut.from === 0) this.#broken.delete(cut.sequence);
+      if (this.#broken.has(cut.sequence) || this.#cutBack(cut)) continue;
+      this.#broken.add(cut.sequence);
+      this.#removeFrom(cut.sequence, 0);
     }
+  }
+
+  /** Whether a sequence is now as it was at that length. */
+  #cutBack({ sequence, from, checkpoint }: Pick<Cut, "sequence" | "from" | "checkpoint">): boolean {
+    const llama = this.#llama;
+    if (checkpoint !== undefined) {
+      if (!this.#checkpoints.restore(checkpoint, sequence)) return false;
+    } else if (this.#window > 0 && from > 0) {
+      // llama.cpp removes the tokens in any case, and would go on without those that it has overwritten.
+      const first = llama.llama_memory_seq_pos_min(this.#memory, sequence);
+      if (first > Math.max(0, from - this.#window + 1)) return false;
+    }
+    const isDone = this.#removeFrom(sequence, from);
+    if (checkpoint !== undefined) this.#drafter?.restore(checkpoint, sequence, from);
+    return isDone;
+  }
+
+  #removeFrom(sequence: number, from: number): boolean {
+    this.#drafter?.cut(sequence, from);
+    return this.#llama.llama_memory_seq_rm(this.#memory, sequence, from, -1);
   }
 
   /** Evaluates each part of a failed batch by itself, so that only the faulty ones fail. */
@@ -214,9 +333,7 @@ export class Context {
     results: Map<PartOrder, PartResult>,
     { message }: DecodeError,
   ): void {
-    const isClean = batch.map(({ sequence, position }) =>
-      this.#llama.llama_memory_seq_rm(this.#memory, sequence, position, -1)
-    );
+    const isClean = batch.map(({ sequence, position }) => this.#removeFrom(sequence, position));
     for (const [index, part] of batch.entries()) {
       if (batch.length > 1 && isClean[index]) this.#compute([part], results);
       else results.set(part, { error: message });
@@ -237,6 +354,7 @@ export class Context {
   #use(threads: number): void {
     if (threads === this.#threads) return;
     this.#llama.llama_set_n_threads(this.#pointer, threads, threads);
+    this.#drafter?.use(threads);
     this.#threads = threads;
   }
 
@@ -250,6 +368,12 @@ export class Context {
     this.#adapter = adapter;
   }
 }
+
+/** Why a model's own layers cannot draft. */
+const NO_DRAFTS = "this build of llama.cpp has no functions for layers that draft: " +
+  'speculative = "mtp" needs them';
+/** Why a part fails that comes after a cut that failed. */
+const CANNOT_CUT = "llama.cpp cannot go back to an earlier state of this sequence";
 
 /** What the step after this one will ask for, unless runs end; nothing while prompts are read. */
 function expectedAfter(

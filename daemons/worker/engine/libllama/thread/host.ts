@@ -1,6 +1,7 @@
 import { CONSTANTS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, textAt } from "../c/c_values.ts";
 import { Context, type ContextParts } from "./context.ts";
+import { draftFunctions } from "../c/draft_functions.ts";
 import { devices, freeBytes, type Library, loadBackends, openLibrary } from "../c/library.ts";
 import {
   type ContextOrder,
@@ -70,9 +71,16 @@ export class Host {
       step: (order) => this.#contexts[order.context]!.step(order),
       choose: ({ context, sequence, output, choose }) =>
         this.#contexts[context]!.choose(sequence, output, choose),
-      save: (order) =>
-        this.#contexts[order.context]!.save(order, order.tokens as Uint32Array<ArrayBuffer>),
+      draft: ({ context, cuts, drafts }) => this.#contexts[context]!.draft(cuts, drafts),
+      save: (order) => {
+        const tokens = order.tokens as Uint32Array<ArrayBuffer>;
+        return this.#contexts[order.context]!.save(order, tokens, order.checkpoints);
+      },
       restore: (order) => this.#contexts[order.context]!.restore(order, order.limit),
+      readCheckpoint: ({ context, id, path, at, bytes }) => {
+        this.#contexts[context]!.readCheckpoint(id, path, at, bytes);
+        return true;
+      },
       vectors: (order) => this.#computeVectors(order),
       loaded: () => this.#endCallbacks(),
       free: ({ samplers }) => this.#freeSamplers(samplers),
@@ -212,6 +220,7 @@ export class Host {
       isRecurrent: llama.llama_model_is_recurrent(pointer),
       isHybrid: llama.llama_model_is_hybrid(pointer),
       window: llama.llama_model_n_swa(pointer),
+      draftLayers: llama.llama_model_n_layer_nextn(pointer),
       isCausal: value(`${architecture}.attention.causal`) !== "false",
       ranks: value(`${architecture}.pooling_type`) === RANKS,
       experts: Number(value(`${architecture}.expert_count`) ?? 0),
@@ -234,11 +243,12 @@ export class Host {
     return addressOf(adapter);
   }
 
-  #createContext(order: ContextOrder): { context: number } {
-    const { facts: { vocabularySize }, ends } = this.#models.get(order.model)!;
+  #createContext(order: ContextOrder): Orders["context"]["answer"] {
+    const { facts: { vocabularySize, vectorLength }, ends } = this.#models.get(order.model)!;
+    const { llama, folder } = this.#opened;
     const parts: ContextParts = {
-      llama: this.#opened.llama,
-      vocabularySize,
+      ...{ llama, vocabularySize, width: vectorLength },
+      draftFunctions: order.drafts > 0 ? draftFunctions(folder) : undefined,
       ends,
       abort: this.#abort,
       onGrammar: (sequence) => {
@@ -246,7 +256,8 @@ export class Host {
         Atomics.add(this.#shared, SHARED.count, 1);
       },
     };
-    return { context: this.#contexts.push(new Context(parts, order)) - 1 };
+    const context = new Context(parts, order);
+    return { context: this.#contexts.push(context) - 1, rollback: context.rollback };
   }
 
   /** What llama.cpp asks while it computes. */

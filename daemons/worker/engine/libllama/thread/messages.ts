@@ -21,6 +21,8 @@ export interface ModelOrder {
   readonly overrides: readonly TensorOverride[];
   readonly mapsFile: boolean;
   readonly locksMemory: boolean;
+  /** Whether its layers that draft are loaded, if it has some. */
+  readonly drafts: boolean;
 }
 
 /** What is known of a loaded model. */
@@ -35,6 +37,8 @@ export interface ModelFacts {
   readonly isHybrid: boolean;
   /** Tokens of its sliding window; 0: none. */
   readonly window: number;
+  /** Layers that draft, for multi-token prediction; 0: none. */
+  readonly draftLayers: number;
   /** Whether a token sees only those before it. */
   readonly isCausal: boolean;
   /** Whether its file says that it ranks. */
@@ -62,6 +66,23 @@ export interface ContextOrder {
   /** Numbers of ggml's types; undefined: f16. */
   readonly keyType: number | undefined;
   readonly valueType: number | undefined;
+  /** Whether caches of windows hold all tokens, not only those that are still seen. */
+  readonly holdsAll: boolean;
+  /** Tokens of the window that decides what can be cut; 0: none does. */
+  readonly window: number;
+  /** Tokens that a recurrent state can be taken back by, within the last batch. */
+  readonly rollback: number;
+  /** Most tokens that the model's own layers draft at once; 0: they draft nothing. */
+  readonly drafts: number;
+}
+
+/** Tokens of a sequence to draft. */
+export interface DraftOrder {
+  readonly sequence: number;
+  /** The last token, which is not evaluated yet, and its position. */
+  readonly token: number;
+  readonly position: number;
+  readonly count: number;
 }
 
 /** Tokens of one sequence to evaluate. */
@@ -79,6 +100,15 @@ export interface PartOrder {
   /** What to do with the outputs. */
   readonly choose?: ChooseOrder | undefined;
   readonly score?: ScoreOrder | undefined;
+  /** Checkpoints to keep, in the order of their lengths; none is where outputs are kept before it. */
+  readonly keep?: readonly Keep[];
+}
+
+/** A checkpoint: what a sequence's memory has that cannot be cut back. */
+export interface Keep {
+  readonly id: number;
+  /** Tokens of the sequence at that time. */
+  readonly length: number;
 }
 
 /** Chooses tokens after the outputs of a part. */
@@ -130,7 +160,12 @@ export type Choice =
 
 /** What became of a part. */
 export type PartResult =
-  | { readonly choices: readonly Choice[]; readonly scores: readonly Odds[] }
+  | {
+    readonly choices: readonly Choice[];
+    readonly scores: readonly Odds[];
+    /** Bytes of the checkpoints that were kept; 0: there was nothing to keep. */
+    readonly kept?: readonly number[];
+  }
   | { readonly error: string };
 
 /** Cells of a sequence to remove, from a position on. */
@@ -138,6 +173,8 @@ export interface Cut {
   readonly context: number;
   readonly sequence: number;
   readonly from: number;
+  /** Checkpoint of that length to go back to; undefined: the memory can be cut there. */
+  readonly checkpoint?: number | undefined;
 }
 
 /** The orders, by name: what they take and what they answer. */
@@ -153,15 +190,37 @@ export interface Orders {
   /** What llama.cpp has said of memory since the last call; nothing if it allocates. */
   memoryLines: { take: Record<string, never>; answer: readonly string[] };
   adapter: { take: { model: number; path: string }; answer: number };
-  context: { take: ContextOrder; answer: { context: number } };
+  context: {
+    take: ContextOrder;
+    /** Of `rollback`, what the model's architecture can do. */
+    answer: { context: number; rollback: number };
+  };
   step: { take: StepOrder; answer: readonly PartResult[] };
   /** Chooses after further outputs of the last step. */
   choose: {
     take: { context: number; sequence: number; output: number; choose: ChooseOrder };
     answer: readonly Choice[];
   };
-  save: { take: SequenceFile & { tokens: Uint32Array }; answer: number };
-  restore: { take: SequenceFile & { limit: number }; answer: Uint32Array };
+  /** Drafts with the model's own layers. */
+  draft: {
+    take: { context: number; cuts: readonly Cut[]; drafts: readonly DraftOrder[] };
+    answer: readonly (readonly number[])[];
+  };
+  /** The checkpoints follow what llama.cpp writes. */
+  save: {
+    take: SequenceFile & { tokens: Uint32Array; checkpoints: readonly number[] };
+    answer: number;
+  };
+  /** `end` is where what llama.cpp wrote ends. */
+  restore: {
+    take: SequenceFile & { limit: number };
+    answer: { tokens: Uint32Array; end: number };
+  };
+  /** Reads a checkpoint from a file. */
+  readCheckpoint: {
+    take: { context: number; id: number; path: string; at: number; bytes: number };
+    answer: true;
+  };
   vectors: { take: VectorsOrder; answer: readonly (Float32Array | string)[] };
   /** Callbacks into JavaScript end here: they must not be called from other threads. */
   loaded: { take: Record<string, never>; answer: true };
@@ -173,6 +232,8 @@ export interface Orders {
 export interface StepOrder {
   readonly context: number;
   readonly cuts: readonly Cut[];
+  /** Checkpoints that nobody will go back to. */
+  readonly forget: readonly number[];
   readonly threads: number;
   readonly parts: readonly PartOrder[];
 }

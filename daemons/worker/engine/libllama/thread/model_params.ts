@@ -63,6 +63,7 @@ export function modelParams(
     n_gpu_layers: own.length > 0 ? order.gpuLayers ?? -1 : 0,
     progress_callback: onProgress,
     split_mode: SPLIT_MODES[order.split],
+    load_mtp: order.drafts,
     ...(order.ratio.length > 0 ? { tensor_split: addressOfBuffer(ratio) } : {}),
     ...(patterns.length > 0 ? { tensor_buft_overrides: addressOfBuffer(overrides) } : {}),
     ...loadMode(order),

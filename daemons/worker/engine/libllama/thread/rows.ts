@@ -40,6 +40,13 @@ export function oddsAfter(
   return { logprob: bounded(Math.log(own)), top };
 }
 
+/** Id of the highest number; of equal ones, the lower id. */
+export function best(logits: Float32Array): number {
+  let found = 0;
+  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[found]!) found = id;
+  return found;
+}
+
 /** Ids of the `count` highest numbers, the highest first; of equal ones, the lower id. */
 function highest(logits: Float32Array, count: number): number[] {
   const ids: number[] = [];
