@@ -1,7 +1,8 @@
 import { onAbort } from "./aborts.ts";
 import type { z } from "zod";
 import { watchSleep } from "./clock.ts";
-import { type ConfigSpec, loadConfig, processSources, sourcesAgain } from "./config/load.ts";
+import { loadConfig, processSources, sourcesAgain } from "./config/load.ts";
+import type { ConfigSpec } from "./config/spec.ts";
 import type { Reload } from "./config/reload.ts";
 import { EXIT, INIT_FIX } from "./defaults.ts";
 import { errorMessage } from "./errors.ts";

@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { configSpec as orchestratord } from "../daemons/orchestratord/config.ts";
 import { configSpec as poolManagerd } from "../daemons/pool-managerd/config.ts";
 import { configSpec as worker } from "../daemons/worker/config.ts";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec } from "#shared/config/spec.ts";
 import { configPage, type DaemonKeys } from "./config_page.ts";
 import { configKeys } from "#shared/config/schema.ts";
 import { formatted } from "./formatted.ts";

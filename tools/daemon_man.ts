@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec } from "#shared/config/spec.ts";
 import { configKeys, envName, flagName } from "#shared/config/schema.ts";
 import { bold, item, type ManPage, page, section } from "../cli/manual/roff.ts";
 import { EXIT_CODES } from "../cli/help.ts";

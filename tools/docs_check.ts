@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { z } from "zod";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec } from "#shared/config/spec.ts";
 import { configKeys } from "#shared/config/schema.ts";
 import { commands } from "../cli/commands/mod.ts";
 import { FIXED_KEYS } from "../cli/config/keys.ts";

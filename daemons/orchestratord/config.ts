@@ -10,7 +10,7 @@ import {
   tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
-import type { ConfigSpec, FlagFacts } from "#shared/config/load.ts";
+import type { ConfigSpec, FlagFacts } from "#shared/config/spec.ts";
 import {
   type KeyLimits,
   MODEL_REF_LIMIT,

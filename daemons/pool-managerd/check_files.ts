@@ -1,4 +1,4 @@
-import type { FileProblem } from "#shared/config/load.ts";
+import type { FileProblem } from "#shared/config/spec.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { PoolConfig } from "./config.ts";
 

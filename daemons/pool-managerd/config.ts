@@ -10,7 +10,7 @@ import {
   tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec } from "#shared/config/spec.ts";
 import { contradictionOf, llamaShape, threadsKey } from "#shared/config/llama.ts";
 import { identifier } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";

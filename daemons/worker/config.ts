@@ -8,7 +8,7 @@ import {
   millis,
   portKey,
 } from "#shared/config/common.ts";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec } from "#shared/config/spec.ts";
 import {
   type Contradiction,
   contradictionOf,

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { columns } from "../columns.ts";
-import { type ConfigSpec, type FlagFacts, ownFlags } from "./load.ts";
+import { type ConfigSpec, type FlagFacts, ownFlags } from "./spec.ts";
 import { type ConfigKey, envName, flagName } from "./schema.ts";
 
 /** The help of a program. */

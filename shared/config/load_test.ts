@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../lifecycle.ts";
-import { type ConfigSources, type ConfigSpec, loadConfig, sourcesAgain } from "./load.ts";
+import { type ConfigSources, loadConfig, sourcesAgain } from "./load.ts";
+import type { ConfigSpec } from "./spec.ts";
 
 const schema = z.strictObject({
   port: z.number().int().min(0).max(65_535).default(8080).describe("Port to listen on"),

@@ -19,7 +19,6 @@ export interface Options {
   readonly context?: number;
   readonly threads?: number | "auto";
   readonly settings?: LlamaSettings;
-  readonly onWarning?: (message: string) => void;
   /** Paths of adapters by name. */
   readonly adapters?: Record<string, string>;
   readonly onWarning?: (message: string) => void;

@@ -13,7 +13,7 @@ import {
   type Reply,
   SHARED,
 } from "./messages.ts";
-import { type ModelParams, modelParams } from "./model_params.ts";
+import { type ModelFields, type ModelParams, modelParams } from "./model_params.ts";
 import { nativeFunctions } from "../c/native_functions.ts";
 import { VectorContext } from "./vector_context.ts";
 
