@@ -60,6 +60,11 @@ export const SUBMIT_OPTIONS = {
   maxTokens: number("-n, --max-tokens <count>", "Generate at most this many tokens"),
   temperature: number("-t, --temperature <number>", "0 always takes the most probable token"),
   seed: number("--seed <number>", "The same seed gives the same answer"),
+  option: texts(
+    "--option <name=value...>",
+    "Sampling options as POST /v2/tasks has them, such as top_k=20 or mirostat=2; give this option " +
+      "after the prompt",
+  ),
   reasoningEffort: oneOf(
     "--reasoning-effort <effort>",
     "How hard to think before the answer, with --chat: none, minimal, low, medium, high or xhigh",

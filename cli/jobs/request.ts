@@ -4,6 +4,7 @@ import { contentOf, imageAt } from "#shared/contracts/images.ts";
 import { taskRequest, type TaskRequestInput } from "#shared/contracts/request.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { SubmitOptions } from "./options.ts";
+import { OPTION_NAMES, readSamplingOptions } from "./sampling_options.ts";
 
 /** A task as `POST /v2/tasks` takes it. */
 export interface Submission {
@@ -21,6 +22,7 @@ const CHAT_FLAGS = [
 /** The option that sets a field of a task. */
 function flagOf(field: string): string {
   if (field === "reasoning_budget_tokens") return "--reasoning-budget";
+  if (OPTION_NAMES.includes(field)) return `--option ${field}`;
   return `--${field.replaceAll("_", "-")}`;
 }
 
@@ -47,6 +49,7 @@ export function submissionOf(
     max_tokens: options.maxTokens,
     temperature: options.temperature,
     seed: options.seed,
+    ...readSamplingOptions(options.option),
     reasoning_effort: options.reasoningEffort,
     reasoning_budget_tokens: options.reasoningBudget,
     stop: options.stop,

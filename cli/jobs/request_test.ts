@@ -39,6 +39,43 @@ Deno.test("submissionOf() names every option that is wrong", () => {
   });
 });
 
+Deno.test("submissionOf() sends sampling options with their types", () => {
+  const option = [
+    ...["top_k=20", "mirostat=2", "mirostat_tau=4.5", "samplers=kt", "ignore_eos=true"],
+    ...['dry_sequence_breakers=["\\n", "="]', 'logit_bias={"5": -100}'],
+  ];
+  const { body } = submissionOf("hi", { model: "demo", option });
+  assert.deepEqual(body, {
+    ...{ model: "demo", prompt: "hi", detached: false },
+    ...{ top_k: 20, mirostat: 2, mirostat_tau: 4.5, samplers: "kt", ignore_eos: true },
+    ...{ dry_sequence_breakers: ["\n", "="], logit_bias: { 5: -100 } },
+  });
+});
+
+Deno.test("submissionOf() refuses sampling options that are wrong, with what would be right", () => {
+  const cases: [string[], RegExp][] = [
+    [["top_k"], /^--option must be NAME=VALUE, such as top_k=20: found "top_k"$/],
+    [["=3"], /^--option must be NAME=VALUE/],
+    [
+      ["tpo_k=3"],
+      /^--option tpo_k is not known: options are dry_allowed_length, .*, xtc_threshold$/,
+    ],
+    [["temperature=1"], /^--option temperature is --temperature$/],
+    [["top_k=1", "top_k=2"], /^--option top_k is given twice$/],
+    [["top_k=many"], /^--option top_k /],
+    [["mirostat=3"], /^--option mirostat must be 0, 1 or 2$/],
+    [["samplers=infill"], /^--option samplers /],
+    [["top_p=2", "min_keep=-1"], /^--option top_p .*; --option min_keep /],
+  ];
+  for (const [option, message] of cases) {
+    assert.throws(() => submissionOf("hi", { model: "demo", option }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
 Deno.test("submissionOf() sends how hard to think, which needs --chat", () => {
   const options = { model: "demo", reasoningEffort: "low", reasoningBudget: "100" };
   const { body } = submissionOf("hi", { ...options, chat: true });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fieldErrors } from "#shared/config/field_errors.ts";
 import { executeRequest, inferencePart, taskRequest } from "./request.ts";
 
 const wrongFields = (value: unknown) =>
@@ -193,4 +194,19 @@ Deno.test("functions have names of any text, up to 256 characters, and 1024 of t
     assert.deepEqual(wrongFields(chat({ tools: [tool(name)] })), ["tools.0.function.name"]);
   }
   assert.match(messagesOf(chat({ tools: [tool("f"), tool("f")] }))["tools"]!, /"f" twice/);
+});
+
+Deno.test("an attempt that goes on with mirostat needs its state", () => {
+  const execute = {
+    ...{ model: "m", prompt: "a", job_id: "j", attempt: 2, mirostat: 2, resume_tokens: [1] },
+  };
+  const wrong = (more: object) =>
+    fieldErrors(executeRequest.safeParse({ ...execute, ...more }).error!)
+      .map(({ field, message }) => `${field}: ${message}`);
+  assert.deepEqual(wrong({}), [
+    "resume_mirostat_mu: is needed with mirostat and resume_tokens: give mirostat_mu of the last event",
+  ]);
+  for (const more of [{ resume_mirostat_mu: 9 }, { resume_tokens: [] }, { temperature: 0 }]) {
+    assert.ok(executeRequest.safeParse({ ...execute, ...more }).success, JSON.stringify(more));
+  }
 });

@@ -137,10 +137,15 @@ browserTest("thoughts are folded, calls grow, and their results go back to the m
       const tool = { type: "function", function: { name: "weather" } };
       await tools.fill(JSON.stringify([tool]));
       await page.getByLabel("Thinking").selectOption("low");
+      const options = page.getByLabel("Further options");
+      await options.fill("[");
+      await page.getByRole("alert").getByText(/^Options are not JSON: /).waitFor();
+      await options.fill('{"mirostat": 2, "samplers": "kt"}');
       const asked = page.waitForRequest("**/v1/chat/completions");
       await page.getByRole("button", { name: "Send" }).click();
       const body = (await asked).postDataJSON();
       assert.deepEqual([body.reasoning_effort, body.tools], ["low", [tool]]);
+      assert.deepEqual([body.mirostat, body.samplers], [2, "kt"]);
 
       await page.locator(".call code").getByText('{"city":', { exact: true }).waitFor();
       pool.only().allow(Infinity);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { wordsOf } from "./web/figures.ts";
 import { formatThings } from "./web/format.ts";
 import { isAskable, labelOf, nameOf, shortNames } from "./web/names.ts";
+import { parseOptions } from "./web/further_options.ts";
 import { snippet } from "./web/snippets.ts";
 
 const model = {
@@ -71,6 +72,22 @@ Deno.test("code has no characters that change its direction, and sends the reque
   const code = snippet("JavaScript", request, "http://127.0.0.1:8080");
   const body = /create\((\{[^]*\})\)/.exec(code)![1]!;
   assert.deepEqual(JSON.parse(body), { ...request, stream: true });
+});
+
+Deno.test("Python code sends what OpenAI's client does not know within extra_body", () => {
+  const code = snippet("Python", {
+    ...{ model: "m", messages: [], top_p: 0.5, mirostat: 2, ignore_eos: true },
+  }, "http://127.0.0.1:8080");
+  const lines = '    top_p=0.5,\n    extra_body={"mirostat": 2, "ignore_eos": True},\n';
+  assert.ok(code.includes(lines), code);
+});
+
+Deno.test("further options are a JSON object that sets nothing of the form's own", () => {
+  assert.deepEqual(parseOptions("  "), { fields: {} });
+  assert.deepEqual(parseOptions('{"mirostat": 2}'), { fields: { mirostat: 2 } });
+  assert.match(parseOptions("{").error!, /^Options are not JSON: /);
+  for (const text of ["[1]", "3", "null"]) assert.match(parseOptions(text).error!, /JSON object/);
+  assert.match(parseOptions('{"model": "a"}').error!, /^The option model is set by the form$/);
 });
 
 Deno.test("Python code writes values of tools as Python does", () => {

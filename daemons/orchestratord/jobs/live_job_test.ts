@@ -102,6 +102,29 @@ Deno.test("an attempt resumes from every token that was delivered", async () => 
   ]);
 });
 
+Deno.test("an attempt resumes with mirostat's state of the last event that had one, after a restart too", () =>
+  withStore(async (store) => {
+    const before = await acceptedJob({ store });
+    before.beginAttempt(attemptOn("w1"));
+    const events = [9.25, 8.5, undefined].map((mirostat_mu, i) => {
+      const { event, data } = token(i, mirostat_mu === undefined ? [] : [i]);
+      return { event, data: mirostat_mu === undefined ? data : { ...data, mirostat_mu } };
+    });
+    for (const event of events) {
+      before.takeToken(event.data, T0);
+      before.emit(event);
+    }
+    await readTo(before.stream, 4);
+    const resume = { resume_tokens: [0, 1], resume_index: 3, resume_mirostat_mu: 8.5 };
+    before.loseAttempt(T0, "gone");
+    assert.deepEqual(before.beginAttempt(attemptOn("w2")).resume, resume);
+
+    const row = (await store.get("j1"))!;
+    const kept = { row, events: await store.events("j1", 0, 10) };
+    const after = new LiveJob(factsOf({ store }), kept);
+    assert.deepEqual(after.beginAttempt(attemptOn("w3")).resume, resume);
+  }));
+
 Deno.test("a job that a later process restores continues after its stored events", () =>
   withStore(async (store) => {
     const before = await acceptedJob({ store });

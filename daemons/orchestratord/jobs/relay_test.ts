@@ -62,10 +62,12 @@ Deno.test("relay() passes on the answer, thoughts and calls, without unknown fie
   const { stream, events, outcome } = begin();
   const thought = tokenLike({ channel: "reasoning" });
   const withLogprobs = tokenLike({ logprobs });
+  const mirostat = [tokenLike({ mirostat_mu: 9.5 }), tokenLike({ mirostat_mu: -1, logprobs })];
   const called = tokenLike({ channel: "call", call: { index: 0, id: "abcdefgh1", name: "f" } });
   const argued = tokenLike({ ids: [], channel: "call", call: { index: 0 }, logprobs });
   const more = { of: "a newer worker" };
-  const all = [started(), thought, token(1), withLogprobs, called, argued, metrics(2)];
+  const tokens = [thought, token(1), withLogprobs, ...mirostat, called, argued];
+  const all = [started(), ...tokens, metrics(2)];
   for (const { event, data } of all) {
     stream.say({ event, data: { ...data, ...more } });
   }
@@ -76,6 +78,7 @@ Deno.test("relay() passes on the answer, thoughts and calls, without unknown fie
 
 Deno.test("relay() refuses anything that is not a worker's event, and closes the connection", async () => {
   const bad: readonly (Partial<SseMessage> & { readonly what: string })[] = [
+    { what: "a state that is a text", data: JSON.stringify(tokenLike({ mirostat_mu: "1" }).data) },
     { what: "another channel", data: JSON.stringify(tokenLike({ channel: "other" }).data) },
     {
       what: "a call of which nothing is said",

@@ -262,6 +262,58 @@ Deno.test("llama-server is told of thinking in its own words", () =>
     assert.deepEqual(token?.data.logprobs?.map(({ logprob }) => logprob), [Math.log(0.5)]);
   }));
 
+Deno.test("sampling options reach the servers that know them, under their names", async () => {
+  const options = {
+    ...{ typical_p: 0.5, top_n_sigma: 1, mirostat_tau: 3, xtc_probability: 0.5, min_keep: 2 },
+    ...{ dry_multiplier: 1, dry_sequence_breakers: ["."], dynatemp_range: 0.5, ignore_eos: true },
+    ...{ samplers: ["top_k", "temperature"] },
+  };
+  await using(["--kind=llama-server"], async ({ client, seen }) => {
+    const prompt = { prompt: " w7", max_tokens: 1 };
+    await run(client, { ...prompt, ...options, mirostat: 2, repeat_last_n: 5 });
+    const body = (await seen("/completion")).at(-1)!;
+    const sent = { ...options, mirostat: 2, repeat_last_n: 5 };
+    for (const [name, value] of Object.entries(sent)) assert.deepEqual(body[name], value, name);
+    await run(client, { ...prompt, dry_multiplier: 1, dry_penalty_last_n: -1 });
+    const { dry_penalty_last_n: whole } = (await seen("/completion")).at(-1)!;
+    assert.ok(typeof whole === "number" && whole > 0, `${whole}`);
+    // What changes nothing is not sent.
+    await run(client, { ...prompt, mirostat_tau: 3, xtc_threshold: 0.2, typical_p: 1 });
+    assert.ok(!("mirostat_tau" in (await seen("/completion")).at(-1)!));
+    const later = { resume_tokens: [8], resume_index: 1, attempt: 2 };
+    const resumed = run(client, { ...prompt, ...later, mirostat: 2, resume_mirostat_mu: 9 });
+    await assert.rejects(resumed, /cannot go on .*: its engine would begin mirostat again/);
+  });
+  await using(["--kind=vllm"], async ({ client, seen }) => {
+    const fields = { prompt: " w7", max_tokens: 4, min_tokens: 3, stop_token_ids: [5] };
+    await run(client, { ...fields, ignore_eos: true });
+    const body = (await seen("/v1/completions")).at(-1)!;
+    assert.deepEqual(
+      [body["min_tokens"], body["stop_token_ids"], body["ignore_eos"]],
+      [3, [5], true],
+    );
+    await run(client, { ...fields, resume_tokens: [8], resume_index: 1, attempt: 2 });
+    assert.equal((await seen("/v1/completions")).at(-1)!["min_tokens"], 2);
+  });
+});
+
+Deno.test("a sampling option that a server does not know is refused by name", async () => {
+  const prompt = { prompt: " w7", max_tokens: 1 };
+  const cases = {
+    "openai": { typical_p: 0.5, min_tokens: 1, mirostat: 2, dry_multiplier: 1, samplers: "k" },
+    "vllm": { typical_p: 0.5, xtc_probability: 0.5, mirostat: 1, repeat_last_n: 5 },
+    "llama-server": { min_tokens: 1, stop_token_ids: [5] },
+  };
+  for (const [kind, options] of Object.entries(cases)) {
+    await using([`--kind=${kind}`], async ({ client }) => {
+      for (const [field, value] of Object.entries(options)) {
+        const why = await refusalOf(client, { ...prompt, [field]: value });
+        assert.match(why, new RegExp(`${field}: is not known to the engine`), kind);
+      }
+    });
+  }
+});
+
 Deno.test("a switch that a server does not know is refused by name", async () => {
   const chat = { messages: [{ role: "user", content: " w7" }], max_tokens: 1 };
   const prompt = { prompt: " w7", max_tokens: 1 };

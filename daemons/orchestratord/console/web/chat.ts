@@ -29,6 +29,8 @@ export interface ChatRequest {
   readonly top_p?: number;
   readonly max_tokens?: number;
   readonly seed?: number;
+  /** Further options, as a person wrote them. */
+  readonly [option: string]: unknown;
 }
 
 /** What an event of the stream adds to the answer. */

@@ -63,9 +63,19 @@ function literal(value: unknown): string {
   return `{${fields.map(([name, each]) => `${json(name)}: ${literal(each)}`).join(", ")}}`;
 }
 
+/** Parameters that OpenAI's client for Python knows; it sends others within `extra_body`. */
+const PYTHON_NAMES = [
+  ...["tools", "tool_choice", "reasoning_effort", "temperature", "top_p", "max_tokens", "seed"],
+  ...["frequency_penalty", "presence_penalty", "logit_bias", "stop", "response_format"],
+];
+
 function python({ model, messages, ...parameters }: ChatRequest, origin: string): string {
   const turns = messages.map((message) => `        ${literal(message)},`);
-  const more = Object.entries(parameters).map(([name, value]) => `    ${name}=${literal(value)},`);
+  const all = Object.entries(parameters);
+  const more = all.filter(([name]) => PYTHON_NAMES.includes(name))
+    .map(([name, value]) => `    ${name}=${literal(value)},`);
+  const others = all.filter(([name]) => !PYTHON_NAMES.includes(name));
+  if (others.length > 0) more.push(`    extra_body=${literal(Object.fromEntries(others))},`);
   return [
     "import os",
     "from openai import OpenAI",

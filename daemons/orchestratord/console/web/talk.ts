@@ -11,6 +11,8 @@ export interface Talk {
   readonly system: string;
   /** The functions that the model may call, as a JSON list; empty for none. */
   readonly tools: string;
+  /** Further sampling options, as a JSON object; empty for none. */
+  readonly options: string;
   /** How hard the model thinks; empty for its default. */
   readonly effort: string;
   /** Name of the chosen model; empty for none. */
@@ -29,6 +31,7 @@ const NONE: Talk = {
   images: [],
   system: "",
   tools: "",
+  options: "",
   effort: "",
   picked: "",
   parameters: { max_tokens: "256" },
@@ -44,7 +47,10 @@ export const useTalk = (): Talk => useStore(talk, (talk) => talk);
 /** Changes fields of the form. */
 export function edit(
   part: Partial<
-    Pick<Talk, "draft" | "images" | "system" | "tools" | "effort" | "picked" | "parameters">
+    Pick<
+      Talk,
+      "draft" | "images" | "system" | "tools" | "options" | "effort" | "picked" | "parameters"
+    >
   >,
 ) {
   talk.change(part);

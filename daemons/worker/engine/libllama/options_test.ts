@@ -4,7 +4,15 @@ import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { counterModel, writeRandomModel } from "../../../../tests/support/models.ts";
 import { idsOf, textOf } from "../../testing/generator.ts";
-import { count, endOf, fieldIs, type Opened, type Options, using } from "../../testing/llama.ts";
+import {
+  count,
+  endOf,
+  fieldIs,
+  logprobsOf,
+  type Opened,
+  type Options,
+  using,
+} from "../../testing/llama.ts";
 
 /** Runs `work` with a model for which many tokens are almost as probable as the best one. */
 async function usingUnsure(
@@ -100,28 +108,42 @@ Deno.test("mirostat's state after a fault decides how the answer goes on", () =>
 
 Deno.test("candidates of probability 0 break neither typical_p nor mirostat", () =>
   usingUnsure(async ({ generate }) => {
-    // The grammar leaves few of all tokens.
-    const held = { ...HOT, grammar: 'root ::= " w" [0-9] (" w" [0-9])*' };
-    const logit_bias = Object.fromEntries(NAMED.map((id) => [id, -100]));
-    const banned = { ...HOT, logit_bias, ignore_eos: true };
-    const options = [{ typical_p: 0.5 }, { mirostat: 1 }, { mirostat: 2 }, {
-      top_n_sigma: 0.5,
-      typical_p: 0.5,
-    }];
-    for (const each of options) {
+    const allowed = Array.from({ length: 12 }, (_, index) => 300 + index);
+    const all = Array.from({ length: 400 }, (_, id) => id);
+    const others = all.filter((id) => !allowed.includes(id));
+    const held = { ...HOT, logit_bias: Object.fromEntries(others.map((id) => [id, -100])) };
+    for (const mirostat of [1, 2]) {
       const texts = new Set<string>();
       for (let seed = 0; seed < 8; seed++) {
-        const text = textOf(await generate({ ...held, ...each, seed }));
-        assert.match(text, /^( w\d)+$/, JSON.stringify(each));
-        texts.add(text);
-        const ids = idsOf(await generate({ ...banned, ...each, seed }));
-        assert.ok(ids.length > 30 && ids.every((id) => !NAMED.includes(id)), `${ids}`);
+        const ids = idsOf(await generate({ ...held, mirostat, seed }));
+        assert.ok(ids.every((id) => allowed.includes(id)), `${ids}`);
+        texts.add(`${ids}`);
       }
-      // NaN would leave one candidate, always the same.
-      assert.ok(texts.size > 4, `${JSON.stringify(each)}: ${texts.size} texts`);
+      // With NaN, the most probable candidate is the only one.
+      assert.equal(texts.size, 8, `mirostat ${mirostat}`);
+    }
+    const odds = async (fields: Record<string, unknown>) => {
+      const first = { max_tokens: 1, logprobs: 20, post_sampling_probs: true };
+      // One is far more probable than the entropy says.
+      const logit_bias = { ...held.logit_bias, 300: 7 };
+      const [chosen] = logprobsOf(await generate({ ...held, ...first, logit_bias, ...fields }));
+      return chosen!.top.filter(({ logprob }) => logprob > -50);
+    };
+    const left = await odds({});
+    assert.equal(left.length, 12);
+    const entropy = left.reduce((sum, { logprob }) => sum - logprob * Math.exp(logprob), 0);
+    const byTypicality = left.toSorted((one, other) =>
+      Math.abs(one.logprob + entropy) - Math.abs(other.logprob + entropy)
+    );
+    let sum = 0;
+    const end = byTypicality.findIndex(({ logprob }) => (sum += Math.exp(logprob)) > 0.4);
+    const typical = byTypicality.slice(0, end + 1).map(({ id }) => id).sort();
+    assert.notDeepEqual(typical, left.slice(0, end + 1).map(({ id }) => id).sort());
+    for (const more of [{}, { top_n_sigma: 50 }]) {
+      const found = (await odds({ typical_p: 0.4, ...more })).map(({ id }) => id).sort();
+      assert.deepEqual(found, typical);
     }
   }));
-const NAMED = Array.from({ length: 250 }, (_, index) => index + 100);
 
 Deno.test("ignore_eos, min_tokens and stop_token_ids decide which token ends an answer", () =>
   usingUnsure(async ({ generate }) => {

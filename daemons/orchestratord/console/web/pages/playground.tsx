@@ -12,6 +12,7 @@ import { Code } from "../parts/copy.tsx";
 import { Name } from "../parts/name.tsx";
 import { LANGUAGES, snippet } from "../snippets.ts";
 import { ask, attach, beginChat, edit, note, stop, useTalk } from "../talk.ts";
+import { parseOptions } from "../further_options.ts";
 import { parseTools } from "../tools.ts";
 
 /** Parameters with the bounds of the API; an empty field means the service's default. */
@@ -34,6 +35,7 @@ export function PlaygroundPage() {
   const talk = useTalk();
   const { messages, draft, images, system, effort, parameters } = talk;
   const tools = parseTools(talk.tools);
+  const options = parseOptions(talk.options);
   const open = openCalls(messages);
   const models = value?.models ?? [];
   const first = models.find(({ loaded }) => loaded) ?? models[0];
@@ -52,10 +54,11 @@ export function PlaygroundPage() {
       Object.entries(parameters).filter(([, text]) => text.trim() !== "")
         .map(([name, text]) => [name, Number(text)]),
     ),
+    ...options.fields,
   });
   const sees = picked?.vision === true;
   const isEmpty = draft.trim() === "" && images.length === 0;
-  const canSend = !isEmpty && model !== "" && !talk.isBusy && !tools.error;
+  const canSend = !isEmpty && model !== "" && !talk.isBusy && !tools.error && !options.error;
   const submit = (event: Event) => {
     event.preventDefault();
     if (!canSend) return;
@@ -248,6 +251,19 @@ export function PlaygroundPage() {
             </label>
           ))}
         </div>
+        <label>
+          Further options
+          <textarea
+            rows={2}
+            class="mono"
+            spellcheck={false}
+            value={talk.options}
+            placeholder='{"mirostat": 2, "samplers": "kt"}'
+            aria-invalid={options.error !== undefined}
+            onInput={(event) => edit({ options: event.currentTarget.value })}
+          />
+        </label>
+        {options.error && <p class="bad-text small" role="alert">{options.error}</p>}
         <Snippets request={requestOf(shown)} />
       </section>
     </div>
