@@ -73,7 +73,8 @@ Deno.test("what cannot be unpacked is reported with what to do, and leaves nothi
     await Deno.remove(join(folder, FILES[2]!));
     await assert.rejects(unpacked(folder, { into, packages }), {
       code: "WORKER_START_FAILED",
-      message: /^Cannot unpack llama\.cpp: .*; make room in .* or set LLORCH_RUNTIME_DIR to another/,
+      message:
+        /^Cannot unpack llama\.cpp: .*; make room in .* or set LLORCH_RUNTIME_DIR to another/,
     });
     assert.deepEqual(namesIn(into), []);
     await Deno.writeTextFile(join(folder, "file"), "");
