@@ -1,5 +1,10 @@
 /** Tests that take minutes and have tasks of their own: they run only if a path names them. */
-export const LONG: readonly string[] = ["tests/packages", "tests/offline", "tests/conformance"];
+export const LONG: readonly string[] = [
+  "tests/packages",
+  "tests/offline",
+  "tests/conformance",
+  "tests/libraries",
+];
 
 /**
  * Test files that take longest. They start first, so that none of them runs alone at the end; the

@@ -7,6 +7,10 @@ Deno.test("buildArguments() passes on the given options, in order, and nothing e
     buildArguments(["worker", "cuda"], { runtime: "auto", out: "dist", target: "x y" }, "/w"),
     ["worker", "cuda", "--target=x y", "--out=/w/dist", "--runtime=auto"],
   );
+  assert.deepEqual(
+    buildArguments(["worker", "cpu"], { libraries: "source" }, "/w"),
+    ["worker", "cpu", "--libraries=source"],
+  );
 });
 
 Deno.test("buildArguments() refuses values that the task does not have", () => {
@@ -16,5 +20,8 @@ Deno.test("buildArguments() refuses values that the task does not have", () => {
   });
   assert.throws(() => buildArguments(["cli"], { runtime: "wasm" }, "/w"), {
     message: `Unknown runtime "wasm": choose auto, compile, portable`,
+  });
+  assert.throws(() => buildArguments(["worker", "cpu"], { libraries: "sources" }, "/w"), {
+    message: `Unknown libraries "sources": did you mean source?`,
   });
 });

@@ -6,6 +6,9 @@ export const BACKENDS = ["cpu", "cuda", "vulkan", "metal"] as const;
 /** How an executable carries its runtime. */
 export const RUNTIMES = ["auto", "compile", "portable"] as const;
 
+/** Where a worker's libraries of llama.cpp come from. */
+export const LIBRARIES = ["packages", "source"] as const;
+
 /** Options of every build; their defaults are those of the repository's build task. */
 export const BUILD_OPTIONS = {
   target: text("--target <triple>", "Platform, for example aarch64-unknown-linux-gnu"),
@@ -17,5 +20,15 @@ export const BUILD_OPTIONS = {
   ),
 };
 
-/** Values of {@linkcode BUILD_OPTIONS}. */
-export type BuildOptions = ValuesOf<typeof BUILD_OPTIONS>;
+/** Options of a worker's build. */
+export const WORKER_OPTIONS = {
+  ...BUILD_OPTIONS,
+  libraries: text(
+    "--libraries <kind>",
+    "llama.cpp: packages (node-llama-cpp's builds) or source (built here, with CMake)",
+    { values: LIBRARIES },
+  ),
+};
+
+/** Values of {@linkcode WORKER_OPTIONS}; other builds have no libraries. */
+export type BuildOptions = ValuesOf<typeof WORKER_OPTIONS>;

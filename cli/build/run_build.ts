@@ -4,7 +4,7 @@ import { buildArguments } from "./arguments.ts";
 import type { BuildOptions } from "./options.ts";
 
 /** Makes the code of `llorch build …`, which runs the repository's build task. */
-export function buildOf(what: string): Run<BuildOptions> {
+export function buildOf(what: string): Run<Partial<BuildOptions>> {
   return async ({ args, options }, { cwd }) =>
     await runTask("build", buildArguments([what, ...args], options, cwd), cwd);
 }

@@ -6,12 +6,13 @@ import { checkDaemons } from "./daemons.ts";
 import { checkModels } from "./models.ts";
 import { checkPorts } from "./network.ts";
 import { checkDisk, checkGpu, checkMemory } from "./resources.ts";
-import { checkDeno, checkGit, checkInstallation, checkSsh } from "./toolchain.ts";
+import { checkDeno, checkGit, checkInstallation, checkLibraries, checkSsh } from "./toolchain.ts";
 
 /** Every check, in the order in which its findings are shown. */
 const CHECKS: readonly Check[] = [
   checkDeno,
   checkInstallation,
+  checkLibraries,
   checkGit,
   checkSsh,
   checkModels,

@@ -11,7 +11,7 @@ import type { Machine } from "./machine.ts";
 import { checkModels } from "./models.ts";
 import { checkPorts } from "./network.ts";
 import { checkDisk, checkGpu, checkMemory } from "./resources.ts";
-import { checkDeno, checkGit, checkInstallation, checkSsh } from "./toolchain.ts";
+import { checkDeno, checkGit, checkInstallation, checkLibraries, checkSsh } from "./toolchain.ts";
 
 const GIB = 2 ** 30;
 
@@ -73,6 +73,27 @@ Deno.test("doctor: the native package is searched for under this platform's name
     await found(checkInstallation, { ...machine, exists });
     assert.ok(searched.some((path) => path.endsWith(`bins/${name}`)), name);
   }
+});
+
+Deno.test("doctor: the worker says which libraries it opens, from where, and what is wrong with them", async () => {
+  assert.deepEqual(await found(checkLibraries), [
+    "ok libraries: /opt/llama/linux-x64: llama.cpp 1, all 17 hashes match",
+  ]);
+  const asked: string[][] = [];
+  const wrong =
+    "llorch-candled: Cannot use llama.cpp in /x: a.so is missing; remove /y: it helps\n";
+  const run = (command: string, args: readonly string[]) => {
+    asked.push([command, ...args]);
+    return Promise.resolve(ran("", 1, wrong));
+  };
+  assert.deepEqual(await found(checkLibraries, { run }), [
+    "fail libraries: Cannot use llama.cpp in /x: a.so is missing | remove /y: it helps",
+  ]);
+  assert.deepEqual(asked, [["/opt/llorch/llorch-candled", "libraries"]]);
+  const findExecutable = () => {
+    throw new LlorchError("WORKER_START_FAILED", "Cannot find it");
+  };
+  assert.deepEqual(await found(checkLibraries, { findExecutable }), []);
 });
 
 Deno.test("doctor: an installation needs its executables instead", async () => {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DENO_VERSION } from "#shared/version.ts";
 import type { ExecutableName } from "#shared/executables.ts";
+import type { RunResult } from "#shared/run_program.ts";
 import config from "../../deno.json" with { type: "json" };
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
@@ -23,6 +24,29 @@ export const checkInstallation: Check = (machine) =>
   Promise.resolve(
     machine.checkout === undefined ? executables(machine) : packages(machine, machine.checkout),
   );
+
+/** Checks the libraries of llama.cpp that a worker opens: which, from where, and their hashes. */
+export const checkLibraries: Check = async (machine) => {
+  const name = "libraries";
+  const result = await worker(machine);
+  if (result === undefined) return [];
+  if (result.code === 0) {
+    return result.stdout.trim().split("\n").map((message) => ({ name, status: "ok", message }));
+  }
+  const said = result.stderr.trim().split("\n").at(-1)?.replace(/^llorch-candled: /, "") ?? "";
+  const [message = "", fix = "install llorch-candled again"] = said.split(/; (?=[^;]*$)/);
+  return [{ name, status: "fail", message, fix }];
+};
+
+/** What a worker says of its libraries; undefined without a worker, which is another check's finding. */
+async function worker(machine: Machine): Promise<RunResult | undefined> {
+  try {
+    const { command, args } = machine.findExecutable("llorch-candled");
+    return await machine.run(command, [...args, "libraries"]);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Checks git, which `llorch` uses for development. */
 export const checkGit: Check = async (machine) => {

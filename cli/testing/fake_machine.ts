@@ -9,6 +9,7 @@ const GIB = 2 ** 30;
 export const ran = (stdout: string, code = 0, stderr = ""): RunResult => ({ code, stdout, stderr });
 
 const PROGRAMS: Readonly<Record<string, RunResult>> = {
+  "/opt/llorch/llorch-candled": ran("/opt/llama/linux-x64: llama.cpp 1, all 17 hashes match\n"),
   git: ran("git version 2.43.0\n"),
   ssh: ran("", 0, "OpenSSH_9.6p1, OpenSSL 3.0.13 30 Jan 2024\n"),
 };

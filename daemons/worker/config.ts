@@ -131,12 +131,18 @@ export const workerConfig = z.strictObject({
 /** A validated configuration. */
 export type WorkerConfig = z.output<typeof workerConfig>;
 
+/** The command that shows llama.cpp's libraries; it takes no configuration. */
+export const LIBRARIES = "libraries";
+
 /** How a worker's configuration is read. */
 export const configSpec: ConfigSpec<typeof workerConfig> = {
   program: "llorch-candled",
   summary: "holds one GGUF model and turns prompts into tokens",
   schema: workerConfig,
   hasFile: false,
+  commands: {
+    [LIBRARIES]: { words: "", summary: "check llama.cpp's libraries and say where they are" },
+  },
 };
 
 /** Name of this worker's model in requests. */

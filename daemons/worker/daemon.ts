@@ -3,10 +3,10 @@ import { daemonMain } from "#shared/daemon.ts";
 import { STANDBY } from "#shared/contracts/worker.ts";
 import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
-import { UsageError } from "#shared/lifecycle.ts";
-import { configSpec } from "./config.ts";
-import { ENGINES, type Engines, isComputing } from "./engines.ts";
 import { sayMemory } from "./estimate.ts";
+import { runMain, UsageError } from "#shared/lifecycle.ts";
+import { configSpec, LIBRARIES } from "./config.ts";
+import { checkLibraries, ENGINES, type Engines, isComputing } from "./engines.ts";
 import { standBy } from "./standby.ts";
 import { Worker } from "./worker.ts";
 
@@ -22,12 +22,21 @@ export async function runWorker(
   args: readonly string[],
   engines: Engines = ENGINES,
 ): Promise<number> {
+  if (args.length === 1 && args[0] === LIBRARIES) return await showLibraries();
   const code = await run(args, engines);
   if (!isComputing()) return code;
   // The log is written at the end of this turn.
   await new Promise((resolve) => setImmediate(resolve));
   Deno.kill(Deno.pid, "SIGKILL");
   return await new Promise<never>(() => {});
+}
+
+/** Prints which libraries would be opened, without a model. */
+function showLibraries(): Promise<number> {
+  return runMain(configSpec.program, async () => {
+    for (const line of await checkLibraries()) console.log(line);
+    return EXIT.ok;
+  });
 }
 
 async function run(args: readonly string[], engines: Engines): Promise<number> {

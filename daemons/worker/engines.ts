@@ -2,6 +2,7 @@ import { localMemory, localModel } from "./batch/local_model.ts";
 import type { WorkerConfig } from "./config.ts";
 import { livingThreads } from "./engine/libllama/engine_thread.ts";
 import { estimateLibllama } from "./engine/libllama/estimate.ts";
+import { describeLibraries } from "./engine/libllama/libraries.ts";
 import { loadLibllama } from "./engine/libllama/load.ts";
 import type { LoadModel } from "./model.ts";
 import { loadOpenai } from "./servers/load.ts";
@@ -15,6 +16,15 @@ export type Engines = Readonly<Record<WorkerConfig["engine"], LoadModel>>;
  */
 export function isComputing(): boolean {
   return livingThreads() > 0;
+}
+
+/**
+ * Which of llama.cpp's libraries this program opens, a line for each folder, after a check.
+ *
+ * @throws {LlorchError} `WORKER_START_FAILED` that says what is wrong with them, and what to do
+ */
+export function checkLibraries(): Promise<string[]> {
+  return describeLibraries();
 }
 
 /** Every kind of engine. */

@@ -1,6 +1,6 @@
 /**
- * `deno task build [NAME…] [--target T] [--out DIR] [--runtime auto|compile|portable]`: the
- * executables of one platform, with their manifest.
+ * `deno task build [NAME…] [--target T] [--out DIR] [--runtime auto|compile|portable]
+ * [--libraries packages|source]`: the executables of one platform, with their manifest.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import { findDenort } from "./denort.ts";
 import { installBackend, installDeno } from "./install.ts";
 import { describe, type ManifestEntry, writeManifest } from "./manifest.ts";
 import { needsOf } from "./native.ts";
+import { buildLibraries } from "./libraries.ts";
 import { type Artifact, type BuildPlan, planBuild } from "./plan.ts";
 import { packDeno, writePortable } from "./portable.ts";
 import { output } from "./process.ts";
@@ -99,7 +100,7 @@ async function prepareDeno(plan: BuildPlan, commit: Commit, work: string) {
 
 async function prepareApp(
   artifact: Artifact,
-  { target }: BuildPlan,
+  { target, libraries }: BuildPlan,
   source: string,
   work: string,
   say: (line: string) => void,
@@ -107,7 +108,10 @@ async function prepareApp(
   const app = join(work, artifact.file);
   say(`${artifact.file}: bundling the program`);
   await bundleApp(artifact.executable, source, app);
-  if (artifact.backend) {
+  if (artifact.backend && libraries === "source") {
+    say(`${artifact.file}: building llama.cpp for ${artifact.backend}, which takes many minutes`);
+    await buildLibraries(artifact.backend, target, join(work, "llama.cpp"), app);
+  } else if (artifact.backend) {
     say(`${artifact.file}: fetching llama.cpp for ${artifact.backend}, which may take minutes`);
     const folder = join(work, `backend-${artifact.backend}`);
     const nodeModules = await installBackend(artifact.backend, target, folder);

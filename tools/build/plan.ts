@@ -21,6 +21,8 @@ export interface BuildPlan {
   /** Absolute path of the folder that the files go to. */
   readonly out: string;
   readonly runtime: RuntimeKind | "auto";
+  /** Whether a worker's libraries are those of node-llama-cpp's packages, or built here from its source. */
+  readonly libraries: (typeof LIBRARIES)[number];
   readonly artifacts: readonly Artifact[];
 }
 
@@ -29,8 +31,10 @@ const NAMES = ["all", "cli", "orchestrator", "pool-manager", "worker"];
 
 const RUNTIMES = ["auto", "compile", "portable"] as const;
 
+const LIBRARIES = ["packages", "source"] as const;
+
 /**
- * Reads `[NAME…] [--target T] [--out DIR] [--runtime KIND]`; a backend may follow `worker`. Without
+ * Reads `[NAME…] [--target T] [--out DIR] [--runtime KIND] [--libraries packages|source]`; a backend may follow `worker`. Without
  * a name everything is built.
  *
  * @param host Triple of the machine that builds.
@@ -44,10 +48,16 @@ export function planBuild(args: readonly string[], host: string, cwd: string): B
   if (target.os === "win32" && runtime === "portable") {
     throw new UsageError("Cannot build a portable executable for Windows: use --runtime=compile");
   }
+  const libraries = oneOf("libraries", values.libraries ?? "packages", LIBRARIES);
+  if (libraries === "source" && target.triple !== host) {
+    throw new UsageError(
+      `Cannot build llama.cpp for ${target.triple} on ${host}: leave out --target, or --libraries`,
+    );
+  }
   return {
     target,
     out: resolve(cwd, values.out ?? `dist/${target.triple}`),
-    runtime,
+    ...{ runtime, libraries },
     artifacts: artifactsOf(positionals, target),
   };
 }
@@ -61,6 +71,7 @@ function parse(args: readonly string[]) {
         target: { type: "string" },
         out: { type: "string" },
         runtime: { type: "string" },
+        libraries: { type: "string" },
       },
     });
   } catch (error) {

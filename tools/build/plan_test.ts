@@ -35,6 +35,11 @@ Deno.test("planBuild() names the word that is wrong", () => {
     [["worker", "metal"], /^There is no worker for metal on x86_64-unknown-linux-gnu: it has cpu/],
     [["--target=arm"], /^Unknown target "arm": choose x86_64-unknown-linux-gnu, /],
     [["--runtime=wasm"], /^Unknown runtime "wasm": choose auto, compile, portable/],
+    [["--libraries=sources"], /^Unknown libraries "sources": did you mean source\?/],
+    [
+      ["worker", "--libraries=source", "--target=aarch64-unknown-linux-gnu"],
+      /^Cannot build llama\.cpp for aarch64-unknown-linux-gnu on x86_64-unknown-linux-gnu: leave out/,
+    ],
     [["--fast"], /--fast/],
     [["pool-manager", "--target=x86_64-pc-windows-msvc"], /pool-managerd does not run on Windows/],
     [["--target=x86_64-pc-windows-msvc", "--runtime=portable"], /use --runtime=compile/],

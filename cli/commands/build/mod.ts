@@ -1,16 +1,16 @@
-import { BACKENDS, BUILD_OPTIONS } from "../../build/options.ts";
+import { BACKENDS, BUILD_OPTIONS, WORKER_OPTIONS } from "../../build/options.ts";
 import { type Command, command, type CommandFacts, type Group } from "../../command.ts";
+import type { OptionSet } from "../../options.ts";
 
 /** `llorch build worker|orchestrator|…` */
 function target(
   name: string,
   summary: string,
   more: Pick<CommandFacts, "arguments" | "examples">,
+  options: OptionSet = BUILD_OPTIONS,
 ): Command {
   return command({
-    name,
-    summary,
-    options: BUILD_OPTIONS,
+    ...{ name, summary, options },
     ...more,
     load: async () => (await import("../../build/run_build.ts")).buildOf(name),
   });
@@ -32,8 +32,12 @@ export const build: Group = {
           line: "build worker cuda --out dist",
           summary: "llorch-candled for NVIDIA GPUs, into ./dist",
         },
+        {
+          line: "build worker cpu --libraries source",
+          summary: "With llama.cpp built here, which needs CMake and a C++ compiler",
+        },
       ],
-    }),
+    }, WORKER_OPTIONS),
     target("orchestrator", "Build orchestratord", {
       examples: [{ line: "build orchestrator", summary: "orchestratord for this machine" }],
     }),

@@ -1,4 +1,3 @@
-import { BUILD_INFO } from "#shared/build_info.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
@@ -22,8 +21,6 @@ import {
 } from "./backend.ts";
 import { CONSTANTS } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
-import { checkFiles } from "./c/check_files.ts";
-import { unpacked } from "./c/unpack.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { CheckpointBook } from "./held/checkpoint_book.ts";
@@ -42,6 +39,7 @@ import { holdsAll, memoryOf, mostGuesses } from "./memory.ts";
 import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
 import { driverSentence, systemLibraries } from "./driver.ts";
 import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
+import { checkedFolder } from "./libraries.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";
 import { DryBlanks } from "./dry_blanks.ts";
@@ -98,8 +96,7 @@ export async function withThread<T>(
   });
   const forget = onAbort(options.signal, () => thread.stop());
   try {
-    const folder = BUILD_INFO?.runtime === "compile" ? await unpacked(carried) : carried;
-    await checkFiles(folder, { onlyCpu });
+    const folder = await checkedFolder(carried, onlyCpu);
     checkAbi(openDependencies(folder));
     const library = openLibrary(folder);
     using _ = watchCrashes(
