@@ -8,8 +8,8 @@ import type { Job } from "./job.ts";
 import {
   type Claims,
   claimsIn,
-  type FittingSite,
   fitsNow,
+  type FittingSite,
   freeOn,
   type Site,
   sitesOf,
@@ -96,7 +96,9 @@ export function planLoad(
   if (best) return { kind: "spawn", site: best };
   for (const site of open) {
     const room = roomWithout(state, site, (worker) => mayGo(state, worker, now));
-    if (room) return { kind: "evict", site: { ...site, claims: room.claims }, victims: room.victims };
+    if (room) {
+      return { kind: "evict", site: { ...site, claims: room.claims }, victims: room.victims };
+    }
   }
   if (waitedMs >= state.policy.swapPatienceMs) {
     for (const site of open) {

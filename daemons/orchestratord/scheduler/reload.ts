@@ -16,7 +16,7 @@ import { LlorchError } from "#shared/errors.ts";
 import { defaultLoadBytes } from "./load_size.ts";
 import { retire } from "./drain.ts";
 import { startSpawn } from "./orders.ts";
-import { claimsIn, type FittingSite, fitsNow, freeOn, sitesOf } from "./sites.ts";
+import { claimsIn, fitsNow, type FittingSite, freeOn, sitesOf } from "./sites.ts";
 import {
   breakerKey,
   type Effect,

@@ -114,7 +114,9 @@ Deno.test("a place of several devices can be named, and is shown with the model'
 
 Deno.test("gpu_layers = fit loads a part where the whole does not fit, and claims main memory", () => {
   const fit = { device_bytes: 20 * MIB, host_bytes: 380 * MIB };
-  const models = (more: Partial<Load> = {}) => [divisible(A, 400, { fit, split: undefined, ...more })];
+  const models = (
+    more: Partial<Load> = {},
+  ) => [divisible(A, 400, { fit, split: undefined, ...more })];
   const run = runWith([gpu(0, 210), cpu(1_000)], models());
   const spawn = spawned(run.at(1, submit("j", 1)));
   assert.deepEqual([spawn?.device, mibOf(spawn)], ["cuda0", { cuda0: 210, cpu: 190 }]);
