@@ -130,6 +130,35 @@ export function wholeNumber(
   });
 }
 
+/** An option whose value is different whole numbers in a range, with commas between them. */
+export function wholeNumbers(
+  flags: string,
+  summary: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): TypedOption<readonly number[] | undefined> {
+  return valued(flags, summary, {}, (typed, flag) => {
+    const values = typed.split(",").map((part) => /^\d+$/.test(part) ? Number(part) : NaN);
+    const isGood = values.every((value) => value >= min && value <= max) &&
+      new Set(values).size === values.length;
+    if (isGood) return values;
+    throw new UsageError(
+      `${flag} must be different whole numbers from ${min} to ${max}, such as 0,1: ` +
+        `current value is "${typed}"`,
+    );
+  });
+}
+
+/** An option whose value is a whole number in a range, or a word. */
+export function wholeNumberOr<const W extends string>(
+  word: W,
+  flags: string,
+  summary: string,
+  range: { readonly min: number; readonly max: number },
+): TypedOption<number | W | undefined> {
+  const { read: readNumber, ...facts } = wholeNumber(flags, summary, range);
+  return { ...facts, read: (typed, flag) => typed === word ? word : readNumber(typed, flag) };
+}
+
 /** An option whose value is a count: a whole number in digits, 1 or more. */
 export function count(flags: string, summary: string): TypedOption<number | undefined> {
   return valued(flags, summary, {}, (typed, flag) => {

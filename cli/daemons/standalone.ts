@@ -29,7 +29,7 @@ export async function runStandalone(request: WorkerRequest, context: Context): P
 export function standaloneArgs(request: WorkerRequest, path: string): string[] {
   const { kind, gpu, context, slots, gpuLayers } = request;
   // Without a number, a build that has no GPU backend would silently compute on the CPU.
-  const device = kind === "cpu" ? "none" : gpu ?? 0;
+  const device = kind === "cpu" ? "none" : gpu?.join() ?? 0;
   return [
     "--standalone",
     `--model=${path}`,

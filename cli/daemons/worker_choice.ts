@@ -1,3 +1,4 @@
+import { placeOf } from "#shared/contracts/place.ts";
 import {
   type Device,
   type DeviceKind,
@@ -22,24 +23,33 @@ export function kindOf(typed: string): DeviceKind {
 }
 
 /**
- * The device that a kind and a number mean. Without a number: the only one of its kind, otherwise
- * the one with the most free memory.
+ * The place that a kind and numbers mean. Without numbers: the only device of its kind, otherwise
+ * the one with the most free memory; undefined for a model that no device of the kind holds, but several
+ * may: the pool manager chooses which.
  *
  * @throws {LlorchError} `NOT_FOUND` that names the devices there are.
  */
-export function chooseDevice(
+export function choosePlace(
   devices: readonly Device[],
   kind: DeviceKind,
-  number: number | undefined,
-): Device {
+  numbers: readonly number[] | undefined,
+  { default_load: load }: Pick<PoolModel, "default_load">,
+): string | undefined {
   const candidates = devices.filter((device) => device.kind === kind);
-  const chosen = number === undefined
-    ? candidates.toSorted((a, b) => b.free_bytes - a.free_bytes)[0]
-    : candidates.find(({ id }) => id === `${kind}${number}`);
-  if (chosen !== undefined) return chosen;
-  const asked = number === undefined ? `a ${kind} device` : `the device ${kind}${number}`;
-  const known = devices.map(({ id }) => id).join(", ");
-  throw new LlorchError("NOT_FOUND", `Cannot find ${asked}: there are ${known}`);
+  const wanted = numbers?.map((number) => `${kind}${number}`);
+  const missing = wanted?.find((id) => !candidates.some((device) => device.id === id));
+  if (wanted !== undefined && missing === undefined) {
+    return placeOf(candidates.map(({ id }) => id).filter((id) => wanted.includes(id)));
+  }
+  const [best] = candidates.toSorted((a, b) => b.free_bytes - a.free_bytes);
+  if (best === undefined || missing !== undefined) {
+    const asked = missing === undefined ? `a ${kind} device` : `the device ${missing}`;
+    const known = devices.map(({ id }) => id).join(", ");
+    throw new LlorchError("NOT_FOUND", `Cannot find ${asked}: there are ${known}`);
+  }
+  const needed = load?.device_bytes[kind] ?? 0;
+  const isTooLarge = candidates.every(({ total_bytes }) => needed > total_bytes);
+  return load?.split && isTooLarge && candidates.length > 1 ? undefined : best.id;
 }
 
 /** The names and the identity of a model. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Device } from "#shared/contracts/pool.ts";
-import { chooseDevice, chooseModel, kindOf, modelMissing } from "./worker_choice.ts";
+import { chooseModel, choosePlace, kindOf, modelMissing } from "./worker_choice.ts";
 
 const device = (kind: Device["kind"], id: string, free_bytes: number): Device => ({
   id,
@@ -11,11 +11,28 @@ const device = (kind: Device["kind"], id: string, free_bytes: number): Device =>
 });
 const devices = [device("cpu", "cpu", 9), device("cuda", "cuda0", 1), device("cuda", "cuda1", 5)];
 
-Deno.test("chooseDevice() uses the number, otherwise the device with most room", () => {
-  assert.equal(chooseDevice(devices, "cuda", 0).id, "cuda0");
-  assert.equal(chooseDevice(devices, "cuda", undefined).id, "cuda1");
-  assert.equal(chooseDevice(devices, "cpu", undefined).id, "cpu");
-  assert.throws(() => chooseDevice(devices, "metal", undefined), /a metal device: there are cpu, /);
+Deno.test("choosePlace() uses the numbers, otherwise the device with most room", () => {
+  const place = (kind: Device["kind"], numbers?: number[]) =>
+    choosePlace(devices, kind, numbers, {});
+  assert.equal(place("cuda", [0]), "cuda0");
+  assert.equal(place("cuda", [1, 0]), "cuda0.cuda1");
+  assert.equal(place("cuda"), "cuda1");
+  assert.equal(place("cpu"), "cpu");
+  assert.throws(() => place("metal"), /a metal device: there are cpu, /);
+  assert.throws(() => place("cuda", [0, 7]), /the device cuda7: there are cpu, /);
+});
+
+Deno.test("choosePlace() leaves a model that only several devices hold to the pool manager", () => {
+  const place = (bytes: number, divides: boolean) =>
+    choosePlace(devices, "cuda", undefined, {
+      default_load: {
+        ...{ context: 1, slots: 1, host_bytes: 0, device_bytes: { cuda: bytes } },
+        ...(divides ? { split: { layers: 2, layer_bytes: bytes, each_bytes: 0 } } : {}),
+      },
+    });
+  assert.equal(place(150, true), undefined);
+  assert.equal(place(150, false), "cuda1");
+  assert.equal(place(50, true), "cuda1");
 });
 
 const model = (name: string, mark: string) => ({

@@ -1,4 +1,13 @@
-import { JSON_OPTION, needed, QUIET_OPTION, text, type ValuesOf, wholeNumber } from "../options.ts";
+import {
+  JSON_OPTION,
+  needed,
+  QUIET_OPTION,
+  text,
+  type ValuesOf,
+  wholeNumber,
+  wholeNumberOr,
+  wholeNumbers,
+} from "../options.ts";
 import { POOL_MANAGERD, urlOption } from "./kind.ts";
 
 /** Options of the command that starts a worker. */
@@ -7,9 +16,10 @@ export const WORKER_OPTIONS = {
     text("-m, --model <model>", "The model to load (required)", { values: "models" }),
     "--model is required: the model that the worker should load",
   ),
-  gpu: wholeNumber(
-    "--gpu <number>",
-    "Number of the device of this kind (default: the one with the most free memory)",
+  gpu: wholeNumbers(
+    "--gpu <numbers>",
+    "Number of the device of this kind, or several that hold the model together: 0,1 " +
+      "(default: the one with the most free memory)",
     { min: 0, max: 999 },
   ),
   context: wholeNumber(
@@ -22,9 +32,10 @@ export const WORKER_OPTIONS = {
     "Requests at the same time (default: chosen by the pool manager)",
     { min: 1, max: 256 },
   ),
-  gpuLayers: wholeNumber(
+  gpuLayers: wholeNumberOr(
+    "fit",
     "--gpu-layers <count>",
-    "Layers to keep on the GPU (default: chosen by the pool manager, usually all)",
+    "Layers to keep on the GPU, or fit (default: chosen by the pool manager, usually all)",
     { min: 0, max: 10_000 },
   ),
   url: urlOption(POOL_MANAGERD),

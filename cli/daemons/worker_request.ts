@@ -7,13 +7,13 @@ import type { WorkerOptions } from "./worker_options.ts";
 export interface WorkerRequest {
   readonly kind: DeviceKind;
   readonly model: string;
-  /** Number of the device among those of its kind. */
-  readonly gpu: number | undefined;
+  /** Numbers of the devices among those of their kind. */
+  readonly gpu: readonly number[] | undefined;
   /** Tokens per slot. */
   readonly context: number | undefined;
   readonly slots: number | undefined;
-  /** Layers on the GPU. */
-  readonly gpuLayers: number | undefined;
+  /** Layers on the GPU; `fit`: as many as fit. */
+  readonly gpuLayers: number | "fit" | undefined;
 }
 
 /**

@@ -12,7 +12,18 @@ Deno.test("a worker can have some of its layers on the GPU, with and without a p
   assert.equal(parsed.gpuLayers, 20);
   assert.ok(standaloneArgs(parsed, "/m.gguf").includes("--gpu-layers=20"));
   assert.equal(request("cuda", {}).gpuLayers, undefined);
+  assert.ok(
+    standaloneArgs(request("cuda", { gpuLayers: "fit" }), "/m.gguf").includes("--gpu-layers=fit"),
+  );
   assert.throws(() => request("cuda", { gpuLayers: "all" }), /^.*--gpu-layers must be a number/);
+});
+
+Deno.test("a worker can be on several GPUs", () => {
+  const parsed = request("cuda", { gpu: "0,2" });
+  assert.ok(standaloneArgs(parsed, "/m.gguf").includes("--gpu=0,2"));
+  for (const bad of ["0,0", "0,", "a", "1000"]) {
+    assert.throws(() => request("cuda", { gpu: bad }), /--gpu must be different whole numbers/);
+  }
 });
 
 Deno.test("GPU options are refused for the CPU", () => {

@@ -7,7 +7,7 @@ import { delay } from "#shared/lifecycle.ts";
 import type { Context } from "../context.ts";
 import { modelAdvice } from "./model_advice.ts";
 import type { WorkerRequest } from "./worker_request.ts";
-import { chooseDevice, chooseModel, modelMissing } from "./worker_choice.ts";
+import { chooseModel, choosePlace, modelMissing } from "./worker_choice.ts";
 
 /** Longest wait for a worker, in milliseconds; the pool manager gives up earlier. */
 const START_DEADLINE_MS = 600_000;
@@ -34,7 +34,7 @@ export async function startWorker(
   if (model === undefined) {
     throw modelMissing(models, request.model, await modelAdvice(request.model, context));
   }
-  const device = chooseDevice(devices, request.kind, request.gpu);
+  const device = choosePlace(devices, request.kind, request.gpu, model);
   const { context: tokens, slots, gpuLayers } = request;
   const { worker_id } = await client.call(routes.spawn, {
     params: { id: pool_id },
@@ -42,8 +42,7 @@ export async function startWorker(
       request_id: `llorch-${crypto.randomUUID()}`,
       model_ref: model.model_ref,
       fingerprint: model.fingerprint,
-      device: device.id,
-      ...defined({ context: tokens, slots, gpu_layers: gpuLayers }),
+      ...defined({ device, context: tokens, slots, gpu_layers: gpuLayers }),
     },
   });
   try {

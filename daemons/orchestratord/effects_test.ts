@@ -19,7 +19,7 @@ const spawn: Spawn = {
   poolId: "p1",
   fingerprint: A,
   device: "cpu",
-  memoryBytes: 1,
+  claims: [{ device: "cpu", bytes: 1 }],
   startedAt: 0,
   workerId: undefined,
   isSwap: false,

@@ -7,7 +7,7 @@ import { SLEPT_MS } from "#shared/clock.ts";
 import type { PoolModel } from "#shared/contracts/mod.ts";
 import type { Policy } from "../../daemons/orchestratord/scheduler/state.ts";
 import { MIB } from "./host.ts";
-import type { Scenario, Task } from "./scenario.ts";
+import type { Model, Scenario, Task } from "./scenario.ts";
 
 /** Time between two reports of a pool, in ms. */
 export const HEARTBEAT_MS = 500;
@@ -69,9 +69,19 @@ export function durationOf({ tokensIn, tokensOut }: Task): number {
   return tokensIn / PREFILL_TOKENS_PER_MS + tokensOut * TOKEN_MS;
 }
 
+/** Layers of a model that devices divide, and the memory of buffers on each of them. */
+const LAYERS = 33;
+const EACH_BYTES = 10 * MIB;
+
 /** A model of this size. */
-export function modelOf(mib: number, index: number): PoolModel {
+export function modelOf({ mib, divides }: Model, index: number): PoolModel {
+  const split = { layers: LAYERS, layer_bytes: mib * MIB, each_bytes: EACH_BYTES };
+  const default_load = {
+    ...{ context: 4096, slots: 1, host_bytes: 0, split },
+    device_bytes: { cuda: mib * MIB + EACH_BYTES },
+  };
   return {
+    ...(divides ? { default_load } : {}),
     model_ref: `file:/models/model${index}.gguf`,
     aliases: [`model${index}`],
     fingerprint: String.fromCharCode(97 + index).repeat(64),

@@ -1,4 +1,6 @@
-import type { PoolModel, PoolWorker } from "#shared/contracts/mod.ts";
+import assert from "node:assert/strict";
+import { devicesOf, type PoolModel, type PoolWorker } from "#shared/contracts/mod.ts";
+import { type Claim, claimAll } from "#shared/models/device_split.ts";
 import { defaultLoadBytes } from "../../daemons/orchestratord/scheduler/load_size.ts";
 import type { PoolReport, Spawn } from "../../daemons/orchestratord/scheduler/state.ts";
 import type { Host } from "./scenario.ts";
@@ -17,8 +19,10 @@ export interface Process {
   readonly id: string;
   readonly requestId: string;
   readonly model: PoolModel;
+  /** Its place: one device, or several. */
   readonly device: string;
-  readonly memory: number;
+  /** Memory that it takes on each of them. */
+  readonly claims: readonly Pick<Claim, "device" | "bytes">[];
   state: "loading" | "ready";
   /** Whether it no longer answers, although it runs. */
   hangs: boolean;
@@ -48,6 +52,8 @@ export class FakeHost {
   readonly #plan: Host;
   readonly #models: readonly PoolModel[];
   readonly #used: number[];
+  /** By other programs. */
+  readonly #takenBy: number[];
   /** Number of ended workers whose memory still shows as used. */
   #settling = 0;
   #instance = 1;
@@ -60,6 +66,7 @@ export class FakeHost {
     this.#models = models;
     this.#around = around;
     this.#used = plan.devices.map(() => 0);
+    this.#takenBy = plan.devices.map(() => 0);
   }
 
   /** Restarts the pool manager, which adopts the workers. */
@@ -70,6 +77,7 @@ export class FakeHost {
   /** Another program takes memory, or releases it if `bytes` is negative. */
   take(device: number, bytes: number): void {
     this.#used[device % this.#used.length]! += bytes;
+    this.#takenBy[device % this.#used.length]! += bytes;
   }
 
   memoryOf(device: number): number {
@@ -88,20 +96,20 @@ export class FakeHost {
    */
   spawn(spawn: Spawn): Process {
     const model = this.#models.find(({ fingerprint }) => fingerprint === spawn.fingerprint)!;
-    const device = this.#indexOf(spawn.device);
-    const memory = defaultLoadBytes(model);
-    if (this.#used[device]! + memory > this.memoryOf(device)) throw new Error("does not fit");
-    this.#used[device]! += memory;
+    const claims = this.#claims(model, spawn.device);
+    if (!claims) throw new Error("does not fit");
+    for (const { device, bytes } of claims) this.#used[this.#indexOf(device)]! += bytes;
     const process: Process = {
       id: `${this.id}-worker-${++this.#spawned}`,
       requestId: spawn.requestId,
       model,
       device: spawn.device,
-      memory,
+      claims,
       state: "loading",
       hangs: false,
     };
     this.processes.set(process.id, process);
+    this.#checkMemory();
     const fails = this.failingLoads > 0;
     if (fails) this.failingLoads--;
     this.#around.after(this.#plan.loadMs, () => {
@@ -122,7 +130,8 @@ export class FakeHost {
     this.#settling++;
     this.#around.after(RELEASE_MS, () => {
       this.#settling--;
-      this.#used[this.#indexOf(process.device)]! -= process.memory;
+      for (const { device, bytes } of process.claims) this.#used[this.#indexOf(device)]! -= bytes;
+      this.#checkMemory();
       this.#around.report(this);
     });
     this.#around.ended(process);
@@ -167,8 +176,38 @@ export class FakeHost {
       context: 4096,
       slots: this.#plan.slots,
       active: 0,
-      memory_bytes: process.memory,
+      memory_bytes: process.claims.reduce((sum, { bytes }) => sum + bytes, 0),
+      ...(process.claims.length > 1
+        ? { shares: Object.fromEntries(process.claims.map((each) => [each.device, each.bytes])) }
+        : {}),
     };
+  }
+
+  /** Memory of a load on every device of a place; undefined if one of them lacks it. */
+  #claims(model: PoolModel, place: string): Process["claims"] | undefined {
+    const rooms = devicesOf(place).map((device) => {
+      const index = this.#indexOf(device);
+      return { device, bytes: this.memoryOf(index) - this.#used[index]! };
+    });
+    const [{ device, bytes }] = rooms as [typeof rooms[number]];
+    const needed = defaultLoadBytes(model);
+    if (rooms.length === 1) return needed <= bytes ? [{ device, bytes: needed }] : undefined;
+    const split = model.default_load?.split;
+    assert.ok(split, "a model is divided that may not be");
+    return claimAll(rooms, split);
+  }
+
+  /** Checks that no device is overcommitted, and that no memory is held but that of whole loads. */
+  #checkMemory(): void {
+    for (const [index, mib] of this.#plan.devices.entries()) {
+      const held = [...this.processes.values()].flatMap(({ claims }) => claims)
+        .filter(({ device }) => this.#indexOf(device) === index)
+        .reduce((sum, { bytes }) => sum + bytes, 0);
+      assert.ok(held <= mib * MIB, `cuda${index} of ${this.id} is overcommitted`);
+      const others = this.#used[index]! - held - this.#takenBy[index]!;
+      const isKept = this.#settling === 0 ? others === 0 : others >= 0;
+      assert.ok(isKept, `cuda${index} of ${this.id} holds ${others} bytes of no worker`);
+    }
   }
 
   #indexOf(device: string): number {

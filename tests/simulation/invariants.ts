@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { devicesOf } from "#shared/contracts/mod.ts";
 import type { LlorchError } from "#shared/errors.ts";
 import type { Effect, Spawn, State, Worker } from "../../daemons/orchestratord/scheduler/state.ts";
 import { nextJob } from "../../daemons/orchestratord/scheduler/queue.ts";
@@ -167,7 +168,14 @@ export class Ledger {
         }
         return;
       case "spawn": {
-        const { fingerprint, requestId, poolId, device, trialOf } = effect.spawn;
+        const { fingerprint, requestId, poolId, device, trialOf, claims } = effect.spawn;
+        const claimed = claims.map((claim) => claim.device);
+        assert.deepEqual(claimed, devicesOf(device), `${requestId} claims a part of its place`);
+        for (const claim of claims) {
+          const total = state.pools.get(poolId)?.devices.find(({ id }) => id === claim.device)
+            ?.total_bytes;
+          assert.ok(claim.bytes <= total!, `${requestId} claims more than ${claim.device} has`);
+        }
         assert.ok(!state.drains.has(poolId), `${requestId} loads on a pool that is drained`);
         if (trialOf !== undefined) return this.#checkTrial(trialOf, poolId);
         if (state.reloads.get(poolId)?.requestId === requestId) return;

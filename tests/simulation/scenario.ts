@@ -11,13 +11,20 @@ export interface Scenario {
     readonly capacity: number;
     readonly preload: readonly number[];
   };
-  /** Memory of each model, in MiB. */
-  readonly models: readonly number[];
+  readonly models: readonly Model[];
   readonly hosts: readonly Host[];
   readonly tasks: readonly Task[];
   readonly faults: readonly Fault[];
   /** Delay of messages between any two programs, one way. */
   readonly latency: number;
+}
+
+/** One model. */
+export interface Model {
+  /** Memory that it takes, in MiB. */
+  readonly mib: number;
+  /** Whether several devices may hold it together. */
+  readonly divides: boolean;
 }
 
 /** One host with its pool manager. */
@@ -79,10 +86,16 @@ const time = fc.integer({ min: 0, max: SPAN_MS });
 const index = fc.nat({ max: 99 });
 
 const host: fc.Arbitrary<Host> = fc.record({
-  devices: fc.array(fc.integer({ min: 200, max: 1000 }), { minLength: 1, maxLength: 3 }),
+  devices: fc.array(fc.integer({ min: 200, max: 1000 }), { minLength: 1, maxLength: 4 }),
   slots: fc.integer({ min: 1, max: 4 }),
   loadMs: fc.integer({ min: 10, max: 2000 }),
 });
+
+const model: fc.Arbitrary<Model> = fc.oneof(
+  fc.record({ mib: fc.integer({ min: 20, max: 500 }), divides: fc.boolean() }),
+  // Larger than any device, as it may be.
+  fc.record({ mib: fc.integer({ min: 400, max: 1500 }), divides: fc.constant(true) }),
+);
 
 const task: fc.Arbitrary<Task> = fc.record({
   at: time,
@@ -123,7 +136,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
     capacity: fc.oneof(fc.constant(1000), fc.integer({ min: 1, max: 20 })),
     preload: fc.array(fc.nat({ max: 4 }), { maxLength: 3 }),
   }),
-  models: fc.array(fc.integer({ min: 20, max: 500 }), { minLength: 1, maxLength: 5 }),
+  models: fc.array(model, { minLength: 1, maxLength: 5 }),
   hosts: fc.array(host, { minLength: 1, maxLength: 3 }),
   tasks: fc.array(task, { minLength: 1, maxLength: 40, size: "max" }),
   faults: fc.array(fault, { maxLength: 12, size: "max" }),

@@ -44,6 +44,7 @@ export const worker: Group = {
       examples: [
         { line: "worker start cpu --model demo", summary: "On the CPU" },
         { line: "worker start cuda --gpu 1 -m demo --slots 8", summary: "On the second GPU" },
+        { line: "worker start cuda --gpu 0,1 -m demo", summary: "On two GPUs together" },
       ],
       load: async () => (await import("./start.ts")).start,
     }),

@@ -1,4 +1,9 @@
-import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import {
+  ACCEPTED,
+  devicesOf,
+  faultOfPlace,
+  orchestratorRoutes as routes,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import { defined } from "#shared/json.ts";
@@ -94,11 +99,16 @@ function checkPlace(
       `Cannot find ${ref} on pool "${pool_id}": pools that have it are ${list(having, "id")}`,
     );
   }
-  const devices = pools.flatMap((pool) => pool.devices);
-  if (device === undefined || devices.some(({ id }) => id === device)) return;
+  if (device === undefined) return;
+  const faults = pools.map((pool) => faultOfPlace(pool.devices, device));
+  if (faults.includes(undefined)) return;
+  const known = list(pools.flatMap((pool) => pool.devices), "id");
+  const where = whereOf({ pool_id });
   throw new LlorchError(
     "NOT_FOUND",
-    `Cannot find device "${device}"${whereOf({ pool_id })}: there are ${list(devices, "id")}`,
+    devicesOf(device).length === 1
+      ? `Cannot find device "${device}"${where}: there are ${known}`
+      : `Cannot use "${device}"${where}: a pool ${faults[0]}; there are ${known}`,
   );
 }
 

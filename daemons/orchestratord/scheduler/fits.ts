@@ -1,9 +1,10 @@
 import type { ModelFit } from "#shared/contracts/mod.ts";
-import { type LoadPlan, planLoad, sitesOf } from "./placement.ts";
+import { type LoadPlan, planLoad } from "./placement.ts";
+import { sitesOf } from "./sites.ts";
 import type { State } from "./state.ts";
 import { holdersOf } from "./workers.ts";
 
-/** Whether a model fits, and why not, for each device of the pools in service that have it. */
+/** Whether a model fits, and why not, for each place of the pools in service that have it. */
 export function fits(state: Readonly<State>, fingerprint: string, now: number): ModelFit[] {
   return sitesOf(state, fingerprint).map(({ pool, device, needed, free }) => {
     const base = {

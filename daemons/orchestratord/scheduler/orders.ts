@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Site } from "./placement.ts";
+import type { FittingSite } from "./sites.ts";
 import type { Effect, State, StopReason, Worker } from "./state.ts";
 
 /** Prefix of the request ids of our own spawns; request ids of people have another. */
@@ -15,7 +15,7 @@ const SPAWN_PREFIX = "spawn-";
  */
 export function startSpawn(
   state: State,
-  site: Site,
+  site: FittingSite,
   now: number,
   { isSwap = false, trialOf }: { readonly isSwap?: boolean; readonly trialOf?: string } = {},
 ): Effect & { kind: "spawn" } {
@@ -25,7 +25,7 @@ export function startSpawn(
     poolId: pool.id,
     fingerprint: model.fingerprint,
     device: device.id,
-    memoryBytes: site.needed,
+    claims: site.claims.all,
     startedAt: now,
     workerId: undefined,
     isSwap,

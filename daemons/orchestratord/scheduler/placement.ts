@@ -3,37 +3,26 @@
  *
  * @module
  */
-import type { Device, PoolModel } from "#shared/contracts/mod.ts";
-import { defaultHostBytes, defaultLoadBytes } from "./load_size.ts";
+import { type Device, devicesOf, kindAt, shareOn } from "#shared/contracts/mod.ts";
 import type { Job } from "./job.ts";
 import {
-  type Breaker,
-  breakerKey,
-  type Place,
-  type Pool,
-  type State,
-  type Worker,
-} from "./state.ts";
-import { holdersOf, isInService, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
-
-/** A device on which a model could be loaded. */
-export interface Site {
-  readonly pool: Pool;
-  readonly device: Device;
-  readonly model: PoolModel;
-  /** Bytes that the model takes on the device. */
-  readonly needed: number;
-  /** Free bytes less what running spawns will take; may be negative. */
-  readonly free: number;
-  /** Whether main memory is too small for the layers that are not on the device: now, or always. */
-  readonly lacksHost: "now" | "ever" | undefined;
-}
+  type Claims,
+  claimsIn,
+  fitsNow,
+  type FittingSite,
+  freeOn,
+  type Site,
+  sitesOf,
+  takesOf,
+} from "./sites.ts";
+import { type Breaker, breakerKey, type Place, type State, type Worker } from "./state.ts";
+import { holdersOf, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
 
 /** What to do about a model that no worker holds. */
 export type LoadPlan =
-  | { readonly kind: "spawn"; readonly site: Site }
+  | { readonly kind: "spawn"; readonly site: FittingSite }
   /** Stop the victims and start the worker; the pool waits for their memory. */
-  | { readonly kind: "evict"; readonly site: Site; readonly victims: readonly Worker[] }
+  | { readonly kind: "evict"; readonly site: FittingSite; readonly victims: readonly Worker[] }
   /** Give busy workers no new jobs, so that they can be evicted once their jobs have ended. */
   | { readonly kind: "yield"; readonly victims: readonly Worker[] }
   | { readonly kind: "wait"; readonly reason: string }
@@ -51,9 +40,10 @@ export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
 /**
  * Decides what to do for a model, in this order:
  *
- * 1. impossible, if no device that may be used without being named is large enough, if its pinned models
+ * 1. impossible, if no place that may be used without being named is large enough, if its pinned models
  *    leave too little room, or if starts have failed too often on every pool;
- * 2. spawn on a device where it fits now: GPUs before the CPU, then most free memory;
+ * 2. spawn at a place where it fits now: the whole model before a part of it (`gpu_layers = fit`), GPUs
+ *    before the CPU, one device before several, then most free memory;
  * 3. evict idle workers, least recently used first, where it fits without them and without the workers
  *    that are stopping already; a pinned worker stays, and one that was just loaded stays until it has
  *    served a job or its minimum residence is over;
@@ -70,7 +60,7 @@ export function planLoad(
   now: number,
 ): LoadPlan {
   const { fingerprint } = place;
-  const there = sitesOf(state, fingerprint).filter(({ pool, device }) => {
+  const there = sitesOf(state, fingerprint, place.device).filter(({ pool, device }) => {
     if ((place.poolId ?? pool.id) !== pool.id) return false;
     if ((place.device ?? device.id) !== device.id) return false;
     const reload = state.reloads.get(pool.id);
@@ -88,12 +78,13 @@ export function planLoad(
     return { kind: "wait", reason: "its devices are used only when they are named" };
   }
   // The size of a device that never answered is not known.
-  const large = all.filter(({ needed, device }) =>
-    needed <= device.total_bytes || isUnknown(device)
-  ).filter(({ lacksHost }) => lacksHost !== "ever");
+  const large = all.filter((site) =>
+    isUnknown(site.device) || claimsIn(site, ({ total_bytes }) => total_bytes)
+  );
   if (large.length === 0) return tooLarge(all, there);
   const allowed = large.filter((site) =>
-    site.needed <= site.device.total_bytes - pinnedBytes(state, site) || isUnknown(site.device)
+    isUnknown(site.device) ||
+    claimsIn(site, (device) => device.total_bytes - pinnedOn(state, site, device))
   );
   if (allowed.length === 0) return pinnedAway(state, large);
 
@@ -101,21 +92,22 @@ export function planLoad(
   const open = allowed.filter((site) => (breakerOf(site)?.retryAt ?? 0) <= now).sort(bySite);
   if (open.length === 0) return broken(state, allowed.map(breakerOf));
 
-  const fitting = open.find(({ needed, free, lacksHost }) => needed <= free && !lacksHost);
-  if (fitting) return { kind: "spawn", site: fitting };
-  const roomy = open.filter(({ lacksHost }) => !lacksHost);
-  for (const site of roomy) {
-    const victims = victimsFor(state, site, (worker) => mayGo(state, worker, now));
-    if (victims) return { kind: "evict", site, victims };
+  const best = bestOf(open.filter(fitsNow));
+  if (best) return { kind: "spawn", site: best };
+  for (const site of open) {
+    const room = roomWithout(state, site, (worker) => mayGo(state, worker, now));
+    if (room) {
+      return { kind: "evict", site: { ...site, claims: room.claims }, victims: room.victims };
+    }
   }
   if (waitedMs >= state.policy.swapPatienceMs) {
-    for (const site of roomy) {
-      const victims = victimsFor(
+    for (const site of open) {
+      const room = roomWithout(
         state,
         site,
         (worker) => mayGo(state, worker, now) || mayYield(state, worker, fingerprint, now),
       );
-      if (victims) return { kind: "yield", victims };
+      if (room) return { kind: "yield", victims: room.victims };
     }
   }
   const [first] = open;
@@ -128,23 +120,24 @@ export function planLoad(
 }
 
 /**
- * Where a model whose slots are all taken is loaded once more: on another device of a kind that holds it
- * already, where it fits now without evicting a worker; undefined where there is none.
+ * Where a model whose slots are all taken is loaded once more: on other devices of a kind that holds it
+ * already, where it fits now without evicting a worker; undefined where there are none.
  */
 export function planReplica(
   state: Readonly<State>,
   fingerprint: string,
   now: number,
-): Site | undefined {
+): FittingSite | undefined {
   const holders = [...holdersOf(state, fingerprint)];
-  const isHeld = ({ pool, device }: Site) =>
-    holders.some(({ poolId, report }) => poolId === pool.id && report.device === device.id);
+  const isHeld = ({ pool, parts }: Site) =>
+    holders.some(({ poolId, report }) =>
+      poolId === pool.id && parts.some(({ id }) => devicesOf(report.device).includes(id))
+    );
   const all = sitesOf(state, fingerprint);
   const kinds = new Set(all.filter(isHeld).map(({ device }) => device.kind));
   return all
-    .filter((site) =>
-      site.needed <= site.free && !site.lacksHost && !isHeld(site) && kinds.has(site.device.kind)
-    )
+    .filter(fitsNow)
+    .filter((site) => site.claims.isWhole && !isHeld(site) && kinds.has(site.device.kind))
     .filter(({ device }) => !device.asked_only)
     .filter(({ pool }) =>
       (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
@@ -172,14 +165,14 @@ export function planTrial(
   );
   if (sites.length === 0) return { kind: "wait", reason: "no pool can try it alone now" };
   const fitting = sites
-    .filter(({ pool, needed, free, lacksHost }) =>
-      needed <= free && !lacksHost &&
+    .filter(fitsNow)
+    .filter(({ pool }) =>
       (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
     )
     .sort(bySite);
   if (fitting[0]) return { kind: "spawn", site: fitting[0] };
   const mayFit = now - waitingSince < SETTLE_MS ||
-    sites.some((site) => victimsFor(state, site, () => false) && site.needed > site.free);
+    sites.some((site) => !fitsNow(site) && roomWithout(state, site, () => false));
   if (mayFit) return { kind: "wait", reason: "memory is about to become free" };
   const message = "There is no room to try the job alone";
   return { kind: "impossible", code: "INSUFFICIENT_MEMORY", message };
@@ -189,13 +182,13 @@ function kindOf(
   state: Readonly<State>,
   { poolId, report }: Worker,
 ): Device["kind"] | undefined {
-  return state.pools.get(poolId)?.devices.find(({ id }) => id === report.device)?.kind;
+  return kindAt(state.pools.get(poolId)?.devices ?? [], report.device);
 }
 
 /** @param there All devices, with those that are used only when named. */
 function tooLarge(all: readonly Site[], there: readonly Site[]): LoadPlan {
   const best = all.toSorted((a, b) => b.device.total_bytes - a.device.total_bytes)[0]!;
-  const spare = there.find(({ device, needed }) => needed <= device.total_bytes);
+  const spare = there.find((site) => claimsIn(site, ({ total_bytes }) => total_bytes));
   return {
     kind: "impossible",
     code: "INSUFFICIENT_MEMORY",
@@ -212,14 +205,20 @@ function isUnknown({ total_bytes, unavailable }: Device): boolean {
   return total_bytes === 0 && unavailable !== undefined;
 }
 
-function pinnedWorkers(state: Readonly<State>, { pool, device }: Site): Worker[] {
-  return onDevice(state, pool, device).filter((worker) =>
+function pinnedWorkers(state: Readonly<State>, site: Site): Worker[] {
+  return workersAt(state, site).filter((worker) =>
     worker.stoppingSince === undefined && isPinned(state, worker)
   );
 }
 
+/** Bytes of pinned workers on a device of a site. */
+function pinnedOn(state: Readonly<State>, site: Site, { id }: Device): number {
+  return pinnedWorkers(state, site)
+    .reduce((sum, { report }) => sum + shareOn(report, id), 0);
+}
+
 function pinnedBytes(state: Readonly<State>, site: Site): number {
-  return pinnedWorkers(state, site).reduce((sum, { report }) => sum + report.memory_bytes, 0);
+  return site.parts.reduce((sum, device) => sum + pinnedOn(state, site, device), 0);
 }
 
 function pinnedAway(state: Readonly<State>, large: readonly Site[]): LoadPlan {
@@ -239,8 +238,9 @@ function pinnedAway(state: Readonly<State>, large: readonly Site[]): LoadPlan {
   };
 }
 
-function onDevice(state: Readonly<State>, pool: Pool, device: Device): Worker[] {
-  return workersOf(state, pool.id).filter(({ report }) => report.device === device.id);
+/** Workers that take memory of any device of a site. */
+function workersAt(state: Readonly<State>, site: Site): Worker[] {
+  return workersOf(state, site.pool.id).filter(({ report }) => takesOf(site, report));
 }
 
 function broken(
@@ -259,80 +259,65 @@ function broken(
     : { kind: "wait", reason: `a worker failed to start and is tried again: ${lastError}` };
 }
 
+/** The first site whose GPUs hold the whole model, else the most GPUs that hold a part, else the first. */
+function bestOf(fitting: readonly FittingSite[]): FittingSite | undefined {
+  const onGpus = fitting.filter(({ device }) => device.kind !== "cpu");
+  return onGpus.find(({ claims }) => claims.isWhole) ??
+    onGpus.toSorted((a, b) => b.parts.length - a.parts.length)[0] ?? fitting[0];
+}
+
 function bySite(a: Site, b: Site): number {
-  return Number(a.device.kind === "cpu") - Number(b.device.kind === "cpu") || b.free - a.free ||
+  return Number(a.device.kind === "cpu") - Number(b.device.kind === "cpu") ||
+    a.parts.length - b.parts.length || b.free - a.free ||
     (a.pool.id + a.device.id < b.pool.id + b.device.id ? -1 : 1);
 }
 
-/** Every device of the pools in service that have the model, with its free memory. */
-export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
-  const found: Site[] = [];
-  for (const pool of state.pools.values()) {
-    if (!isInService(state, pool.id)) continue;
-    const model = pool.models.find((each) => each.fingerprint === fingerprint);
-    if (!model) continue;
-    const host = pool.devices.find(({ kind }) => kind === "cpu");
-    for (const device of pool.devices) {
-      const { kind } = device;
-      const beside = defaultHostBytes(model, kind);
-      const lacksHost = !host || beside === 0
-        ? undefined
-        : beside > host.total_bytes
-        ? "ever"
-        : beside > freeOn(state, pool, host)
-        ? "now"
-        : undefined;
-      const free = freeOn(state, pool, device);
-      found.push({ pool, device, model, needed: defaultLoadBytes(model, kind), free, lacksHost });
-    }
-  }
-  return found;
+/** Workers to stop for a model, and what it takes then. */
+interface Room {
+  readonly victims: readonly Worker[];
+  readonly claims: Claims;
 }
 
 /**
- * Bytes that are free on a device, less what requested workers will take. Never more than the total less
- * what its workers take: file pages that they have mapped show as free although they need them.
- */
-function freeOn(state: Readonly<State>, pool: Pool, device: Device): number {
-  const here = pool.workers.filter((worker) => worker.device === device.id);
-  const seen = new Set(here.map(({ request_id }) => request_id));
-  let free = device.free_bytes;
-  let beside = device.total_bytes - here.reduce((sum, { memory_bytes }) => sum + memory_bytes, 0);
-  for (const spawn of state.spawns.values()) {
-    if (spawn.poolId !== pool.id || spawn.device !== device.id) continue;
-    free -= spawn.memoryBytes;
-    if (!seen.has(spawn.requestId)) beside -= spawn.memoryBytes;
-  }
-  return Math.min(free, beside);
-}
-
-/**
- * Workers of a device to stop for a model: idle ones first, then least recently used; undefined where
+ * Workers at a site to stop for a model: idle ones first, then least recently used; undefined where
  * stopping all that may be stopped would not free enough.
  */
-function victimsFor(
+function roomWithout(
   state: Readonly<State>,
-  { pool, device, free, needed }: Site,
+  site: Site,
   may: (worker: Worker) => boolean,
-): Worker[] | undefined {
-  const there = onDevice(state, pool, device);
+): Room | undefined {
+  const there = workersAt(state, site);
   // The memory of workers that are stopping already will become free, too.
-  let left = needed - free;
-  for (const { stoppingSince, report } of there) {
-    if (stoppingSince !== undefined) left -= report.memory_bytes;
-  }
-  const victims: Worker[] = [];
+  const stopping = there.filter(({ stoppingSince }) => stoppingSince !== undefined);
+  const claimsWithout = (victims: readonly Worker[]) =>
+    claimsIn(site, (device) =>
+      [...stopping, ...victims].reduce(
+        (free, { report }) => free + shareOn(report, device.id),
+        freeOn(state, site.pool, device),
+      ));
+  let victims: Worker[] = [];
+  let claims = claimsWithout(victims);
   const able = there.filter((worker) =>
     isUsable(state, worker) && !isPinned(state, worker) && may(worker)
   );
   for (
     const worker of able.sort((a, b) => a.jobs.size - b.jobs.size || a.lastUsedAt - b.lastUsedAt)
   ) {
-    if (left <= 0) break;
+    if (claims) break;
     victims.push(worker);
-    left -= worker.report.memory_bytes;
+    claims = claimsWithout(victims);
   }
-  return left <= 0 ? victims : undefined;
+  if (!claims) return undefined;
+  // On several devices, some of them may not have been in the way.
+  if (site.parts.length > 1) {
+    for (const worker of victims.toReversed()) {
+      const fewer = victims.filter((each) => each !== worker);
+      const without = claimsWithout(fewer);
+      if (without) [victims, claims] = [fewer, without];
+    }
+  }
+  return { victims, claims };
 }
 
 /** Whether an idle worker may be evicted: it has served a job, or its minimum residence is over. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { kindAt } from "#shared/contracts/mod.ts";
 import { defaultSlots } from "./load_size.ts";
 import type { Ahead, Rates, Spawn, State, Worker } from "./state.ts";
 import { holdersOf, isUsable } from "./workers.ts";
@@ -57,8 +58,7 @@ export function usualLoad(state: Readonly<State>, spawn: Spawn): number | undefi
 
 /** Key of the figures of a model on a kind of device. */
 function onItsKind(state: Readonly<State>, { poolId, device, fingerprint }: Spawn): string {
-  const devices = state.pools.get(poolId)?.devices ?? [];
-  return `${fingerprint} ${devices.find(({ id }) => id === device)?.kind ?? "cpu"}`;
+  return `${fingerprint} ${kindAt(state.pools.get(poolId)?.devices ?? [], device) ?? "cpu"}`;
 }
 
 /**

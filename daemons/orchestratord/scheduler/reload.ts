@@ -11,11 +11,12 @@
  *
  * @module
  */
+import { type Device, kindAt, shareOn } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { defaultLoadBytes } from "./load_size.ts";
 import { retire } from "./drain.ts";
 import { startSpawn } from "./orders.ts";
-import { type Site, sitesOf } from "./placement.ts";
+import { claimsIn, fitsNow, type FittingSite, freeOn, sitesOf } from "./sites.ts";
 import {
   breakerKey,
   type Effect,
@@ -57,14 +58,15 @@ export function checkReload(state: Readonly<State>, reload: NewReload): void {
   if (old.length === 0) throw new LlorchError("CONFLICT", `${what}: no worker holds "${fromRef}"`);
   const kind = kindOf(state, old[0]!);
   const needed = defaultLoadBytes(model, kind);
-  const rooms = sitesOf(state, to)
-    .filter((site) => site.pool.id === poolId && site.device.kind === kind)
-    .map(({ device, free }) =>
-      old.filter(({ report }) => report.device === device.id)
-        .reduce((sum, { report }) => sum + report.memory_bytes, free)
-    );
-  const free = Math.max(0, ...rooms);
-  if (free >= needed) return;
+  const without = (device: Device) =>
+    old.reduce((sum, { report }) => sum + shareOn(report, device.id), freeOn(state, pool, device));
+  const sites = sitesOf(state, to)
+    .filter((site) => site.pool.id === poolId && site.device.kind === kind);
+  if (sites.some((site) => claimsIn(site, without))) return;
+  const free = Math.max(
+    0,
+    ...sites.map(({ parts }) => parts.reduce((sum, part) => sum + without(part), 0)),
+  );
   throw new LlorchError(
     "INSUFFICIENT_MEMORY",
     `${what}: it needs ${needed} bytes, and ${free} would be free without "${fromRef}"`,
@@ -136,11 +138,11 @@ function load(state: State, reload: Reload, now: number, effects: Effect[]): voi
   retireOld(state, reload, now, effects);
 }
 
-function siteFor(state: Readonly<State>, { poolId, to, kind }: Reload): Site | undefined {
+function siteFor(state: Readonly<State>, { poolId, to, kind }: Reload): FittingSite | undefined {
   return sitesOf(state, to)
     .filter(({ pool, device }) => pool.id === poolId && device.kind === kind)
-    .filter(({ needed, free }) => needed <= free)
-    .sort((a, b) => b.free - a.free)[0];
+    .filter(fitsNow)
+    .sort((a, b) => a.parts.length - b.parts.length || b.free - a.free)[0];
 }
 
 function retireOld(state: State, reload: Reload, now: number, effects: Effect[]): void {
@@ -168,6 +170,5 @@ function oldOnes(
 }
 
 function kindOf(state: Readonly<State>, { poolId, report }: Worker): Reload["kind"] {
-  const devices = state.pools.get(poolId)?.devices ?? [];
-  return devices.find(({ id }) => id === report.device)?.kind ?? "cpu";
+  return kindAt(state.pools.get(poolId)?.devices ?? [], report.device) ?? "cpu";
 }

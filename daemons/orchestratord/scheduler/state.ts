@@ -124,13 +124,21 @@ export interface Worker {
   suspectUntil: number;
 }
 
+/** Memory on a device of a pool. */
+export interface Claim {
+  readonly device: string;
+  readonly bytes: number;
+}
+
 /** A worker that was requested and is not ready. */
 export interface Spawn {
   readonly requestId: string;
   readonly poolId: string;
   readonly fingerprint: string;
+  /** Its place: one device, or several in one name. */
   readonly device: string;
-  readonly memoryBytes: number;
+  /** Memory that it takes on each device, main memory included. */
+  readonly claims: readonly Claim[];
   readonly startedAt: number;
   /** Set once the pool has answered. */
   workerId: string | undefined;

@@ -1,3 +1,4 @@
+import { kindAt } from "#shared/contracts/mod.ts";
 import { isOurs, stopWorker } from "./orders.ts";
 import type { Effect, State, Worker } from "./state.ts";
 import { isPinned, isUsable } from "./workers.ts";
@@ -29,8 +30,7 @@ function doesAll(state: State, worker: Worker, other: Worker): boolean {
 }
 
 function isOnCpu(state: State, { poolId, report }: Worker): boolean {
-  const devices = state.pools.get(poolId)?.devices ?? [];
-  return devices.some(({ id, kind }) => id === report.device && kind === "cpu");
+  return kindAt(state.pools.get(poolId)?.devices ?? [], report.device) === "cpu";
 }
 
 function isIdle({ policy }: State, worker: Worker, now: number): boolean {

@@ -98,6 +98,7 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       active: state.workers.get(worker.worker_id)?.jobs.size ?? 0,
       context: worker.context,
       memory_bytes: worker.memory_bytes,
+      ...(worker.shares ? { shares: worker.shares } : {}),
       pinned: isPinned(state, { poolId: pool.id, report: worker }),
       ...readyAt(state.workers.get(worker.worker_id)),
     }))

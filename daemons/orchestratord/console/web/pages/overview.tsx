@@ -114,7 +114,7 @@ function Pool({ pool, workers }: { pool: PoolView; workers: readonly WorkerView[
         <MemoryBar
           key={device.id}
           device={device}
-          workers={workers.filter((each) => each.device === device.id)}
+          workers={workers}
         />
       ))}
     </article>

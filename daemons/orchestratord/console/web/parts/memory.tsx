@@ -1,15 +1,16 @@
 import type { Device, WorkerView } from "#shared/contracts/mod.ts";
+import { shareOn } from "#shared/contracts/place.ts";
 import { formatBytes } from "../format.ts";
 import { Name } from "./name.tsx";
 
 /** A bar of a device's memory: used by workers, used by other programs, free. */
 export function MemoryBar({ device, workers }: {
   device: Device;
-  /** Those on this device. */
+  /** Those of its pool. */
   workers: readonly WorkerView[];
 }) {
   const { total_bytes: total, free_bytes: free } = device;
-  const ours = Math.min(total, workers.reduce((sum, each) => sum + each.memory_bytes, 0));
+  const ours = Math.min(total, workers.reduce((sum, each) => sum + shareOn(each, device.id), 0));
   const others = Math.max(0, total - free - ours);
   const left = Math.max(0, total - ours - others);
   const words = `${formatBytes(ours)} workers, ${formatBytes(others)} others, ` +
