@@ -26,6 +26,7 @@ import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./engines.ts";
+import { Estimates } from "./models/estimates.ts";
 import { describeDefaultLoad } from "./models/load_figure.ts";
 import { defaultsOf, extraFiles, measurementKey, withSettings } from "./models/load_memory.ts";
 import { withOwnTemplates } from "./models/own_templates.ts";
@@ -39,12 +40,13 @@ import { openPoolStateDir } from "./store/state_dir.ts";
 import { urlHost } from "#shared/http/url_host.ts";
 import { localHost } from "./address.ts";
 import { LogFiles } from "./supervisor/log_files.ts";
+import { engineQuestions } from "./supervisor/engine_questions.ts";
 import { httpProbe } from "./supervisor/probe.ts";
 import { systemProcessTable } from "./supervisor/process_table.ts";
 import { Roster } from "./supervisor/roster.ts";
 import type { StarterOptions } from "./supervisor/starter.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
-import { workerNames } from "./supervisor/worker_command.ts";
+import { processEnv, workerNames } from "./supervisor/worker_command.ts";
 import { processSpawner } from "./supervisor/worker_process.ts";
 
 /** Dependencies of a pool manager; the defaults are this machine. */
@@ -159,6 +161,23 @@ async function open(
   const pathsOfModels = new Map<string, string>();
   const isAlike = weightsComparer();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
+  const findWorker = context.findWorker ??
+    ((kind: string) => findExecutable("llorch-candled", workerNames(kind)));
+  const estimates: Estimates = new Estimates({
+    ...engineQuestions({
+      ...{ config, findWorker, defaults },
+      env: processEnv(environment, config.log_level),
+      devices: () => devices.last,
+    }),
+    stored: (key) => store.estimate(key),
+    store: (key, bytes) => store.keepEstimate(key, bytes),
+    isBusy: () => roster.isLoading,
+    counted: (outcome) => instruments.estimated(outcome),
+    onChange: () => catalog.refresh(),
+    clock,
+    log,
+  });
+  stack.defer(() => estimates.close());
   const catalog = new Catalog({
     scan: async () => {
       const files = await withOwnTemplates(await scan(), config);
@@ -167,8 +186,14 @@ async function open(
     },
     measurements: () => store.measurements(),
     measurementKey: (model) => measurementKey(model, config.worker, config.engines),
-    describeLoad: (model, measured) =>
-      describeDefaultLoad(model, defaults(), measured, estimateMemory),
+    describeLoad(model, measured) {
+      const known = { measured, said: estimates.figures(model.fingerprint) };
+      return describeDefaultLoad(model, defaults(), known, estimateMemory);
+    },
+    describeEstimates: ({ fingerprint }) => estimates.describe(fingerprint),
+    // The first scan comes before the devices are known.
+    onScanned: (models) =>
+      void devices.current().then(() => estimates.refresh(models)),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,
@@ -189,9 +214,9 @@ async function open(
     savedSlots,
     probe: httpProbe,
     estimate: estimateMemory,
+    estimates,
     defaults,
-    findWorker: context.findWorker ??
-      ((kind) => findExecutable("llorch-candled", workerNames(kind))),
+    findWorker,
     env: environment,
     logs,
     clock,

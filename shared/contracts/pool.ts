@@ -39,6 +39,20 @@ export const defaultLoad = z.object({
 /** How a pool loads a model if the load names neither context nor slots. */
 export type DefaultLoad = z.output<typeof defaultLoad>;
 
+export const engineFigure = z.object({
+  device_kind: deviceKind,
+  context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
+  slots: z.number().int().min(1),
+  gpu_layers: z.number().int().min(0).nullable().meta({
+    description: "Layers on the device; null: all of them",
+  }),
+  device_bytes: bytes,
+  host_bytes: bytes.meta({ description: "Main memory beside that" }),
+}).meta({ id: "EngineFigure" });
+
+/** What the engine says that a load takes. */
+export type EngineFigure = z.output<typeof engineFigure>;
+
 /** What a model can do, in Ollama's words. */
 const modelSkill = z.enum(["completion", "tools", "thinking", "insert", "embedding", "rerank"]);
 
@@ -80,6 +94,12 @@ export const poolModel = z.object({
     .optional().meta({ description: "Memory that the last load actually took" }),
   default_load: defaultLoad.optional().meta({
     description: "Used if a load names neither context nor slots; absent from older pools",
+  }),
+  engine_figures: z.array(engineFigure).max(64).optional().meta({
+    description: "What llama.cpp says that loads take: those with the defaults, and those in use",
+  }),
+  estimate_problem: z.string().max(1024).optional().meta({
+    description: "Why llama.cpp says nothing of some load, for which a formula is used",
   }),
   facts: modelFacts.optional().meta({
     description: "Absent from older pools, and for models without a file",

@@ -20,6 +20,7 @@ import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
 import { savedSlots } from "./saved_slots.ts";
 import { stagedLoads } from "./staging.ts";
+import { loadMemoryBench } from "./memory.ts";
 import { guessing } from "./worker/guessing.ts";
 import { workerBench } from "./worker/worker.ts";
 
@@ -40,6 +41,7 @@ const BENCHES: Readonly<
   staging: [stagedLoads],
   swap: [modelSwap],
   guessing: [guessing],
+  memory: [loadMemoryBench],
   worker: (args) => [workerBench(args)],
 };
 

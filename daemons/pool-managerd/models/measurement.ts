@@ -19,16 +19,20 @@ export interface Measurement extends LoadSettings {
  * The best measurement for estimating a load: one with the same settings, otherwise the newest with
  * the same kind of device and GPU layers; undefined without either.
  *
- * @param measurements Those of the model, newest first.
+ * @param measurements Those of the model, newest first; or figures of its engine.
  */
-export function nearest(
-  measurements: readonly Measurement[],
+export function nearest<M extends LoadSettings>(
+  measurements: readonly M[],
   settings: LoadSettings,
-): Measurement | undefined {
+): M | undefined {
   const alike = measurements.filter(({ device_kind, gpu_layers }) =>
     device_kind === settings.device_kind && gpu_layers === settings.gpu_layers
   );
-  return alike.find(({ context, slots }) =>
-    context === settings.context && slots === settings.slots
-  ) ?? alike[0];
+  return alike.find((each) => sameLoad(each, settings)) ?? alike[0];
+}
+
+/** Whether two loads have the same settings. */
+export function sameLoad(one: LoadSettings, other: LoadSettings): boolean {
+  return one.device_kind === other.device_kind && one.context === other.context &&
+    one.slots === other.slots && one.gpu_layers === other.gpu_layers;
 }

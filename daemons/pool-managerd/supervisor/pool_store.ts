@@ -1,6 +1,9 @@
-import type { WorkerExit } from "#shared/contracts/pool.ts";
+import type { EngineFigure, WorkerExit } from "#shared/contracts/pool.ts";
 import type { Measurement } from "../models/measurement.ts";
 import type { WorkerRecord } from "./record.ts";
+
+/** Memory of a load on its device, and beside it. */
+export type EstimateBytes = Pick<EngineFigure, "device_bytes" | "host_bytes">;
 
 /** State of the pool manager that must survive its own crash. */
 export interface PoolStore {
@@ -26,6 +29,9 @@ export interface PoolStore {
   /** Measured loads of each model by `measurementKey`, newest first. */
   measurements(): Map<string, Measurement[]>;
   measure(fingerprint: string, measurement: Measurement): void;
+  /** What the engine said of a load, by the hash of all that it depends on. */
+  estimate(key: string): EstimateBytes | undefined;
+  keepEstimate(key: string, bytes: EstimateBytes): void;
   /** Commits the waiting writes. */
   close(): Promise<void>;
 }

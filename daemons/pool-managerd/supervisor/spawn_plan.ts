@@ -2,8 +2,12 @@ import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts"
 import { LlorchError } from "#shared/errors.ts";
 import { defaultLoad, type LoadDefaults, type LoadSize } from "#shared/models/default_load.ts";
 import { engineOf, type Engines } from "../engines.ts";
-import { type EstimateMemory, loadFigure } from "../models/load_figure.ts";
-import type { Measurement } from "../models/measurement.ts";
+import {
+  type Basis,
+  type EstimateMemory,
+  type KnownLoads,
+  loadFigure,
+} from "../models/load_figure.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
 import { usualDevice } from "../devices/usual_device.ts";
 import type { SpawnPlan } from "./record.ts";
@@ -15,8 +19,8 @@ export interface SpawnFacts {
   readonly workers: readonly Commitment[];
   readonly defaults: LoadDefaults;
   readonly estimate: EstimateMemory;
-  /** Measured loads of the model, newest first. */
-  readonly measured: readonly Measurement[];
+  /** What is known of the model's loads. */
+  readonly known: KnownLoads;
   readonly engines: Engines;
 }
 
@@ -41,14 +45,14 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   checkUsable(device);
   const gpuLayers = device.kind === "cpu" ? null : request.gpu_layers ?? model.gpu_layers ?? null;
   const load = { context, slots };
-  const { deviceBytes: estimateBytes, hostBytes: besideBytes, measured } = loadFigure(
+  const { deviceBytes: estimateBytes, hostBytes: besideBytes, basis } = loadFigure(
     model,
     { ...load, device_kind: device.kind, gpu_layers: gpuLayers },
-    facts.measured,
+    facts.known,
     facts.estimate,
   );
   const check = (bytes: number, where: Device) =>
-    checkRoom({ bytes, where, room: roomOn(where, facts.workers), request, load, measured });
+    checkRoom({ bytes, where, room: roomOn(where, facts.workers), request, load, basis });
   check(estimateBytes, device);
   const host = facts.devices.find(({ kind }) => kind === "cpu");
   if (besideBytes > 0 && host) check(besideBytes, host);
@@ -82,27 +86,30 @@ interface RoomCheck {
   readonly room: number;
   readonly request: SpawnRequest;
   readonly load: LoadSize;
-  readonly measured: Measurement | undefined;
+  readonly basis: Basis;
 }
 
-function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): void {
+/** How an error says on what its figure is based. */
+const BASIS_WORDS: Readonly<Record<Basis, string>> = {
+  engine: "as llama.cpp says",
+  measured: "as an earlier load took",
+  formula: "as estimated",
+  "formula by the engine's figure": "as estimated from what llama.cpp says of another load",
+  "formula by a measured load": "as estimated from another load",
+};
+
+function checkRoom({ bytes, where, room, request, load, basis }: RoomCheck): void {
   if (bytes <= room) return;
-  const isMeasured = measured?.context === load.context && measured.slots === load.slots;
-  const basis = isMeasured
-    ? "as an earlier load took"
-    : measured
-    ? "as estimated from another load"
-    : "as estimated";
   throw new LlorchError(
     "INSUFFICIENT_MEMORY",
-    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${basis}, and ${room} are free; stop a worker or ask for less context`,
+    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${BASIS_WORDS[basis]}, and ${room} are free; stop a worker or ask for less context`,
     {
       details: {
         device: where.id,
         needed_bytes: bytes,
         free_bytes: room,
         total_bytes: where.total_bytes,
-        measured: isMeasured,
+        measured: basis === "measured",
       },
       retryAfterMs: MEMORY_RETRY_MS,
     },

@@ -37,29 +37,47 @@ export function workerArgs(
   record: WorkerRecord,
   settings: WorkerSettings,
 ): string[] {
-  const optional: [string, number | string | undefined][] = [
-    ["--threads", settings.threads],
-    ["--gpu-layers", plan.gpuLayers ?? undefined],
-    ["--saved-slots-dir", settings.savedSlotsDir],
-  ];
+  const { savedSlotsDir } = settings;
   return [
     ["--worker-id", record.worker_id],
-    ["--model", plan.modelPath],
     ["--model-ref", record.model_ref],
-    ["--gpu", plan.device.kind === "cpu" ? "none" : plan.device.id.replace(/^\D+/, "")],
     ["--host", settings.host],
     ["--port", String(record.port)],
     ["--callback-url", settings.callbackUrl],
-    ["--context", String(record.context)],
-    ["--slots", String(record.slots)],
     ["--stop-deadline-ms", String(Math.ceil(settings.stopDeadlineMs * OWN_SHARE))],
+    ...(savedSlotsDir === undefined ? [] : [["--saved-slots-dir", savedSlotsDir]]),
+    loadArgs(plan, settings),
+    ...(plan.engine ? engineArgs(plan) : []),
+  ].flat();
+}
+
+/** What a worker is to load. */
+export type LoadPlan = Pick<
+  SpawnPlan,
+  "modelPath" | "modelNames" | "device" | "context" | "slots" | "gpuLayers" | "engine"
+>;
+
+/** The part of a worker's arguments on which the memory of its load depends. */
+export function loadArgs(
+  plan: LoadPlan,
+  { threads, llama }: Pick<WorkerSettings, "threads" | "llama">,
+): string[] {
+  const optional: [string, number | string | undefined][] = [
+    ["--threads", threads],
+    ["--gpu-layers", plan.gpuLayers ?? undefined],
+  ];
+  return [
+    ["--model", plan.modelPath],
+    ["--gpu", plan.device.kind === "cpu" ? "none" : plan.device.id.replace(/^\D+/, "")],
+    ["--context", String(plan.context)],
+    ["--slots", String(plan.slots)],
     ...optional.flatMap(([flag, value]) => value === undefined ? [] : [[flag, String(value)]]),
-    ...(plan.engine ? engineArgs(plan) : llamaArgs(plan, settings.llama)),
+    ...(plan.engine ? [] : llamaArgs(plan, llama)),
   ].flat();
 }
 
 /** llama.cpp's settings for the model: those of all workers, overridden by those of the model. */
-function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
+function llamaArgs({ modelNames }: LoadPlan, { llama, models }: WorkerLlama): string[][] {
   // The spawn plan has decided the GPU layers.
   const { lora = {}, gpu_layers: _, ...settings } = settingsOf(modelNames, { llama, models });
   return [

@@ -1,0 +1,6 @@
+-- What the engine says that loads take, by a hash of all that it depends on.
+CREATE TABLE estimates (
+  key TEXT PRIMARY KEY,
+  device_bytes INTEGER NOT NULL,
+  host_bytes INTEGER NOT NULL
+) STRICT;
