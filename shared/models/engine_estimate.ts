@@ -56,6 +56,11 @@ export async function askEngine(
   }
   const kill = () => signalChild(child, "SIGKILL");
   let isLate = false;
+  let isEndless = false;
+  const tooMuch = () => {
+    isEndless = true;
+    kill();
+  };
   const deadline = setTimeout(() => {
     isLate = true;
     kill();
@@ -64,11 +69,12 @@ export async function askEngine(
   if (signal?.aborted) kill();
   try {
     const [stdout, stderr, status] = await Promise.all([
-      readSome(child.stdout, kill),
-      readSome(child.stderr, kill),
+      readSome(child.stdout, tooMuch),
+      readSome(child.stderr, tooMuch),
       child.status,
     ]);
     if (isLate) return { problem: `it took more than ${deadlineMs} ms` };
+    if (isEndless) return { problem: "it writes too much" };
     if (status.success) return parse(stdout);
     const said = stderr.trim().split("\n").at(-1)!.replace(/^llorch-candled: /, "");
     if (said !== "") return { problem: said.slice(0, MAX_REASON) };

@@ -131,7 +131,11 @@ export class Estimates {
   }
 
   #run(): void {
-    this.#running ??= this.#askAll().finally(() => this.#running = undefined);
+    this.#running ??= this.#askAll().finally(() => {
+      this.#running = undefined;
+      // What is wanted since its last look.
+      if (!this.#stop.signal.aborted && this.#next() !== undefined) this.#run();
+    });
   }
 
   async #askAll(): Promise<void> {
@@ -177,7 +181,8 @@ export class Estimates {
       known.figures.push({ ...load, ...earlier });
       return onChange();
     }
-    const answer = await ask(model, load, this.#stop.signal);
+    const answer = await ask(model, load, this.#stop.signal)
+      .catch((error) => ({ problem: errorMessage(error) }));
     if (this.#stop.signal.aborted) return;
     const { model_ref } = model;
     if ("memory" in answer) {

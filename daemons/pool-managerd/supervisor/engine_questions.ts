@@ -41,6 +41,13 @@ export function engineQuestions(
       modelNames: [model.model_ref, ...model.aliases],
     }, { threads: worker.threads, llama: worker });
   };
+  const commandOf = (kind: DeviceKind) => {
+    try {
+      return findWorker(kind).command;
+    } catch {
+      return ""; // Asking will report the error.
+    }
+  };
   return {
     async ask(model, load, signal) {
       const args = argsOf(model, load);
@@ -63,7 +70,7 @@ export function engineQuestions(
         worker.threads,
         devices().map(({ id, name }) => [id, name]),
         await Promise.all(
-          [...beside, ...kinds.map((kind) => findWorker(kind).command)].map(stateOf),
+          [...beside, ...kinds.map((kind) => commandOf(kind))].map(stateOf),
         ),
       ]);
     },
