@@ -1,4 +1,4 @@
-import { loadMemory, type LoadMemory } from "../contracts/worker.ts";
+import { type LoadMemory, loadMemory } from "../contracts/worker.ts";
 import { errorMessage } from "../errors.ts";
 import type { Executable } from "../executables.ts";
 import { withLargeStack } from "../large_stack.ts";
