@@ -84,6 +84,9 @@ export const poolConfig = z.strictObject({
   }).prefault({}),
   models: z.strictObject({
     rescan_ms: millis(10_000, "Interval at which the models folders are scanned"),
+    estimate_deadline_ms: z.number().int().min(0).max(3_600_000).default(30_000).describe(
+      "Longest time in which llama.cpp says what a load takes; 0 never asks it, and a formula is used",
+    ),
   }).prefault({}),
   devices: z.strictObject({
     cpu: z.enum(["auto", "always"]).default("auto").describe(

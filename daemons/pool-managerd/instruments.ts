@@ -20,6 +20,7 @@ export interface Instruments {
   readonly metrics: Metrics;
   started(outcome: "ready" | "refused" | "failed", seconds?: number): void;
   exited(category: WorkerExit["category"]): void;
+  estimated(outcome: "engine" | "failed"): void;
   heartbeat(outcome: "ok" | "unknown" | "conflict" | "failed"): void;
   /** Sets the sources of the gauges. */
   observe(gauged: Gauged): void;
@@ -54,6 +55,12 @@ export function createInstruments(): Instruments {
     help: "Registrations and heartbeats by outcome",
     labels: ["outcome"],
     zeros: ["ok", "unknown", "conflict", "failed"].map((outcome) => ({ outcome })),
+  });
+  const estimates = metrics.counter({
+    name: "memory_estimates_total",
+    help: "Estimates of loads by llama.cpp, by outcome; after a failed one a formula is used",
+    labels: ["outcome"],
+    zeros: ["engine", "failed"].map((outcome) => ({ outcome })),
   });
   metrics.gauge({
     name: "workers",
@@ -106,6 +113,7 @@ export function createInstruments(): Instruments {
       if (seconds !== undefined) startSeconds.observe(seconds);
     },
     exited: (category) => exits.inc({ category }),
+    estimated: (outcome) => estimates.inc({ outcome }),
     heartbeat: (outcome) => heartbeats.inc({ outcome }),
     observe(source) {
       gauged = source;

@@ -26,6 +26,7 @@ import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./engines.ts";
+import { Estimates } from "./models/estimates.ts";
 import { describeDefaultLoad } from "./models/load_figure.ts";
 import {
   defaultsOf,
@@ -45,12 +46,13 @@ import { openPoolStateDir } from "./store/state_dir.ts";
 import { urlHost } from "#shared/http/url_host.ts";
 import { localHost } from "./address.ts";
 import { LogFiles } from "./supervisor/log_files.ts";
+import { engineQuestions } from "./supervisor/engine_questions.ts";
 import { httpProbe } from "./supervisor/probe.ts";
 import { systemProcessTable } from "./supervisor/process_table.ts";
 import { Roster } from "./supervisor/roster.ts";
 import type { StarterOptions } from "./supervisor/starter.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
-import { workerNames } from "./supervisor/worker_command.ts";
+import { processEnv, workerNames } from "./supervisor/worker_command.ts";
 import { processSpawner } from "./supervisor/worker_process.ts";
 
 /** Dependencies of a pool manager; the defaults are this machine. */
@@ -165,6 +167,23 @@ async function open(
   const pathsOfModels = new Map<string, string>();
   const isAlike = weightsComparer();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
+  const findWorker = context.findWorker ??
+    ((kind: string) => findExecutable("llorch-candled", workerNames(kind)));
+  const estimates: Estimates = new Estimates({
+    ...engineQuestions({
+      ...{ config, findWorker, defaults },
+      env: processEnv(environment, config.log_level),
+      devices: () => devices.last,
+    }),
+    stored: (key) => store.estimate(key),
+    store: (key, bytes) => store.keepEstimate(key, bytes),
+    isBusy: () => roster.isLoading,
+    counted: (outcome) => instruments.estimated(outcome),
+    onChange: () => catalog.refresh(),
+    clock,
+    log,
+  });
+  stack.defer(() => estimates.close());
   const catalog = new Catalog({
     scan: async () => {
       const files = await withOwnTemplates(await scan(), config);
@@ -173,14 +192,14 @@ async function open(
     },
     measurements: () => store.measurements(),
     measurementKey: (model) => measurementKey(model, config.worker, config.engines),
-    describeLoad: (model, measured) =>
-      describeDefaultLoad(
-        model,
-        defaults(),
-        measured,
-        estimateMemory,
-        placeSettingsOf(model, config),
-      ),
+    describeLoad(model, measured) {
+      const known = { measured, said: estimates.figures(model.fingerprint) };
+      const settings = placeSettingsOf(model, config);
+      return describeDefaultLoad(model, defaults(), known, estimateMemory, settings);
+    },
+    describeEstimates: ({ fingerprint }) => estimates.describe(fingerprint),
+    // The first scan comes before the devices are known.
+    onScanned: (models) => void devices.current().then(() => estimates.refresh(models)),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,
@@ -201,9 +220,9 @@ async function open(
     savedSlots,
     probe: httpProbe,
     estimate: estimateMemory,
+    estimates,
     defaults,
-    findWorker: context.findWorker ??
-      ((kind) => findExecutable("llorch-candled", workerNames(kind))),
+    findWorker,
     env: environment,
     logs,
     clock,

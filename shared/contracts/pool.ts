@@ -68,6 +68,32 @@ export const defaultLoad = z.object({
 /** How a pool loads a model if the load names neither context nor slots. */
 export type DefaultLoad = z.output<typeof defaultLoad>;
 
+const loadSplit = z.object({
+  mode: z.string().max(16).meta({ description: "layer, row or tensor" }),
+  layers: z.array(z.number().int().min(1)).min(2).max(16)
+    .meta({ description: "On each of the GPUs" }),
+}).meta({ id: "LoadSplit" });
+
+export const engineFigure = z.object({
+  device_kind: deviceKind,
+  context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
+  slots: z.number().int().min(1),
+  gpu_layers: z.number().int().min(0).nullable().meta({
+    description: "Layers on the device; null: all of them",
+  }),
+  split: loadSplit.optional().meta({
+    description: "How several GPUs divide it; absent: it is on one device",
+  }),
+  device_bytes: bytes.meta({ description: "On all of its devices together" }),
+  device_shares: z.array(bytes).max(16).optional().meta({
+    description: "On each of several GPUs",
+  }),
+  host_bytes: bytes.meta({ description: "Main memory beside that" }),
+}).meta({ id: "EngineFigure" });
+
+/** What the engine says that a load takes. */
+export type EngineFigure = z.output<typeof engineFigure>;
+
 /** What a model can do, in Ollama's words. */
 const modelSkill = z.enum(["completion", "tools", "thinking", "insert", "embedding", "rerank"]);
 
@@ -112,6 +138,12 @@ export const poolModel = z.object({
     .optional().meta({ description: "Memory that the last load actually took" }),
   default_load: defaultLoad.optional().meta({
     description: "Used if a load names neither context nor slots; absent from older pools",
+  }),
+  engine_figures: z.array(engineFigure).max(64).optional().meta({
+    description: "What llama.cpp says that loads take: those with the defaults, and those in use",
+  }),
+  estimate_problem: z.string().max(1024).optional().meta({
+    description: "Why llama.cpp says nothing of some load, for which a formula is used",
   }),
   facts: modelFacts.optional().meta({
     description: "Absent from older pools, and for models without a file",

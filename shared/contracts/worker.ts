@@ -50,7 +50,10 @@ export type StandbyOrders = z.output<typeof standbyOrders>;
 /** What `llorch-candled --estimate` writes. */
 export const loadMemory = z.object({
   device_bytes: bytes.meta({
-    description: "Most memory of the load on its device; on the CPU, of the whole process",
+    description: "Most memory of the load on its devices; on the CPU, of the whole process",
+  }),
+  device_shares: z.array(bytes).max(16).optional().meta({
+    description: "The part of it on each of several GPUs; absent: there is one device",
   }),
   host_bytes: bytes.meta({ description: "Main memory beside that; 0 on the CPU" }),
   parts: z.record(z.string(), bytes).meta({

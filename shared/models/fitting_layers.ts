@@ -1,5 +1,5 @@
 import { type Claim, claimAll, type DeviceRoom, type SplitMemory } from "./device_split.ts";
-import { estimateMemory, type Load, type ModelMemory, splitMemory } from "./estimate.ts";
+import { estimateMemory, type Load, type ModelMemory } from "./estimate.ts";
 
 /**
  * Most layers of a load that fit into a device, with its context and slots; undefined: all of them, or
@@ -31,16 +31,17 @@ export function fittingLayers(
 /**
  * The same for several devices that hold the layers together: most layers, and what each device holds of
  * them; undefined where not even one layer for each fits.
+ *
+ * @param divide The memory of the load with a number of layers on devices.
  */
 export function fittingClaims(
-  model: ModelMemory,
-  load: Omit<Load, "gpuLayers">,
+  { block_count = -1 }: ModelMemory,
   rooms: readonly DeviceRoom[],
-  ratio: SplitMemory["ratio"],
+  divide: (gpuLayers: number) => SplitMemory | undefined,
 ): { readonly gpuLayers: number; readonly claims: readonly Claim[] } | undefined {
-  for (let gpuLayers = (model.block_count ?? -1) + 1; gpuLayers >= rooms.length; gpuLayers--) {
-    const divided = splitMemory(model, { ...load, gpuLayers });
-    const claims = divided && claimAll(rooms, { ...divided, ratio });
+  for (let gpuLayers = block_count + 1; gpuLayers >= rooms.length; gpuLayers--) {
+    const divided = divide(gpuLayers);
+    const claims = divided && claimAll(rooms, divided);
     if (claims) return { gpuLayers, claims };
   }
   return undefined;

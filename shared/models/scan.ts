@@ -22,7 +22,10 @@ const NO_TEXT = "\ufffd";
 const GARBLED = "The bytes of its name are not valid UTF-8, so it cannot be opened: rename it";
 
 /** A model on disk. */
-export type FoundModel = Omit<PoolModel, "measured" | "staged" | "default_load">;
+export type FoundModel = Omit<
+  PoolModel,
+  "measured" | "staged" | "default_load" | "engine_figures" | "estimate_problem"
+>;
 
 /** Result of {@linkcode scanModels}. */
 export interface ScanResult {

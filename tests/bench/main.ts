@@ -21,6 +21,7 @@ import { schedulerDecision } from "./scheduler.ts";
 import { savedSlots } from "./saved_slots.ts";
 import { stagedLoads } from "./staging.ts";
 import { embeddings } from "./worker/embeddings.ts";
+import { loadMemoryBench } from "./memory.ts";
 import { guessing } from "./worker/guessing.ts";
 import { workerBench } from "./worker/worker.ts";
 
@@ -42,6 +43,7 @@ const BENCHES: Readonly<
   swap: [modelSwap],
   embeddings: [embeddings],
   guessing: [guessing],
+  memory: [loadMemoryBench],
   worker: (args) => [workerBench(args)],
 };
 

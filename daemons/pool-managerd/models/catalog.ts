@@ -18,6 +18,12 @@ export interface CatalogOptions {
   readonly measurementKey: (model: FoundModel) => string;
   /** Memory of a load that names neither context nor slots. */
   readonly describeLoad: (model: FoundModel, measured: readonly Measurement[]) => DefaultLoad;
+  /** What the engine says of the model's loads. */
+  readonly describeEstimates: (
+    model: FoundModel,
+  ) => Pick<PoolModel, "engine_figures" | "estimate_problem">;
+  /** Called with the models of each scan. */
+  readonly onScanned: (models: readonly FoundModel[]) => void;
   /** Whether a copy of the model is in memory. */
   readonly isStaged: (fingerprint: string) => boolean;
   readonly rescanMs: number;
@@ -75,7 +81,7 @@ export class Catalog {
 
   /** Applies new measurements. */
   refresh(): void {
-    const { isStaged, measurementKey, describeLoad } = this.#options;
+    const { isStaged, measurementKey, describeLoad, describeEstimates } = this.#options;
     const measurements = this.#options.measurements();
     const models = this.#found.map((model) => {
       const known = measurements.get(measurementKey(model)) ?? [];
@@ -84,6 +90,7 @@ export class Catalog {
         ...model,
         ...(measured ? { measured: reported(measured) } : {}),
         default_load: describeLoad(model, known),
+        ...describeEstimates(model),
         staged: isStaged(model.fingerprint),
       };
     });
@@ -129,6 +136,7 @@ export class Catalog {
       log.error("models_scan_failed", { error: errorMessage(error) });
     }
     this.refresh();
+    this.#options.onScanned(this.#found);
   }
 }
 

@@ -34,6 +34,8 @@ function setup() {
     isStaged: () => false,
     measurementKey: ({ fingerprint }) => fingerprint,
     describeLoad: () => LOAD,
+    describeEstimates: () => ({}),
+    onScanned() {},
     rescanMs: 100,
     clock,
     log,

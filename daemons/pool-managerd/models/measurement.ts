@@ -1,5 +1,12 @@
 import type { DeviceKind } from "#shared/contracts/pool.ts";
 
+/** How several GPUs divide a model. */
+export interface LoadSplit {
+  readonly mode: string;
+  /** Layers on each of them. */
+  readonly layers: readonly number[];
+}
+
 /** Settings that determine the memory of a load. */
 export interface LoadSettings {
   readonly device_kind: DeviceKind;
@@ -8,6 +15,8 @@ export interface LoadSettings {
   readonly slots: number;
   /** Layers on the device; null: all of them. */
   readonly gpu_layers: number | null;
+  /** Undefined: it is on one device. */
+  readonly split?: LoadSplit | undefined;
 }
 
 /** Memory that a load actually took on its device. */
@@ -17,18 +26,24 @@ export interface Measurement extends LoadSettings {
 
 /**
  * The best measurement for estimating a load: one with the same settings, otherwise the newest with
- * the same kind of device and GPU layers; undefined without either.
+ * the same kind of device, GPU layers and split; undefined without either.
  *
- * @param measurements Those of the model, newest first.
+ * @param measurements Those of the model, newest first; or figures of its engine.
  */
-export function nearest(
-  measurements: readonly Measurement[],
+export function nearest<M extends LoadSettings>(
+  measurements: readonly M[],
   settings: LoadSettings,
-): Measurement | undefined {
-  const alike = measurements.filter(({ device_kind, gpu_layers }) =>
-    device_kind === settings.device_kind && gpu_layers === settings.gpu_layers
+): M | undefined {
+  const alike = measurements.filter((each) =>
+    sameLoad({ ...each, context: settings.context, slots: settings.slots }, settings)
   );
-  return alike.find(({ context, slots }) =>
-    context === settings.context && slots === settings.slots
-  ) ?? alike[0];
+  return alike.find((each) => sameLoad(each, settings)) ?? alike[0];
+}
+
+/** Whether two loads have the same settings. */
+export function sameLoad(one: LoadSettings, other: LoadSettings): boolean {
+  return one.device_kind === other.device_kind && one.context === other.context &&
+    one.slots === other.slots && one.gpu_layers === other.gpu_layers &&
+    one.split?.mode === other.split?.mode &&
+    one.split?.layers.join() === other.split?.layers.join();
 }

@@ -10,14 +10,16 @@ import first from "./migrations/0001.sql" with { type: "text" };
 import second from "./migrations/0002.sql" with { type: "text" };
 import third from "./migrations/0003.sql" with { type: "text" };
 import fourth from "./migrations/0004.sql" with { type: "text" };
+import fifth from "./migrations/0005.sql" with { type: "text" };
 
 /** Most unacknowledged exits that are kept; the oldest are removed first. */
 const MAX_EXITS = 200;
 /** Most requests that are kept, so that a repeated one does not start a second worker. */
 const MAX_REQUESTS = 1000;
 
-/** Most measurements that are kept; the oldest are removed first. */
+/** Most measurements and estimates that are kept; the oldest are removed first. */
 const MAX_MEASUREMENTS = 1000;
+const MAX_ESTIMATES = 1000;
 /** `gpu_layers` of a measurement with all layers on the device, since a key cannot be null. */
 const ALL_LAYERS = -1;
 
@@ -59,8 +61,8 @@ const UPDATE_WORKER = `UPDATE workers SET ${
   COLUMNS.map((name) => `${name} = :${name}`).join(", ")
 } WHERE worker_id = :worker_id`;
 
-const MIGRATIONS = [first, second, third, fourth];
-const TABLES = ["workers", "requests", "exits", "measurements"];
+const MIGRATIONS = [first, second, third, fourth, fifth];
+const TABLES = ["workers", "requests", "exits", "measurements", "estimates"];
 
 /**
  * Opens a {@linkcode PoolStore} in a SQLite file. Its content is also in memory: reads and writes
@@ -152,6 +154,22 @@ export function openPoolStore(
         db.prepare("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)")
           .run(fingerprint, device_kind, context, slots, gpu_layers ?? ALL_LAYERS, memory_bytes);
         keepNewest(db, "measurements", MAX_MEASUREMENTS);
+      }),
+    estimate(key) {
+      const row = memory.prepare("SELECT * FROM estimates WHERE key = ?").get(key);
+      if (!row) return undefined;
+      const { device_bytes, device_shares, host_bytes } = row;
+      return {
+        device_bytes: Number(device_bytes),
+        ...(device_shares === null ? {} : { device_shares: JSON.parse(String(device_shares)) }),
+        host_bytes: Number(host_bytes),
+      };
+    },
+    keepEstimate: (key, { device_bytes, device_shares, host_bytes }) =>
+      keep((db) => {
+        db.prepare("INSERT OR REPLACE INTO estimates VALUES (?, ?, ?, ?)")
+          .run(key, device_bytes, device_shares ? JSON.stringify(device_shares) : null, host_bytes);
+        keepNewest(db, "estimates", MAX_ESTIMATES);
       }),
     async close() {
       await committer.close();

@@ -203,3 +203,17 @@ Deno.test("while another program locks the file, what is written is known, and i
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test(
+  "what the engine said is kept, on one device and on several",
+  withStore(async (store, reopen) => {
+    const one = { device_bytes: 7, host_bytes: 1 };
+    const several = { device_bytes: 7, device_shares: [3, 4], host_bytes: 1 };
+    store.keepEstimate("one", one);
+    store.keepEstimate("several", several);
+    const again = await reopen();
+    assert.deepEqual(again.estimate("one"), one);
+    assert.deepEqual(again.estimate("several"), several);
+    assert.equal(again.estimate("other"), undefined);
+  }),
+);

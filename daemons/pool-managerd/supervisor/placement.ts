@@ -5,22 +5,29 @@
  */
 import { gpuLayersOf, readRatio } from "#shared/config/llama.ts";
 import { devicesOf, faultOfPlace, placeOf } from "#shared/contracts/place.ts";
-import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
+import type { Device, DeviceKind, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { LoadSize } from "#shared/models/default_load.ts";
-import { type Claim, claimAll, type DeviceRoom, groupsOf } from "#shared/models/device_split.ts";
-import { estimateHostMemory } from "#shared/models/estimate.ts";
+import {
+  type Claim,
+  claimAll,
+  type DeviceRoom,
+  groupsOf,
+  type SplitMemory,
+} from "#shared/models/device_split.ts";
 import { fittingClaims, fittingLayers } from "#shared/models/fitting_layers.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
 import { usualDevice } from "../devices/usual_device.ts";
 import {
+  type Basis,
   dividedLoad,
   type EstimateMemory,
+  type KnownLoads,
   type LoadFigure,
   loadFigure,
 } from "../models/load_figure.ts";
 import type { PlaceSettings } from "../models/load_memory.ts";
-import type { Measurement } from "../models/measurement.ts";
+import { type LoadSettings, sameLoad } from "../models/measurement.ts";
 import type { DeviceBytes, SpawnPlan } from "./record.ts";
 
 /** What memory there is, and how loads are estimated. */
@@ -28,8 +35,8 @@ export interface PlacementFacts {
   readonly devices: readonly Device[];
   readonly workers: readonly Commitment[];
   readonly estimate: EstimateMemory;
-  /** Measured loads of the model, newest first. */
-  readonly measured: readonly Measurement[];
+  /** What is known of the model's loads. */
+  readonly known: KnownLoads;
   /** On which devices the model's layers may be. */
   readonly settings: PlaceSettings;
 }
@@ -71,7 +78,8 @@ export function place(sizing: Sizing): Placed {
   const device = usualDevice(facts.devices);
   if (!device) throw new LlorchError("NOT_FOUND", "This pool has no device");
   checkUsable(device);
-  if (wholeOn(device, sizing).deviceBytes <= device.total_bytes) return onOne(device, sizing);
+  const whole = figureOf(settingsOn(device.kind, sizing), sizing);
+  if (whole.deviceBytes <= device.total_bytes) return onOne(device, sizing);
   return onFewest(device, sizing) ?? onOne(device, sizing);
 }
 
@@ -80,52 +88,56 @@ function askedLayers({ request, model, facts: { settings } }: Sizing): number | 
   return request.gpu_layers ?? model.gpu_layers ?? gpuLayersOf(settings.gpu_layers) ?? null;
 }
 
-/** The memory of a load with all the layers on a device that may be there. */
-function wholeOn({ kind }: Device, sizing: Sizing, fitting?: number): LoadFigure {
-  const { model, load, facts } = sizing;
+/** Settings of a load with all the layers on devices of a kind that may be there. */
+function settingsOn(kind: DeviceKind, sizing: Sizing): LoadSettings {
   const asked = askedLayers(sizing);
-  const gpu_layers = kind === "cpu" ? null : fitting ?? (asked === "fit" ? null : asked);
-  const settings = { ...load, device_kind: kind, gpu_layers };
-  return loadFigure(model, settings, facts.measured, facts.estimate);
+  const gpu_layers = kind === "cpu" || asked === "fit" ? null : asked;
+  return { ...sizing.load, device_kind: kind, gpu_layers };
+}
+
+/** The memory of a load on one device. */
+function figureOf(settings: LoadSettings, { model, facts }: Sizing): LoadFigure {
+  return loadFigure(model, settings, facts.known, facts.estimate);
 }
 
 function onOne(device: Device, sizing: Sizing): Placed {
   const { request, facts, model, load } = sizing;
-  const asked = askedLayers(sizing);
   const room = roomOn(device, facts.workers);
-  let fitting: number | undefined;
-  if (asked === "fit" && device.kind !== "cpu" && wholeOn(device, sizing).deviceBytes > room) {
-    fitting = fittingLayers(model, load, room, facts.estimate);
-  }
-  const { deviceBytes, hostBytes, measured } = wholeOn(device, sizing, fitting);
-  checkRoom({ bytes: deviceBytes, where: device, room, request, load, measured });
+  const whole = settingsOn(device.kind, sizing);
+  const withLayers = (layers: number | undefined) => ({ ...whole, gpu_layers: layers ?? null });
+  const fits = askedLayers(sizing) === "fit" && device.kind !== "cpu"
+    ? fittingLayers(
+      model,
+      load,
+      room,
+      (_, { gpuLayers }) => figureOf(withLayers(gpuLayers), sizing).deviceBytes,
+    )
+    : undefined;
+  const settings = fits === undefined ? whole : withLayers(fits);
+  const { deviceBytes, hostBytes, basis } = figureOf(settings, sizing);
+  checkRoom({ bytes: deviceBytes, where: device, room, request, load, basis });
   return {
     devices: [device],
-    claims: [{ device: device.id, bytes: deviceBytes }, ...onHost(hostBytes, sizing)],
-    gpuLayers: device.kind === "cpu" ? null : fitting ?? (asked === "fit" ? null : asked),
+    claims: [{ device: device.id, bytes: deviceBytes }, ...onHost(hostBytes, basis, sizing)],
+    gpuLayers: settings.gpu_layers,
   };
 }
 
 /** Main memory beside that of GPUs. */
-function onHost(bytes: number, { request, facts, load }: Sizing): DeviceBytes[] {
+function onHost(bytes: number, basis: Basis, { request, facts, load }: Sizing): DeviceBytes[] {
   const host = facts.devices.find(({ kind }) => kind === "cpu");
   if (bytes === 0 || !host) return [];
-  const room = roomOn(host, facts.workers);
-  checkRoom({ bytes, where: host, room, request, load, measured: undefined });
+  checkRoom({ bytes, where: host, room: roomOn(host, facts.workers), request, load, basis });
   return [{ device: host.id, bytes }];
 }
 
 function onSeveral(devices: Some, sizing: Sizing): Placed {
-  const { request, facts, model, load } = sizing;
+  const { request, facts, load } = sizing;
   const rooms = roomsOn(devices, facts);
-  const found = claimsOn(rooms, sizing);
+  const found = claimsOn(devices[0].kind, rooms, sizing);
   if (found) return placedOn(devices, found, sizing);
   const where = placeOf(devices.map(({ id }) => id));
-  const asked = askedLayers(sizing);
-  const divided = dividedLoad(model, {
-    ...load,
-    gpuLayers: typeof asked === "number" ? asked : undefined,
-  }, facts.settings);
+  const divided = divide(settingsOn(devices[0].kind, sizing), sizing);
   if (!divided) {
     throw new LlorchError(
       "INVALID_REQUEST",
@@ -169,7 +181,7 @@ function onFewest({ kind }: Device, sizing: Sizing): Placed | undefined {
   const isFit = askedLayers(sizing) === "fit";
   // With fit, each number of devices would do: as many as there are hold most.
   for (const rooms of isFit ? groups.toReversed() : groups) {
-    const found = claimsOn(rooms, sizing);
+    const found = claimsOn(kind, rooms, sizing);
     const [first, ...more] = alike.filter(({ id }) => rooms.some(({ device }) => device === id));
     if (found && first) return placedOn([first, ...more], found, sizing);
   }
@@ -180,35 +192,53 @@ function roomsOn(devices: readonly Device[], { workers }: PlacementFacts): Devic
   return devices.map((device) => ({ device: device.id, bytes: roomOn(device, workers) }));
 }
 
-/** Memory and layers of a load on several devices. */
+/** Layers of a load on several devices, and what they hold of it. */
 interface Found {
-  readonly gpuLayers: number | null;
+  readonly settings: LoadSettings;
   readonly claims: readonly Claim[];
 }
 
-function claimsOn(rooms: readonly DeviceRoom[], sizing: Sizing): Found | undefined {
-  const { model, load, facts: { settings } } = sizing;
-  const asked = askedLayers(sizing);
-  const isFit = asked === "fit";
-  const gpuLayers = isFit ? null : asked;
-  const divided = dividedLoad(model, { ...load, gpuLayers: gpuLayers ?? undefined }, settings);
-  if (!divided) return undefined;
-  const claims = claimAll(rooms, divided);
-  if (claims) return { gpuLayers, claims };
-  return isFit ? fittingClaims(model, load, rooms, divided.ratio) : undefined;
+function divide(settings: LoadSettings, { model, facts }: Sizing): SplitMemory | undefined {
+  return dividedLoad(model, settings, facts.known, facts.estimate, facts.settings);
 }
 
-function placedOn(devices: Some, { gpuLayers, claims }: Found, sizing: Sizing): Placed {
-  const { model, load, facts: { settings } } = sizing;
-  const hostBytes = estimateHostMemory(model, { ...load, gpuLayers: gpuLayers ?? undefined });
+function claimsOn(
+  kind: DeviceKind,
+  rooms: readonly DeviceRoom[],
+  sizing: Sizing,
+): Found | undefined {
+  const whole = settingsOn(kind, sizing);
+  const divided = divide(whole, sizing);
+  const claims = divided && claimAll(rooms, divided);
+  if (claims) return { settings: whole, claims };
+  if (!divided || askedLayers(sizing) !== "fit") return undefined;
+  const most = fittingClaims(
+    sizing.model,
+    rooms,
+    (gpu_layers) => divide({ ...whole, gpu_layers }, sizing),
+  );
+  return most && { settings: { ...whole, gpu_layers: most.gpuLayers }, claims: most.claims };
+}
+
+function placedOn(devices: Some, { settings, claims }: Found, sizing: Sizing): Placed {
+  const { known, settings: { split: mode = "layer" } } = sizing.facts;
+  const split = { mode, layers: claims.map(({ layers }) => layers) };
+  const said = known.said.find((each) => sameLoad(each, { ...settings, split }));
+  const { hostBytes, basis } = said
+    ? { hostBytes: said.host_bytes, basis: "engine" as const }
+    : figureOf(settings, sizing);
   return {
     devices,
     claims: [
-      ...claims.map(({ device, bytes }) => ({ device, bytes })),
-      ...onHost(hostBytes, sizing),
+      ...claims.map(({ device, bytes }, index) => ({
+        device,
+        // What the engine says of this division is no more than was found to fit.
+        bytes: said?.device_shares?.[index] ?? bytes,
+      })),
+      ...onHost(hostBytes, basis, sizing),
     ],
-    gpuLayers,
-    split: { mode: settings.split ?? "layer", layers: claims.map(({ layers }) => layers) },
+    gpuLayers: settings.gpu_layers,
+    split,
   };
 }
 
@@ -227,27 +257,32 @@ interface RoomCheck {
   readonly room: number;
   readonly request: SpawnRequest;
   readonly load: LoadSize;
-  readonly measured: Measurement | undefined;
+  readonly basis: Basis;
 }
 
-function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): void {
+/** How an error says on what its figure is based. */
+const BASIS_WORDS: Readonly<Record<Basis, string>> = {
+  engine: "as llama.cpp says",
+  measured: "as an earlier load took",
+  formula: "as estimated",
+  "formula by the engine's figure": "as estimated from what llama.cpp says of another load",
+  "formula by a measured load": "as estimated from another load",
+};
+
+function checkRoom({ bytes, where, room, request, load, basis }: RoomCheck): void {
   if (bytes <= room) return;
-  const isMeasured = measured?.context === load.context && measured.slots === load.slots;
-  const basis = isMeasured
-    ? "as an earlier load took"
-    : measured
-    ? "as estimated from another load"
-    : "as estimated";
   throw new LlorchError(
     "INSUFFICIENT_MEMORY",
-    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${basis}, and ${room} are free; stop a worker or ask for less context`,
+    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${
+      BASIS_WORDS[basis]
+    }, and ${room} are free; stop a worker or ask for less context`,
     {
       details: {
         device: where.id,
         needed_bytes: bytes,
         free_bytes: room,
         total_bytes: where.total_bytes,
-        measured: isMeasured,
+        measured: basis === "measured",
       },
       retryAfterMs: MEMORY_RETRY_MS,
     },

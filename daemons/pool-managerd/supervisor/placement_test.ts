@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Device } from "#shared/contracts/pool.ts";
+import type { Device, EngineFigure } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
 import type { Commitment } from "../devices/room.ts";
@@ -23,7 +23,7 @@ function facts(bytes: readonly number[], changes: Partial<SpawnFacts> = {}): Spa
     models: [MODEL],
     devices: [...bytes.map((each, number) => gpu(number, each)), CPU],
     workers: [],
-    measured: [],
+    known: { measured: [], said: [] },
     engines: {},
     settings: {},
     defaults: { context: 256, slots: 1 },
@@ -110,6 +110,45 @@ Deno.test("experts in main memory need no room on the GPU, and none is counted t
   assert.deepEqual([device.id, hostBytes, claims.length], ["cuda0", 8e6, 2]);
   const onCpu = plan([], { models });
   assert.equal(onCpu.estimateBytes, estimateMemory(MODEL, { context: 256, slots: 1 }));
+});
+
+/** What the engine says of the load on one GPU. */
+const said = (device_bytes: number, changes: Partial<EngineFigure> = {}): EngineFigure => ({
+  ...{ device_kind: "cuda", context: 256, slots: 1, gpu_layers: null },
+  ...{ device_bytes, host_bytes: 0, ...changes },
+});
+
+Deno.test("what the engine says decides whether a load goes to one GPU or to several", () => {
+  const known = { measured: [], said: [said(15e6, { host_bytes: 2e6 })] };
+  const { device, claims } = plan([12e6, 12e6], { known });
+  assert.equal(device.id, "cuda0.cuda1", "the formula says 10 MB");
+  const [first, second, host] = claims;
+  assert.ok(Math.abs(first!.bytes + second!.bytes - (15e6 + 0.9 / 9.9 * 15e6)) < 1e6);
+  assert.deepEqual(host, { device: "cpu", bytes: 2e6 });
+  assert.throws(
+    () => plan([20e6], { known, devices: [gpu(0, 20e6), { ...CPU, free_bytes: 1e6 }] }),
+    code("INSUFFICIENT_MEMORY", /on cpu: it needs 2000000 bytes .* as llama\.cpp says/),
+  );
+});
+
+Deno.test("a load on several GPUs claims on each of them what the engine says of that division", () => {
+  const { split } = plan([8e6, 8e6]);
+  const shares = [5e6, 6e6];
+  const figure = said(11e6, { split: { ...split!, layers: [...split!.layers] } });
+  const known = { measured: [], said: [{ ...figure, device_shares: shares, host_bytes: 1e6 }] };
+  const made = plan([8e6, 8e6], { known });
+  assert.deepEqual(made.split, split);
+  assert.deepEqual(made.claims.map(({ bytes }) => bytes), [5e6, 6e6, 1e6]);
+  assert.deepEqual([made.estimateBytes, made.hostBytes], [11e6, 1e6]);
+  assert.throws(() => plan([8e6, 4e6], { known }), code("INSUFFICIENT_MEMORY"));
+});
+
+Deno.test("gpu_layers = fit counts what the engine says of a number of layers", () => {
+  const settings = { gpu_layers: "fit" } as const;
+  const known = { measured: [], said: [said(5.5e6, { gpu_layers: 4 })] };
+  const { gpuLayers, claims } = plan([5e6], { settings, known });
+  assert.equal(gpuLayers, 3, "the formula says 4");
+  assert.ok(claims[0]!.bytes <= 5e6);
 });
 
 const load = fc.record({

@@ -1,4 +1,5 @@
 import type { WorkerExit } from "#shared/contracts/pool.ts";
+import type { EngineBytes } from "../models/estimates.ts";
 import type { Measurement } from "../models/measurement.ts";
 import type { WorkerRecord } from "./record.ts";
 
@@ -26,6 +27,9 @@ export interface PoolStore {
   /** Measured loads of each model by `measurementKey`, newest first. */
   measurements(): Map<string, Measurement[]>;
   measure(fingerprint: string, measurement: Measurement): void;
+  /** What the engine said of a load, by the hash of all that it depends on. */
+  estimate(key: string): EngineBytes | undefined;
+  keepEstimate(key: string, bytes: EngineBytes): void;
   /** Commits the waiting writes. */
   close(): Promise<void>;
 }

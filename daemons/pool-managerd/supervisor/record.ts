@@ -3,6 +3,7 @@ import type { Capability, Device, SpawnRequest } from "#shared/contracts/pool.ts
 import { newSecret } from "#shared/secrets.ts";
 import type { Commitment } from "../devices/room.ts";
 import type { EngineSection } from "../engines.ts";
+import type { LoadSplit } from "../models/measurement.ts";
 import type { WorkerLife } from "./worker_life.ts";
 
 /** The stored state of a worker, which survives our restart. */
@@ -49,12 +50,6 @@ export interface DeviceBytes {
   readonly bytes: number;
 }
 
-/** How several devices divide a model. */
-export interface PlanSplit {
-  readonly mode: string;
-  readonly layers: readonly number[];
-}
-
 /** A checked spawn: what exactly to start. */
 export interface SpawnPlan {
   readonly request: SpawnRequest;
@@ -66,8 +61,8 @@ export interface SpawnPlan {
   readonly device: Pick<Device, "id" | "kind">;
   /** Memory that it takes on each device, all or none, main memory included. */
   readonly claims: readonly DeviceBytes[];
-  /** How its devices divide it, and the layers on each; undefined: there is one. */
-  readonly split?: PlanSplit | undefined;
+  /** How its devices divide it; undefined: there is one. */
+  readonly split?: LoadSplit | undefined;
   readonly context: number;
   readonly slots: number;
   /** Layers on the device; null: all of them. */

@@ -73,6 +73,13 @@ export class Roster {
     return this.all.flatMap(({ record }) => commitmentsOf(record));
   }
 
+  /** Whether a worker is being started. */
+  get isLoading(): boolean {
+    return this.all.some(({ record: { life } }) =>
+      life.state === "starting" || life.state === "loading"
+    );
+  }
+
   /** Ids of the living workers of a model. */
   workersOf(fingerprint: string): string[] {
     return this.all.filter(({ record }) => record.fingerprint === fingerprint).map(({ id }) => id);

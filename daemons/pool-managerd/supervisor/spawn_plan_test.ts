@@ -12,12 +12,14 @@ const device = (id: string, kind: Device["kind"], free_bytes: number): Device =>
   free_bytes,
 });
 
+const NOTHING = { measured: [], said: [] };
+
 function facts(changes: Partial<SpawnFacts> = {}): SpawnFacts {
   return {
     models: [poolModel()],
     devices: [device("cuda0", "cuda", 5_000_000), device("cpu", "cpu", 9_000_000)],
     workers: [],
-    measured: [],
+    known: NOTHING,
     engines: {},
     settings: {},
     defaults: { context: 4096, slots: 4 },
@@ -114,23 +116,44 @@ Deno.test("a spawn without enough memory is refused with the figures", () => {
 
 Deno.test("memory measured in an earlier load on the same kind of device overrides the estimate", () => {
   const settings = { context: 256, slots: 4, gpu_layers: null, memory_bytes: 6_000_000 } as const;
-  const measured = [{ ...settings, device_kind: "cuda" as const }];
+  const known = { said: [], measured: [{ ...settings, device_kind: "cuda" as const }] };
   const estimate: SpawnFacts["estimate"] = (model) => model.measured?.memory_bytes ?? 1000;
   assert.throws(
-    () => planSpawn(spawnRequest(), facts({ measured, estimate })),
+    () => planSpawn(spawnRequest(), facts({ known, estimate })),
     fails("INSUFFICIENT_MEMORY", /6000000 bytes .* as an earlier load took, and 5000000 are free/),
   );
-  const wider = facts({ measured, estimate: () => 7_000_000 });
+  const wider = facts({ known, estimate: () => 7_000_000 });
   assert.throws(
     () => planSpawn(spawnRequest({ slots: 8 }), wider),
     (error) =>
       error instanceof LlorchError && / as estimated from another load, /.test(error.message) &&
       error.details?.["measured"] === false,
   );
-  const onCpu = planSpawn(spawnRequest({ device: "cpu" }), facts({ measured, estimate }));
+  const onCpu = planSpawn(spawnRequest({ device: "cpu" }), facts({ known, estimate }));
   assert.equal(onCpu.estimateBytes, 1000);
-  const some = planSpawn(spawnRequest({ gpu_layers: 3 }), facts({ measured, estimate }));
+  const some = planSpawn(spawnRequest({ gpu_layers: 3 }), facts({ known, estimate }));
   assert.deepEqual([some.estimateBytes, some.gpuLayers], [1000, 3]);
+});
+
+Deno.test("a spawn is admitted by what the engine says, of its settings or of others", () => {
+  const settings = { context: 256, slots: 4, gpu_layers: null, device_kind: "cuda" } as const;
+  const said = [{ ...settings, device_bytes: 6_000_000, host_bytes: 0 }];
+  const known = { measured: [], said };
+  assert.throws(
+    () => planSpawn(spawnRequest(), facts({ known })),
+    fails("INSUFFICIENT_MEMORY", /6000000 bytes .* as llama\.cpp says, and 5000000 are free/),
+  );
+  const estimate: SpawnFacts["estimate"] = (model, { slots }) =>
+    (model.measured?.memory_bytes ?? 0) + (slots - (model.measured?.slots ?? 0)) * 1000;
+  assert.throws(
+    () => planSpawn(spawnRequest({ slots: 8 }), facts({ known, estimate })),
+    fails(
+      "INSUFFICIENT_MEMORY",
+      /6004000 bytes .* as estimated from what llama\.cpp says of another load, /,
+    ),
+  );
+  const onCpu = planSpawn(spawnRequest({ device: "cpu" }), facts({ known, estimate }));
+  assert.equal(onCpu.estimateBytes, 4000, "the figure of a GPU says nothing of the CPU");
 });
 
 Deno.test("layers that are not on the device must fit in the machine's memory", () => {

@@ -11,6 +11,7 @@ import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../engines.ts";
 import type { EstimateMemory } from "../models/load_figure.ts";
+import type { Estimates } from "../models/estimates.ts";
 import { measurementKey, placeSettingsOf } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
 import type { LoadedFiles } from "./loaded_files.ts";
@@ -52,6 +53,7 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
   readonly catalog: Catalog;
   readonly staging: Staging;
   readonly estimate: EstimateMemory;
+  readonly estimates: Pick<Estimates, "figures" | "use">;
   /** Settings of loads that do not name their own. */
   readonly defaults: () => LoadDefaults;
   /** Finds the worker's program for a kind of device. */
@@ -148,13 +150,17 @@ export class Starter {
   }
 
   #plan(request: SpawnRequest, devices: readonly Device[]): SpawnPlan {
-    const { catalog, config, defaults, engines, estimate, roster, store } = this.#options;
+    const { catalog, config, defaults, engines, estimate, estimates, roster, store } =
+      this.#options;
     const model = catalog.models.find((each) => each.fingerprint === request.fingerprint);
     const key = model && measurementKey(model, config, engines);
     return planSpawn(request, {
       settings: model ? placeSettingsOf(model, { worker: config, engines }) : {},
       engines,
-      measured: key === undefined ? [] : store.measurements().get(key) ?? [],
+      known: {
+        measured: key === undefined ? [] : store.measurements().get(key) ?? [],
+        said: model ? estimates.figures(model.fingerprint) : [],
+      },
       models: catalog.models,
       devices,
       workers: roster.commitments,
@@ -176,6 +182,13 @@ export class Starter {
     const needed = planned.hostBytes - (staged === undefined ? 0 : planned.sizeBytes);
     staging.makeRoom(this.#shortOf(needed, devices));
     const command = this.#command(plan, record, callbackUrl);
+    this.#options.estimates.use(record.fingerprint, {
+      device_kind: plan.device.kind,
+      context: plan.context,
+      slots: plan.slots,
+      gpu_layers: plan.gpuLayers,
+      split: plan.split,
+    });
     await store.addWorker(record, clock.now());
     try {
       if (this.#isClosed) throw isStopping();

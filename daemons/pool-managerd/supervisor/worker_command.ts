@@ -37,31 +37,49 @@ export function workerArgs(
   record: WorkerRecord,
   settings: WorkerSettings,
 ): string[] {
-  const optional: [string, number | string | undefined][] = [
-    ["--threads", settings.threads],
-    ["--gpu-layers", plan.gpuLayers ?? undefined],
-    ["--split", plan.split?.mode],
-    ["--split-ratio", plan.split?.layers.join()],
-    ["--saved-slots-dir", settings.savedSlotsDir],
-  ];
+  const { savedSlotsDir } = settings;
   return [
     ["--worker-id", record.worker_id],
-    ["--model", plan.modelPath],
     ["--model-ref", record.model_ref],
-    ["--gpu", plan.device.kind === "cpu" ? "none" : gpuNumbers(plan.device.id)],
     ["--host", settings.host],
     ["--port", String(record.port)],
     ["--callback-url", settings.callbackUrl],
-    ["--context", String(record.context)],
-    ["--slots", String(record.slots)],
     ["--stop-deadline-ms", String(Math.ceil(settings.stopDeadlineMs * OWN_SHARE))],
+    ...(savedSlotsDir === undefined ? [] : [["--saved-slots-dir", savedSlotsDir]]),
+    loadArgs(plan, settings),
+    ...(plan.engine ? engineArgs(plan) : []),
+  ].flat();
+}
+
+/** What a worker is to load. */
+export type LoadPlan = Pick<
+  SpawnPlan,
+  "modelPath" | "modelNames" | "device" | "split" | "context" | "slots" | "gpuLayers" | "engine"
+>;
+
+/** The part of a worker's arguments on which the memory of its load depends. */
+export function loadArgs(
+  plan: LoadPlan,
+  { threads, llama }: Pick<WorkerSettings, "threads" | "llama">,
+): string[] {
+  const optional: [string, number | string | undefined][] = [
+    ["--threads", threads],
+    ["--gpu-layers", plan.gpuLayers ?? undefined],
+    ["--split", plan.split?.mode],
+    ["--split-ratio", plan.split?.layers.join()],
+  ];
+  return [
+    ["--model", plan.modelPath],
+    ["--gpu", plan.device.kind === "cpu" ? "none" : gpuNumbers(plan.device.id)],
+    ["--context", String(plan.context)],
+    ["--slots", String(plan.slots)],
     ...optional.flatMap(([flag, value]) => value === undefined ? [] : [[flag, String(value)]]),
-    ...(plan.engine ? engineArgs(plan) : llamaArgs(plan, settings.llama)),
+    ...(plan.engine ? [] : llamaArgs(plan, llama)),
   ].flat();
 }
 
 /** llama.cpp's settings for the model: those of all workers, overridden by those of the model. */
-function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
+function llamaArgs({ modelNames }: LoadPlan, { llama, models }: WorkerLlama): string[][] {
   // The spawn plan has decided which devices hold which layers.
   const { lora = {}, gpu_layers: _l, split: _s, split_ratio: _r, ...settings } = settingsOf(
     modelNames,

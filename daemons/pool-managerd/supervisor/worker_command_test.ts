@@ -34,9 +34,9 @@ Deno.test("workerArgs() has all settings of a worker except its secrets", () => 
   const args = workerArgs(plan(), workerRecord(), SETTINGS).join(" ");
   assert.equal(
     args,
-    "--worker-id w-1 --model /models/demo.gguf --model-ref demo --gpu none --host 127.0.0.1 " +
-      "--port 8001 --callback-url http://127.0.0.1:9200/workers/ready --context 128 --slots 2 " +
-      "--stop-deadline-ms 25000",
+    "--worker-id w-1 --model-ref demo --host 127.0.0.1 " +
+      "--port 8001 --callback-url http://127.0.0.1:9200/workers/ready --stop-deadline-ms 25000 " +
+      "--model /models/demo.gguf --gpu none --context 128 --slots 2",
   );
 });
 
@@ -95,7 +95,7 @@ Deno.test("workerArgs() passes on settings of llama.cpp: the model's own overrid
   const args = workerArgs(plan(), workerRecord(), { ...SETTINGS, llama }).join(" ");
   assert.match(
     args,
-    /25000 --flash-attention on --cache-type-k f16 --mlock --speculative draft --draft-model \/models\/small.gguf --chat-template-file \/t\/demo.jinja --lora pirate=\/lora\/pirate.gguf$/,
+    /--slots 2 --flash-attention on --cache-type-k f16 --mlock --speculative draft --draft-model \/models\/small.gguf --chat-template-file \/t\/demo.jinja --lora pirate=\/lora\/pirate.gguf$/,
   );
 });
 

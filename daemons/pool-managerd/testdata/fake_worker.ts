@@ -3,6 +3,10 @@
  * `FAKE_WORKER`, a list of words: `ignore-term`, `silent` (never calls back), `mute` (does not
  * listen either), `exit=N` (ends at once), `taken=N` (finds port N taken), `wrong-model`, `wrong-token`, `deaf` (health hangs once it is ready).
  *
+ * With `--estimate` it writes 3 000 000 bytes and 100 for each token of a slot, in equal parts on its GPUs, or
+ * does what `estimate=` says:
+ * `hangs`, `crashes`, `garbage`, `endless` output, `refuses`.
+ *
  * @module
  */
 import { parseArgs } from "node:util";
@@ -20,12 +24,15 @@ async function orders(): Promise<readonly string[]> {
 
 const options = [
   ["worker-id", "model", "model-ref", "gpu", "host", "port", "callback-url"],
-  ["context", "slots", "threads", "gpu-layers", "stop-deadline-ms"],
+  ["context", "slots", "threads", "gpu-layers", "stop-deadline-ms", "estimate-deadline-ms"],
   ["split", "split-ratio"],
 ].flat();
 const { values } = parseArgs({
   args: [...args],
-  options: Object.fromEntries(options.map((name) => [name, { type: "string" as const }])),
+  options: {
+    ...Object.fromEntries(options.map((name) => [name, { type: "string" as const }])),
+    estimate: { type: "boolean" },
+  },
 });
 const flag = (name: string) => String(values[name] ?? "");
 const modes = (Deno.env.get("FAKE_WORKER") ?? "").split(",");
@@ -44,6 +51,36 @@ const facts = {
 let active = 0;
 let isReady = false;
 let isDeaf = false;
+
+if (values["estimate"]) await estimate();
+
+/** Says what a load takes, or fails to. */
+async function estimate(): Promise<never> {
+  switch (modes.find((mode) => mode.startsWith("estimate="))?.slice("estimate=".length)) {
+    case "hangs":
+      return await new Promise(() => setInterval(() => {}, 1_000_000));
+    case "crashes":
+      Deno.kill(Deno.pid, "SIGABRT");
+      break;
+    case "garbage":
+      console.log("no JSON");
+      Deno.exit(0);
+      break;
+    case "endless":
+      while (true) await Deno.stdout.write(new Uint8Array(65_536).fill(65));
+      break;
+    case "refuses":
+      console.error("llorch-candled: Cannot load model: it is no model");
+      Deno.exit(1);
+  }
+  const device_bytes = 3_000_000 + 100 * facts.context * facts.slots;
+  const gpus = flag("gpu").split(",");
+  console.log(JSON.stringify({
+    ...{ device_bytes, host_bytes: 0, parts: {} },
+    ...(gpus.length > 1 ? { device_shares: gpus.map(() => device_bytes / gpus.length) } : {}),
+  }));
+  Deno.exit(0);
+}
 
 // Ends at last by itself if a failed test leaves it behind.
 Deno.unrefTimer(setTimeout(() => Deno.exit(99), 120_000));

@@ -48,6 +48,8 @@ export async function openTestPool(
         ...changes,
         orchestrator: { url: orchestrator.url },
         heartbeat: { coalesce_ms: 1 },
+        // Most tests need no figures of an engine.
+        models: { estimate_deadline_ms: 0, ...config.models, ...changes.models },
         worker: { port_base: 0, poll_interval_ms: 50, ...config.worker, ...changes.worker },
       }),
       {

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
+import { overridesOf, readRatio } from "#shared/config/llama.ts";
 import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
-import { DEFAULT_BATCH, type EngineOptions, SCORED_AT_ONCE } from "../engine.ts";
+import { DEFAULT_BATCH, type EngineOptions } from "../engine.ts";
+import { MOST_CHECKPOINTS } from "./held/checkpoint_book.ts";
 import { openEngine, outputsOf, withThread } from "./load.ts";
-import { memoryOf, mostGuesses } from "./memory.ts";
+import { memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
 import { readMemoryLines, type SaidMemory } from "./memory_lines.ts";
 import type { ModelFacts, ModelOrder } from "./thread/messages.ts";
-import { type Weights, weightsOf } from "./weights.ts";
+import { INPUT_DEVICE, type Weights, weightsOf } from "./weights.ts";
 
 /**
  * Finds out what a load would take, by llama.cpp itself: a rehearsal opens the model, its contexts, its
@@ -21,11 +23,20 @@ import { type Weights, weightsOf } from "./weights.ts";
 export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
   return withThread(options, false, async (thread, library, gpus) => {
     const { model, settings, slots } = options;
-    const batchSize = settings.batch_size ?? DEFAULT_BATCH;
-    const paths = settings.draft_model === undefined ? [model] : [model, settings.draft_model];
+    const batch = settings.batch_size ?? DEFAULT_BATCH;
+    const devices = gpus.map(({ name }) => name);
+    const overrides = overridesOf(settings);
+    const drafts = settings.speculative === "mtp";
+    const inMain = overrides.filter(({ gpu }) => gpu === undefined);
+    const paths = [
+      { path: model, overrides: inMain, drafts },
+      ...settings.draft_model === undefined
+        ? []
+        : [{ path: settings.draft_model, overrides: [], drafts: false }],
+    ];
     const copies = [];
-    for (const path of paths) {
-      await thread.call("beginModel", { ...IN_MAIN_MEMORY, path });
+    for (const each of paths) {
+      await thread.call("beginModel", { ...IN_MAIN_MEMORY, ...each });
       copies.push(readMemoryLines(await thread.call("memoryLines", {})).weights);
     }
     const { engine, facts, threads } = await openEngine(thread, library, gpus, {
@@ -40,32 +51,29 @@ export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
     }
     const said = readMemoryLines(await thread.call("memoryLines", {}));
     const processBytes = Deno.memoryUsage().rss;
+    const patterns = overrides.map(({ pattern, gpu }) => ({
+      pattern: new RegExp(pattern),
+      device: gpu === undefined ? INPUT_DEVICE : devices[gpu],
+    }));
+    const overridden = (tensor: string) =>
+      patterns.find(({ pattern }) => pattern.test(tensor))?.device;
     const weights = await Promise.all(
-      paths.map((path, index) => weightsOf(path, said.models[index] ?? [])),
+      paths.map(({ path }, index) =>
+        weightsOf(path, said.models[index] ?? [], index === 0 ? overridden : undefined)
+      ),
     );
     const adapterBytes = await sizesOf(options.adapters.values());
     const info = await readGguf(model);
     await engine.dispose();
+    const memory = memoryOf(facts, { contextPerSlot: engine.context, batchSize: batch });
+    const guesses = (settings.speculative ?? "off") !== "off";
     return loadMemory({
-      ...{
-        devices: gpus.map(({ name }) => name),
-        said,
-        processBytes,
-        weights,
-        copies,
-        adapterBytes,
-        facts,
-      },
+      ...{ devices, said, processBytes, weights, copies, adapterBytes, facts, batch, slots },
+      ratio: settings.split_ratio === undefined ? [] : readRatio(settings.split_ratio),
       mapsFile: !settings.no_mmap,
-      batch: batchSize,
-      slots,
-      guesses: settings.speculative === undefined || settings.speculative === "off"
-        ? 0
-        : mostGuesses(
-          settings,
-          memoryOf(facts, { contextPerSlot: engine.context, batchSize }),
-          batchSize,
-        ),
+      guesses: guesses ? mostGuesses(settings, memory, batch) : 0,
+      draftsItself: drafts && generates,
+      checkpointBytes: generates && memory.kind !== "whole" ? mostCheckpointBytes(settings) : 0,
       vectorTokens: generates ? 0 : engine.context,
       widest: Math.max(info.feedForwardLength ?? 0, info.embeddingLength),
     });
@@ -73,15 +81,13 @@ export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
 }
 
 /** Nothing on a GPU, all read. */
-const IN_MAIN_MEMORY: Omit<ModelOrder, "path"> = {
+const IN_MAIN_MEMORY: Omit<ModelOrder, "path" | "overrides" | "drafts"> = {
   devices: [],
   gpuLayers: 0,
   split: "none",
   ratio: [],
-  overrides: [],
   mapsFile: false,
   locksMemory: false,
-  drafts: false,
 };
 
 async function sizesOf(paths: Iterable<string>): Promise<number> {
@@ -96,6 +102,8 @@ async function sizesOf(paths: Iterable<string>): Promise<number> {
 export interface Rehearsal {
   /** The GPUs; none: the CPU. */
   readonly devices: readonly string[];
+  /** Parts of the model on them; none: the same on each. */
+  readonly ratio: readonly number[];
   readonly said: SaidMemory;
   /** Memory of the process that rehearsed. */
   readonly processBytes: number;
@@ -104,12 +112,16 @@ export interface Rehearsal {
   /** Weights as they are in main memory, by buffer, of each model. */
   readonly copies: readonly ReadonlyMap<string, number>[];
   readonly adapterBytes: number;
-  readonly facts: Pick<ModelFacts, "vocabularySize" | "vectorLength">;
+  readonly facts: Pick<ModelFacts, "vocabularySize" | "vectorLength" | "window">;
   readonly mapsFile: boolean;
   readonly batch: number;
   readonly slots: number;
   /** Most tokens that are guessed at once. */
   readonly guesses: number;
+  /** Whether layers of the model draft, in a context of their own. */
+  readonly draftsItself: boolean;
+  /** Most bytes of checkpoints; 0: none are kept. */
+  readonly checkpointBytes: number;
   /** Tokens of the context for vectors; 0: the load opens none. */
   readonly vectorTokens: number;
   /** Numbers of a token in the widest layer. */
@@ -120,25 +132,29 @@ export interface Rehearsal {
 const LOGIT_BYTES = 4;
 const CANDIDATE_BYTES = 12;
 const ACTIVATION_BYTES = 2;
-/** What a process takes more once it has served requests of every kind: heaps, code, connections. */
-const SERVING_BYTES = 0;
+/** Bytes of a number in a hidden state, of which a batch has three copies where the model's layers draft. */
+const STATE_BYTES = 4;
+const STATE_COPIES = 3;
+/**
+ * What a process takes more once it has listened and answered: heaps, compiled code, connections. With a
+ * tiny model, whose other memory is next to nothing, it was 21 MiB, in several runs up to 5 more.
+ */
+const SERVING_BYTES = 26 * 2 ** 20;
 /** The buffer of main memory in which weights are as in their file. */
 const PLAIN = "CPU";
+
+/** How the name begins of what several devices hold together, each a part of every tensor. */
+const SHARED_BY_ALL = "Meta(";
 
 /** Adds up what a load takes at most. */
 export function loadMemory(rehearsal: Rehearsal): LoadMemory {
   const { devices, said, weights, copies, mapsFile, facts, slots, batch, guesses } = rehearsal;
-  const isOn = (name: string) => devices.some((device) => name.startsWith(device));
   const hasGpu = devices.length > 0;
-  const sum = (sizes: ReadonlyMap<string, number>, of: (name: string) => boolean) =>
-    [...sizes].reduce((total, [name, bytes]) => of(name) ? total + bytes : total, 0);
+  const isBeside = (name: string) =>
+    !name.startsWith(SHARED_BY_ALL) && !devices.some((device) => isOn(name, device));
   const total = (each: (weights: Weights, index: number) => number) =>
     weights.reduce((bytes, one, index) => bytes + each(one, index), 0);
-  const isBeside = (name: string) => !isOn(name);
-  const rows = Math.min(
-    outputsOf(batch, slots, guesses),
-    slots * Math.max(SCORED_AT_ONCE, 1 + guesses),
-  );
+  const rows = outputsOf(batch, slots, guesses);
   const host = {
     process: rehearsal.processBytes,
     serving: SERVING_BYTES,
@@ -155,25 +171,71 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
       Math.max(0, rows - slots) * facts.vocabularySize +
       rehearsal.vectorTokens * (facts.vocabularySize + facts.vectorLength)
     ),
+    draft_states: rehearsal.draftsItself
+      ? STATE_COPIES * batch * facts.vectorLength * STATE_BYTES
+      : 0,
+    checkpoints: checkpointsOf(rehearsal),
     choices: (1 + slots) * CANDIDATE_BYTES * facts.vocabularySize,
     adapters: hasGpu ? 0 : rehearsal.adapterBytes,
   };
-  const onDevice = {
-    device_weights: total(({ byDevice }) => sum(byDevice, isOn)),
-    device_cache: sum(said.caches, isOn) + sum(said.states, isOn),
-    device_compute: sum(said.compute, isOn),
-    device_adapters: hasGpu ? rehearsal.adapterBytes : 0,
-  };
+  const held = devices.map((_, index) => onDevice(rehearsal, index));
+  const shares = held.map((parts) => Math.ceil(added(parts)));
+  const ofDevices = Object.fromEntries(
+    Object.keys(held[0] ?? {}).map((part) =>
+      [part, held.reduce((bytes, parts) => bytes + parts[part]!, 0)] as const
+    ),
+  );
   // While the file is mapped and read, all of it is in memory, and nothing else is yet.
   const whole = !hasGpu && mapsFile ? total(({ fileBytes }) => fileBytes) : 0;
-  const hostBytes = Math.max(added(host), whole + host.copied_weights + host.process);
-  const [device_bytes, host_bytes] = !hasGpu ? [hostBytes, 0] : [added(onDevice), hostBytes];
-  const parts = Object.entries({ ...host, ...onDevice }).filter(([, bytes]) => bytes > 0);
+  const hostBytes = Math.ceil(
+    Math.max(added(host), whole + host.copied_weights + host.process),
+  );
+  const deviceBytes = shares.reduce((bytes, share) => bytes + share, 0);
+  const [device_bytes, host_bytes] = hasGpu ? [deviceBytes, hostBytes] : [hostBytes, 0];
+  const parts = Object.entries({ ...host, ...ofDevices }).filter(([, bytes]) => bytes > 0);
   return {
-    device_bytes: Math.ceil(device_bytes),
-    host_bytes: Math.ceil(host_bytes),
+    device_bytes,
+    ...(devices.length > 1 ? { device_shares: shares } : {}),
+    host_bytes,
     parts: Object.fromEntries(parts.map(([name, bytes]) => [name, Math.ceil(bytes)])),
   };
+}
+
+/** What one of the GPUs holds. With `split = row`, weights count where their layers are. */
+function onDevice(
+  { devices, ratio, said, weights, adapterBytes }: Rehearsal,
+  index: number,
+): Record<string, number> {
+  const part = ratio.length === 0
+    ? 1 / devices.length
+    : ratio[index]! / ratio.reduce((whole, each) => whole + each, 0);
+  const isOwn = (name: string) => isOn(name, devices[index]!);
+  const isShared = (name: string) => name.startsWith(SHARED_BY_ALL);
+  const bytesOf = (sizes: ReadonlyMap<string, number>) =>
+    sum(sizes, isOwn) + sum(sizes, isShared) * part;
+  return {
+    device_weights: weights.reduce((bytes, { byDevice }) => bytes + bytesOf(byDevice), 0),
+    device_cache: bytesOf(said.caches) + bytesOf(said.states),
+    // Each computes with buffers of its own.
+    device_compute: sum(said.compute, (name) => isOwn(name) || isShared(name)),
+    device_adapters: adapterBytes * part,
+  };
+}
+
+/** Whether a buffer is of a device: `CUDA1` has `CUDA1` and its like, but not `CUDA10`. */
+function isOn(name: string, device: string): boolean {
+  return name.startsWith(device) && !/^\d/.test(name.slice(device.length));
+}
+
+/** Checkpoints are copies of recurrent states, and of caches of windows. */
+function checkpointsOf({ checkpointBytes, said, facts }: Rehearsal): number {
+  const all = () => true;
+  const copied = sum(said.states, all) + (facts.window > 0 ? sum(said.caches, all) : 0);
+  return Math.min(checkpointBytes, MOST_CHECKPOINTS * copied);
+}
+
+function sum(sizes: ReadonlyMap<string, number>, of: (name: string) => boolean): number {
+  return [...sizes].reduce((total, [name, bytes]) => of(name) ? total + bytes : total, 0);
 }
 
 function added(parts: Readonly<Record<string, number>>): number {

@@ -1,6 +1,6 @@
 import { type LlamaSettings, overridesOf, readRatio } from "#shared/config/llama.ts";
 import type { DeviceRoom } from "#shared/models/device_split.ts";
-import type { Load, ModelMemory } from "#shared/models/estimate.ts";
+import { type Load, type ModelMemory, splitMemory } from "#shared/models/estimate.ts";
 import { fittingClaims, fittingLayers } from "#shared/models/fitting_layers.ts";
 import type { DeviceFacts, ModelOrder } from "./thread/messages.ts";
 
@@ -52,7 +52,10 @@ function fit(
   if (!only) return { gpuLayers: undefined, ratio: [] };
   if (rooms.length === 1) return { gpuLayers: fittingLayers(memory, load, only.bytes), ratio: [] };
   if (memory.block_count === undefined) return { gpuLayers: undefined, ratio: [] };
-  const most = fittingClaims(memory, load, rooms, ratio);
+  const most = fittingClaims(memory, rooms, (gpuLayers) => {
+    const divided = splitMemory(memory, { ...load, gpuLayers });
+    return divided && { ...divided, ratio };
+  });
   return most
     ? { gpuLayers: most.gpuLayers, ratio: most.claims.map(({ layers }) => layers) }
     : { gpuLayers: 0, ratio: [] };

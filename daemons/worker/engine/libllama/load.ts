@@ -35,7 +35,7 @@ import { EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
 import { type Library, openDependencies, openLibrary } from "./c/library.ts";
-import { holdsAll, memoryOf, mostGuesses } from "./memory.ts";
+import { holdsAll, memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
 import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
 import { driverSentence, systemLibraries } from "./driver.ts";
 import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
@@ -346,7 +346,7 @@ async function openSequences(
   });
   const canGuess = most > 0 && (memory.kind !== "recurrent" || rollback > 0);
   if (predictor && !canGuess) onWarning(CANNOT_GUESS);
-  const checkpoints = new CheckpointBook(MIB * (settings.checkpoint_mib ?? CHECKPOINT_MIB));
+  const checkpoints = new CheckpointBook(mostCheckpointBytes(settings));
   const collector = new StepCollector({
     thread,
     context,
@@ -362,14 +362,17 @@ async function openSequences(
     }));
 }
 
-/** Most outputs of a batch. */
+/**
+ * Most outputs of a batch: what all slots together ask for in a step, but of scores not more than one
+ * slot's.
+ *
+ * @param guesses Most tokens of a guess.
+ */
 export function outputsOf(batchSize: number, slots: number, guesses: number): number {
-  return Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots) * (1 + guesses));
+  const ofSlot = Math.max(SCORED_AT_ONCE, 1 + guesses);
+  return Math.min(batchSize, slots * ofSlot, Math.max(SCORED_AT_ONCE, slots) * (1 + guesses));
 }
 
-const MIB = 2 ** 20;
-/** Most memory of checkpoints in MiB, unless configured otherwise. */
-const CHECKPOINT_MIB = 512;
 const CANNOT_GUESS = "speculative is off: llama.cpp cannot take guessed tokens back in the " +
   "recurrent state of this model, or the batch size is too small";
 const CANNOT_DRAFT = "speculative is off: llama.cpp cannot take tokens back one by one in the " +

@@ -7,6 +7,9 @@ const DRAFT_TOKENS = 16;
 /** The same of recurrent states, each of which is kept whole, and of layers that draft one after the other. */
 const FEW_DRAFT_TOKENS = 4;
 
+/** Most memory of checkpoints in MiB, unless configured otherwise. */
+const CHECKPOINT_MIB = 512;
+
 /** Tokens of a slot, and of a batch. */
 export interface CacheShape {
   readonly contextPerSlot: number;
@@ -35,6 +38,11 @@ export function holdsAll(
   { contextPerSlot, batchSize }: CacheShape,
 ): boolean {
   return contextPerSlot <= window + batchSize;
+}
+
+/** Most bytes of the checkpoints of a context; 0: none are kept. */
+export function mostCheckpointBytes({ checkpoint_mib = CHECKPOINT_MIB }: LlamaSettings): number {
+  return checkpoint_mib * 2 ** 20;
 }
 
 /** Most tokens to guess at once; 0: guesses could not be taken back. */

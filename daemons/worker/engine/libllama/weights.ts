@@ -11,16 +11,21 @@ export interface Weights {
 }
 
 /** The device that holds what belongs to no layer, such as embeddings. */
-const INPUT_DEVICE = "CPU";
+export const INPUT_DEVICE = "CPU";
 const EMBEDDINGS = "token_embd.weight";
 
 /**
  * Reads how a model's weights are spread.
  *
  * @param layers The device of each layer; the last one is the output's.
+ * @param overridden The device of a tensor that is held elsewhere than its layer.
  * @throws {LlorchError} if a file is no model
  */
-export async function weightsOf(path: string, layers: readonly string[]): Promise<Weights> {
+export async function weightsOf(
+  path: string,
+  layers: readonly string[],
+  overridden: (tensor: string) => string | undefined = () => undefined,
+): Promise<Weights> {
   const byDevice = new Map<string, number>();
   const output = layers.at(-1) ?? INPUT_DEVICE;
   const add = (device: string, bytes: number) =>
@@ -34,12 +39,13 @@ export async function weightsOf(path: string, layers: readonly string[]): Promis
       createHash("sha256"),
     );
     for (const [name, bytes] of tensors) {
+      const elsewhere = overridden(name);
       const layer = /^blk\.(\d+)\./.exec(name)?.[1];
-      if (layer !== undefined) add(layers[Number(layer)] ?? output, bytes);
-      else if (name.startsWith("output")) {
-        hasOutput ||= name === "output.weight";
-        add(output, bytes);
-      } else add(INPUT_DEVICE, bytes);
+      if (elsewhere !== undefined) add(elsewhere, bytes);
+      else if (layer !== undefined) add(layers[Number(layer)] ?? output, bytes);
+      else if (name.startsWith("output")) add(output, bytes);
+      else add(INPUT_DEVICE, bytes);
+      hasOutput ||= name === "output.weight";
       if (name === EMBEDDINGS) embeddingBytes = bytes;
     }
     fileBytes += sizeBytes;

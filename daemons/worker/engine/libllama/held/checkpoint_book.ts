@@ -12,7 +12,7 @@ export interface KeptCheckpoint extends Checkpoint {
 }
 
 /** Most checkpoints of a sequence. */
-const MOST = 8;
+export const MOST_CHECKPOINTS = 8;
 
 /**
  * The checkpoints of a context's sequences, which together take a bounded memory: those that were not
@@ -61,7 +61,7 @@ export class CheckpointBook {
     this.#tooLarge = bytes > this.#mostBytes;
     this.#entries.push({ ...checkpoint, bytes });
     const own = this.#of(checkpoint.sequence);
-    if (own.length > MOST) this.#forget(own[0]!);
+    if (own.length > MOST_CHECKPOINTS) this.#forget(own[0]!);
     while (this.bytes > this.#mostBytes) this.#forget(this.#entries[0]!);
   }
 

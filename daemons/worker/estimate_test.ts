@@ -1,0 +1,86 @@
+/** The process that says what a load would take. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { loadMemory } from "#shared/contracts/worker.ts";
+import { EXIT } from "#shared/defaults.ts";
+import { writeRecurrentModel } from "../../tests/support/arch_models.ts";
+import { writeEncoderModel } from "../../tests/support/encoder_model.ts";
+import { counterModel } from "../../tests/support/models.ts";
+import { writeRandomAdapter } from "../../tests/support/arch_models.ts";
+import { runExecutable } from "../../tests/support/service.ts";
+
+const folder = Deno.makeTempDirSync({ prefix: "llorch-estimate-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+const ask = (model: string, ...args: string[]) =>
+  runExecutable("llorch-candled", ["--estimate", "--gpu=none", `--model=${model}`, ...args]);
+
+async function partsOf(model: string, ...args: string[]) {
+  const { code, out, err } = await ask(model, ...args);
+  assert.deepEqual([code, err], [0, ""]);
+  assert.match(out, /^\{.*\}\n$/, "one line, and no log");
+  const { device_bytes, host_bytes, parts } = loadMemory.parse(JSON.parse(out));
+  assert.equal(host_bytes, 0);
+  assert.ok(device_bytes > parts["process"]!);
+  return parts;
+}
+
+Deno.test("a worker says what a load would take: the cache follows context, slots and types", async () => {
+  const model = counterModel();
+  const one = await partsOf(model, "--context=256");
+  const eight = await partsOf(model, "--context=512", "--slots=4");
+  const ratio = eight["cache"]! / one["cache"]!;
+  assert.ok(ratio > 7 && ratio < 9, `${ratio}`);
+  const halved = await partsOf(
+    model,
+    ...["--context=512", "--slots=4", "--flash-attention=on"],
+    ...["--cache-type-k=q8_0", "--cache-type-v=q8_0"],
+  );
+  assert.ok(halved["cache"]! < 0.6 * eight["cache"]!);
+  assert.ok(one["weights"]! <= (await Deno.stat(model)).size);
+});
+
+Deno.test("models of all kinds have an estimate, with adapters and drafts", async () => {
+  const encoder = join(folder, "encoder.gguf");
+  writeEncoderModel(encoder, { purpose: "embed" });
+  assert.ok((await partsOf(encoder))["outputs"]! > 0, "rows of the context for vectors");
+  const recurrent = join(folder, "recurrent.gguf");
+  writeRecurrentModel(recurrent);
+  assert.equal((await partsOf(recurrent))["cache"], undefined);
+  const adapter = join(folder, "adapter.gguf");
+  writeRandomAdapter(adapter, { width: 256, vocabulary: 2_272 });
+  const model = counterModel();
+  const parts = await partsOf(
+    model,
+    ...["--context=256", `--lora=a=${adapter}`, "--speculative=draft", `--draft-model=${model}`],
+  );
+  const alone = await partsOf(model, "--context=256");
+  assert.equal(parts["weights"], 2 * alone["weights"]!);
+  assert.ok(parts["adapters"]! > 0);
+});
+
+Deno.test("what cannot be estimated ends with one line", async () => {
+  const broken = join(folder, "broken.gguf");
+  await Deno.writeFile(broken, (await Deno.readFile(counterModel())).subarray(0, 5_000));
+  const refused = await ask(broken);
+  assert.deepEqual([refused.code, refused.out], [EXIT.failed, ""]);
+  assert.match(refused.err, /^llorch-candled: Cannot .*broken\.gguf.*\n$/);
+  const absent = await ask(join(folder, "absent.gguf"));
+  assert.match(
+    absent.err,
+    /^llorch-candled: Cannot load model .*absent\.gguf.*No such file or directory.*\n$/,
+  );
+  const other = await ask(counterModel(), "--engine=openai", '--openai-command=["a"]');
+  assert.deepEqual([other.code, other.out], [EXIT.usage, ""]);
+  assert.match(other.err, /estimate is only for --engine llama/);
+});
+
+Deno.test("an estimate that takes too long ends by itself, though llama.cpp is busy", async () => {
+  const late = await ask(counterModel(), "--estimate-deadline-ms=1");
+  assert.notEqual(late.code, 0);
+  assert.equal(
+    late.err,
+    "llorch-candled: Cannot estimate the memory of the load: it took more than 1 ms\n",
+  );
+  assert.equal(late.out, "");
+});
