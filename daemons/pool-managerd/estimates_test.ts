@@ -26,24 +26,28 @@ const defaultFigure = { device_kind: "cpu", context: 256, slots: 4, gpu_layers: 
 
 Deno.test(
   "a pool reports what the engine says of the default load and of one in use, and admits by it",
-  withPool(async (pool) => {
-    const model = await reported(pool, (each) => each.engine_figures?.length === 1);
-    const bytes = 3_000_000 + 100 * 256 * 4;
-    const figure = { ...defaultFigure, device_bytes: bytes, host_bytes: 0 };
-    assert.deepEqual(model.engine_figures, [figure]);
-    assert.equal(model.default_load?.device_bytes.cpu, bytes);
-    assert.equal(model.estimate_problem, undefined);
-    await pool.spawn({ slots: 7 });
-    const { engine_figures } = await reported(pool, (each) => each.engine_figures?.length === 2);
-    assert.deepEqual(engine_figures?.[1], {
-      ...{ ...defaultFigure, slots: 7 },
-      ...{ device_bytes: 3_000_000 + 100 * 256 * 7, host_bytes: 0 },
-    });
-    const spawned = pool.log.lines.filter(({ event }) => event === "worker_spawn");
-    assert.equal(spawned.length, 1);
-    const { models } = await pool.client.call(poolRoutes.state, {});
-    assert.equal(models[0]?.engine_figures?.length, 2);
-  }, "", ASKING),
+  withPool(
+    async (pool) => {
+      const model = await reported(pool, (each) => each.engine_figures?.length === 1);
+      const bytes = 3_000_000 + 100 * 256 * 4;
+      const figure = { ...defaultFigure, device_bytes: bytes, host_bytes: 0 };
+      assert.deepEqual(model.engine_figures, [figure]);
+      assert.equal(model.default_load?.device_bytes.cpu, bytes);
+      assert.equal(model.estimate_problem, undefined);
+      await pool.spawn({ slots: 7 });
+      const { engine_figures } = await reported(pool, (each) => each.engine_figures?.length === 2);
+      assert.deepEqual(engine_figures?.[1], {
+        ...{ ...defaultFigure, slots: 7 },
+        ...{ device_bytes: 3_000_000 + 100 * 256 * 7, host_bytes: 0 },
+      });
+      const spawned = pool.log.lines.filter(({ event }) => event === "worker_spawn");
+      assert.equal(spawned.length, 1);
+      const { models } = await pool.client.call(poolRoutes.state, {});
+      assert.equal(models[0]?.engine_figures?.length, 2);
+    },
+    "",
+    ASKING,
+  ),
 );
 
 for (
@@ -57,15 +61,19 @@ for (
 ) {
   Deno.test(
     `a child that ${mode} leaves the formula, and the report says why`,
-    withPool(async (pool) => {
-      const model = await reported(pool, (each) => each.estimate_problem !== undefined);
-      assert.match(model.estimate_problem!, problem);
-      assert.equal(model.engine_figures, undefined);
-      assert.ok(model.default_load!.device_bytes.cpu! > 0);
-      assert.ok(pool.log.lines.some(({ event }) => event === "memory_not_estimated"));
-      const { state } = await pool.ready();
-      assert.equal(state, "ready", "loads go on");
-    }, `estimate=${mode}`, { models: { estimate_deadline_ms: mode === "hangs" ? 100 : 20_000 } }),
+    withPool(
+      async (pool) => {
+        const model = await reported(pool, (each) => each.estimate_problem !== undefined);
+        assert.match(model.estimate_problem!, problem);
+        assert.equal(model.engine_figures, undefined);
+        assert.ok(model.default_load!.device_bytes.cpu! > 0);
+        assert.ok(pool.log.lines.some(({ event }) => event === "memory_not_estimated"));
+        const { state } = await pool.ready();
+        assert.equal(state, "ready", "loads go on");
+      },
+      `estimate=${mode}`,
+      { models: { estimate_deadline_ms: mode === "hangs" ? 100 : 20_000 } },
+    ),
   );
 }
 

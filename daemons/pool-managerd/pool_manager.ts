@@ -192,8 +192,7 @@ async function open(
     },
     describeEstimates: ({ fingerprint }) => estimates.describe(fingerprint),
     // The first scan comes before the devices are known.
-    onScanned: (models) =>
-      void devices.current().then(() => estimates.refresh(models)),
+    onScanned: (models) => void devices.current().then(() => estimates.refresh(models)),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,

@@ -66,8 +66,11 @@ Deno.test("what cannot be estimated ends with one line", async () => {
   assert.deepEqual([refused.code, refused.out], [EXIT.failed, ""]);
   assert.match(refused.err, /^llorch-candled: Cannot .*broken\.gguf.*\n$/);
   const absent = await ask(join(folder, "absent.gguf"));
-  assert.match(absent.err, /^llorch-candled: Cannot load model .*absent\.gguf.*No such file or directory.*\n$/);
-  const other = await ask(counterModel(), "--engine=openai", "--openai-command=[\"a\"]");
+  assert.match(
+    absent.err,
+    /^llorch-candled: Cannot load model .*absent\.gguf.*No such file or directory.*\n$/,
+  );
+  const other = await ask(counterModel(), "--engine=openai", '--openai-command=["a"]');
   assert.deepEqual([other.code, other.out], [EXIT.usage, ""]);
   assert.match(other.err, /estimate is only for --engine llama/);
 });

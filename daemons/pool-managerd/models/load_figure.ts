@@ -96,7 +96,9 @@ export function describeDefaultLoad(
       deviceKind.options.map((kind) => [kind, figureOn(kind).deviceBytes]),
     ),
     host_bytes: Math.max(
-      ...deviceKind.options.filter((kind) => kind !== "cpu").map((kind) => figureOn(kind).hostBytes),
+      ...deviceKind.options.filter((kind) => kind !== "cpu").map((kind) =>
+        figureOn(kind).hostBytes
+      ),
     ),
   };
 }

@@ -30,7 +30,8 @@ export function engineQuestions(
   const { worker, engines } = config;
   const { estimate_deadline_ms: deadlineMs } = config.models;
   /** Kinds of device on which models are loaded unless a request names another. */
-  const usual = () => devices().filter(({ asked_only, unavailable }) => !asked_only && !unavailable);
+  const usual = () =>
+    devices().filter(({ asked_only, unavailable }) => !asked_only && !unavailable);
   const argsOf = (model: FoundModel, load: LoadSettings): string[] | undefined => {
     const device = devices().find(({ kind }) => kind === load.device_kind);
     if (!device) return undefined;

@@ -102,7 +102,9 @@ function checkRoom({ bytes, where, room, request, load, basis }: RoomCheck): voi
   if (bytes <= room) return;
   throw new LlorchError(
     "INSUFFICIENT_MEMORY",
-    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${BASIS_WORDS[basis]}, and ${room} are free; stop a worker or ask for less context`,
+    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${
+      BASIS_WORDS[basis]
+    }, and ${room} are free; stop a worker or ask for less context`,
     {
       details: {
         device: where.id,

@@ -4,7 +4,9 @@ import { readMemoryLines } from "./memory_lines.ts";
 const MIB = 2 ** 20;
 /** In MiB, rounded as llama.cpp does. */
 const mib = (sizes: ReadonlyMap<string, number>) =>
-  Object.fromEntries([...sizes].map(([name, bytes]) => [name, Math.floor(bytes / MIB * 100) / 100]));
+  Object.fromEntries(
+    [...sizes].map(([name, bytes]) => [name, Math.floor(bytes / MIB * 100) / 100]),
+  );
 
 Deno.test("sizes of a model on the CPU are read from llama.cpp's log", () => {
   const said = readMemoryLines([

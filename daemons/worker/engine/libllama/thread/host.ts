@@ -27,8 +27,7 @@ const PARAMS = layoutOf(FIELDS.llama_model_params);
 /** Most lines that are kept for the reason of a failure. */
 const MOST_LINES = 100;
 /** Lines that say what takes memory, and where layers and tensors are; and most lines that are kept. */
-const MEMORY_LINE =
-  /buffer size =|: size = .*MiB|layer +\d+(?: assigned to device|: dev =)/;
+const MEMORY_LINE = /buffer size =|: size = .*MiB|layer +\d+(?: assigned to device|: dev =)/;
 const MOST_MEMORY_LINES = 100_000;
 /** Most bytes of a value in a model's metadata. */
 const VALUE_BYTES = 256;
