@@ -61,8 +61,7 @@ async function estimate(): Promise<never> {
       console.log("no JSON");
       return Deno.exit(0);
     case "endless":
-      while (true) await Deno.stdout.write(new Uint8Array(65_536).fill(65));
-      break;
+      return await writeForever();
     case "refuses":
       console.error("llorch-candled: Cannot load model: it is no model");
       return Deno.exit(1);
@@ -70,6 +69,10 @@ async function estimate(): Promise<never> {
   const device_bytes = 3_000_000 + 100 * facts.context * facts.slots;
   console.log(JSON.stringify({ device_bytes, host_bytes: 0, parts: {} }));
   Deno.exit(0);
+}
+
+async function writeForever(): Promise<never> {
+  while (true) await Deno.stdout.write(new Uint8Array(65_536).fill(65));
 }
 
 // Ends at last by itself if a failed test leaves it behind.
