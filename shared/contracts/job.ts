@@ -154,6 +154,9 @@ export const modelView = z.object({
   vision: z.literal(true).optional().meta({ description: "It takes images, on every pool" }),
   estimated_bytes: z.number().int()
     .meta({ description: "Memory that a load with the pool's default settings would need" }),
+  estimated_by: z.enum(["engine", "formula"]).optional().meta({
+    description: "Whether llama.cpp itself says that, or a formula; absent: a load was measured",
+  }),
   pools: z.array(identifier),
   loaded: z.boolean(),
   loading: z.boolean().meta({ description: "A worker is loading it or will be started for it" }),

@@ -20,7 +20,7 @@ const SCORED_PROMPT = 40;
 /** Room that a prompt leaves for its answer, in tokens. */
 const ROOM = 16;
 /** Ids of words, which every model here has. */
-const WORDS = { from: 280, count: 500 };
+const WORDS = { from: 280, count: 90 };
 
 /** A load to estimate and to measure. */
 interface Case {

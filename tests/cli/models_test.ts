@@ -45,6 +45,8 @@ Deno.test("models list, info, verify and delete know what was downloaded", async
     );
     assert.equal(info.context, 32);
     assert.ok(info.memory_bytes < info.default_memory_bytes);
+    assert.deepEqual([info.memory_source, info.memory_problem], ["engine", null]);
+    assert.equal(mine.memory_source, "formula");
     assert.equal((await at.run("verify", "tiny")).code, 0);
     const file = join(at.models, "tiny.gguf");
     model[model.length - 1]! ^= 1;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { workerRoutes } from "#shared/contracts/worker.ts";
+import { loadMemory, workerRoutes } from "#shared/contracts/worker.ts";
 import { createClient } from "#shared/http/client.ts";
 import { estimateMemory, type Load, modelMemory } from "#shared/models/estimate.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { type RandomModelOptions, writeRandomModel } from "../support/models.ts";
-import { startExecutable } from "../support/service.ts";
+import { runExecutable, startExecutable } from "../support/service.ts";
 import { until } from "../support/stack.ts";
 
 /** Largest error of an estimate, as a share of the memory that the worker really uses … */
@@ -27,15 +27,27 @@ const SHAPE: RandomModelOptions = {
   type: "F16",
 };
 
-/** Resident memory of a worker that has loaded the model, in bytes. */
-async function heldBytes(model: string, { context, slots, cacheType }: Load): Promise<number> {
-  const worker = startExecutable("llorch-candled", [
-    ...["--model", model, "--standalone", "--port=0", "--gpu=none", "--threads=1"],
+/** A worker's flags for a load. */
+function flagsOf(model: string, { context, slots, cacheType }: Load): string[] {
+  return [
+    ...["--model", model, "--gpu=none", "--threads=1"],
     ...[`--context=${context}`, `--slots=${slots}`],
     ...(cacheType === undefined
       ? []
       : ["--flash-attention=on", `--cache-type-k=${cacheType}`, `--cache-type-v=${cacheType}`]),
-  ]);
+  ];
+}
+
+/** Memory that llama.cpp says the load takes, in bytes. */
+async function saidBytes(model: string, load: Load): Promise<number> {
+  const { out } = await runExecutable("llorch-candled", ["--estimate", ...flagsOf(model, load)]);
+  return loadMemory.parse(JSON.parse(out)).device_bytes;
+}
+
+/** Resident memory of a worker that has loaded the model, in bytes. */
+async function heldBytes(model: string, load: Load): Promise<number> {
+  const own = ["--standalone", "--port=0"];
+  const worker = startExecutable("llorch-candled", [...own, ...flagsOf(model, load)]);
   try {
     let url: string | undefined;
     for await (const line of worker.lines) {
@@ -56,7 +68,7 @@ async function heldBytes(model: string, { context, slots, cacheType }: Load): Pr
 }
 
 Deno.test({
-  name: "the estimate of a load is right within a tenth plus 48 MiB",
+  name: "estimates of a load are right within a tenth plus 48 MiB, and llama.cpp's is never too low",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
@@ -75,6 +87,11 @@ Deno.test({
         const estimate = estimateMemory(memory, load);
         const real = await heldBytes(path, load);
         held.push(real);
+        const said = await saidBytes(path, load);
+        assert.ok(
+          said >= real && said - real <= SHARE * real + SLACK_BYTES,
+          `${load.slots} × ${load.context}: llama.cpp said ${said}, held ${real}`,
+        );
         const apart = Math.abs(estimate - real);
         assert.ok(
           apart <= SHARE * real + SLACK_BYTES,

@@ -81,6 +81,8 @@ export interface ServiceOptions {
   readonly poolManagerd?: string;
   /** orchestratord's state folder; by default a temporary one. */
   readonly stateDir?: string;
+  /** Whether llama.cpp is asked what loads take, which costs seconds of a core for each model. */
+  readonly estimates?: boolean;
   /** First port of workers; by default they use any free port. */
   readonly workerPortBase?: number;
   /** Variables for both daemons. */
@@ -134,6 +136,7 @@ export async function withService(
     `state_dir = ${JSON.stringify(join(dir, "pool-managerd"))}
      models_dirs = [${JSON.stringify(models)}]
      orchestrator.url = ${JSON.stringify(orchestratord.url)}
+     models.estimate_deadline_ms = ${options.estimates ? 60_000 : 0}
      worker.port_base = ${options.workerPortBase ?? 0}\n${tlsToml}${options.poolManagerd ?? ""}\n`,
   );
   const http = trusting(tls?.ca);

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { columns, table } from "#shared/columns.ts";
 import { EXIT } from "#shared/defaults.ts";
 import type { CatalogModel } from "#shared/models/catalog.ts";
-import { defaultLoad } from "#shared/models/default_load.ts";
+import { defaultLoad, type LoadSize } from "#shared/models/default_load.ts";
 import { estimateMemory, type Load } from "#shared/models/estimate.ts";
 import { readManifest } from "#shared/models/manifest.ts";
 import type { Invocation } from "../../command.ts";
@@ -14,6 +14,7 @@ import {
   type InstalledModel,
   searchDirs,
 } from "../../models/installed.ts";
+import { askMemory } from "../../models/memory.ts";
 import { findModel, modelNotHere, unusable } from "../../models/lookup.ts";
 import { formatBytes } from "../../output/bytes.ts";
 import { painter } from "../../output/paint.ts";
@@ -62,6 +63,7 @@ function describe(model: InstalledModel): Record<string, unknown> {
     quantisation: model.info.quantization ?? null,
     context_length: model.context_length,
     memory_bytes: defaultMemory(model),
+    memory_source: "formula",
     fingerprint: model.fingerprint,
     sha256: model.sha256 ?? null,
   };
@@ -83,7 +85,7 @@ export async function info(
   const model = await findModel(word, context);
   const known = catalogModel(word);
   if (model === undefined && known === undefined) throw modelNotHere(word);
-  const facts = model ? await installedFacts(model, asked) : catalogFacts(known!);
+  const facts = model ? await installedFacts(model, asked, context) : catalogFacts(known!);
   if (json) {
     context.stdout.write(JSON.stringify(facts) + "\n");
     return EXIT.ok;
@@ -104,12 +106,18 @@ type Facts = Record<string, string | number | boolean | null | readonly string[]
 async function installedFacts(
   model: InstalledModel,
   asked: { readonly [K in keyof Load]: number | undefined },
+  context: Context,
 ): Promise<Facts> {
   const { info } = model;
   const manifest = await readManifest(model.path);
   const usual = defaultLoad(model);
   const load = { context: asked.context ?? usual.context, slots: asked.slots ?? usual.slots };
   const isOther = asked.context !== undefined || asked.slots !== undefined;
+  const said = await askMemory(model, load, context);
+  const measured = "memory" in said
+    ? { ...load, memory_bytes: said.memory.device_bytes }
+    : undefined;
+  const memory = (of: LoadSize) => estimateMemory({ ...model, measured }, of);
   return {
     name: model.name,
     installed: true,
@@ -129,10 +137,10 @@ async function installedFacts(
     kv_per_token_bytes: model.kv_bytes_per_token,
     default_context: usual.context,
     default_slots: usual.slots,
-    default_memory_bytes: defaultMemory(model),
-    ...(isOther
-      ? { context: load.context, slots: load.slots, memory_bytes: estimateMemory(model, load) }
-      : {}),
+    default_memory_bytes: memory(usual),
+    ...(isOther ? { ...load, memory_bytes: memory(load) } : {}),
+    memory_source: measured ? "engine" : "formula",
+    memory_problem: "problem" in said ? said.problem : null,
     fingerprint: model.fingerprint,
     sha256: manifest?.sha256 ?? null,
     verified_at: manifest?.verified_at ?? null,
@@ -155,7 +163,14 @@ function catalogFacts(model: CatalogModel): Facts {
   };
 }
 
+/** What people read for where a figure of memory is from. */
+const SOURCES: Readonly<Record<string, string>> = {
+  engine: "llama.cpp",
+  formula: "a formula",
+};
+
 function show(key: string, value: NonNullable<Facts[string]>): string {
+  if (key === "memory_source") return SOURCES[String(value)]!;
   if (key.endsWith("_bytes")) return formatBytes(Number(value));
   if (typeof value === "boolean") return value ? "yes" : "no";
   return Array.isArray(value) ? value.join(", ") : String(value);

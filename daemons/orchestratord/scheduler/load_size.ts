@@ -19,6 +19,26 @@ export function defaultLoadBytes(model: PoolModel, kind: DeviceKind = "cuda"): n
   return estimateMemory({ ...memory, measured }, { ...load, gpuLayers });
 }
 
+/**
+ * Where that figure is from: the engine, or a formula; undefined if such a load was measured, as far as is
+ * known.
+ */
+export function defaultLoadSource(
+  { default_load: load, engine_figures = [], measured, gpu_layers }: PoolModel,
+  kind: DeviceKind = "cuda",
+): "engine" | "formula" | undefined {
+  const size = load ?? LOAD_DEFAULTS;
+  const isDefault = (other: { readonly context: number; readonly slots: number }) =>
+    other.context === size.context && other.slots === size.slots;
+  const layers = kind === "cpu" ? null : gpu_layers ?? null;
+  const isSaid = engine_figures.some((figure) =>
+    figure.device_kind === kind && figure.gpu_layers === layers && !figure.split &&
+    isDefault(figure)
+  );
+  if (isSaid) return "engine";
+  return measured && isDefault(measured) ? undefined : "formula";
+}
+
 /** Memory that the same load takes in the machine in addition to its device, in bytes. */
 export function defaultHostBytes({ default_load }: PoolModel, kind: DeviceKind): number {
   return kind === "cpu" ? 0 : default_load?.host_bytes ?? 0;

@@ -8,7 +8,7 @@ import type {
   WorkerView,
 } from "#shared/contracts/mod.ts";
 import { defined } from "#shared/json.ts";
-import { defaultLoadBytes } from "./load_size.ts";
+import { defaultLoadBytes, defaultLoadSource } from "./load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf, seesImages } from "./resolve.ts";
@@ -48,6 +48,9 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         ...defined({ facts: model.facts ?? known?.facts }),
         ...(seesImages(state.pools.values(), model.fingerprint) ? { vision: true as const } : {}),
         estimated_bytes: known?.estimated_bytes ?? defaultLoadBytes(model, usualKind(pool)),
+        ...defined({
+          estimated_by: known ? known.estimated_by : defaultLoadSource(model, usualKind(pool)),
+        }),
         pools: [...new Set([...known?.pools ?? [], pool.id])],
         loaded: (known?.loaded ?? false) || workers.length > 0,
         loading: wished.has(model.fingerprint) ||

@@ -28,11 +28,8 @@ const options = [
   ["split", "split-ratio"],
 ].flat();
 const { values } = parseArgs({
-  args: [...args],
-  options: {
-    ...Object.fromEntries(options.map((name) => [name, { type: "string" as const }])),
-    estimate: { type: "boolean" },
-  },
+  args: args.filter((word) => word !== "--estimate"),
+  options: Object.fromEntries(options.map((name) => [name, { type: "string" as const }])),
 });
 const flag = (name: string) => String(values[name] ?? "");
 const modes = (Deno.env.get("FAKE_WORKER") ?? "").split(",");
@@ -52,7 +49,7 @@ let active = 0;
 let isReady = false;
 let isDeaf = false;
 
-if (values["estimate"]) await estimate();
+if (args.includes("--estimate")) await estimate();
 
 /** Says what a load takes, or fails to. */
 async function estimate(): Promise<never> {
@@ -61,17 +58,15 @@ async function estimate(): Promise<never> {
       return await new Promise(() => setInterval(() => {}, 1_000_000));
     case "crashes":
       Deno.kill(Deno.pid, "SIGABRT");
-      break;
+      return await new Promise(() => {});
     case "garbage":
       console.log("no JSON");
-      Deno.exit(0);
-      break;
+      return Deno.exit(0);
     case "endless":
-      while (true) await Deno.stdout.write(new Uint8Array(65_536).fill(65));
-      break;
+      return await writeForever();
     case "refuses":
       console.error("llorch-candled: Cannot load model: it is no model");
-      Deno.exit(1);
+      return Deno.exit(1);
   }
   const device_bytes = 3_000_000 + 100 * facts.context * facts.slots;
   const gpus = flag("gpu").split(",");
@@ -80,6 +75,10 @@ async function estimate(): Promise<never> {
     ...(gpus.length > 1 ? { device_shares: gpus.map(() => device_bytes / gpus.length) } : {}),
   }));
   Deno.exit(0);
+}
+
+async function writeForever(): Promise<never> {
+  while (true) await Deno.stdout.write(new Uint8Array(65_536).fill(65));
 }
 
 // Ends at last by itself if a failed test leaves it behind.

@@ -76,8 +76,9 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
       </p>
       <p class="small">
         {model.architecture}, {formatBytes(model.size_bytes)} on disk, about{" "}
-        {formatBytes(model.estimated_bytes)} in memory, context of{" "}
-        {formatCount(model.context_length)} tokens
+        {formatBytes(model.estimated_bytes)} in memory{SOURCES[model.estimated_by ?? "measured"]},
+        {" "}
+        context of {formatCount(model.context_length)} tokens
       </p>
       {model.ambiguous_aliases.length > 0 && (
         <p class="bad-text small">
@@ -94,6 +95,13 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
     </article>
   );
 }
+
+/** Where a figure of memory is from. */
+const SOURCES = {
+  engine: " (by llama.cpp)",
+  formula: " (by a formula)",
+  measured: "",
+} as const;
 
 /** Files in the models folders that no worker can load. */
 function Unusable({ files }: { files: readonly UnusableModelView[] }) {
