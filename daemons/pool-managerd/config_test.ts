@@ -120,3 +120,17 @@ Deno.test("the default context is a number of tokens or auto, also as text", () 
     assert.throws(() => context(wrong), /default_context/, String(wrong));
   }
 });
+
+Deno.test("--check-config names a deadline of estimates that is no time", async () => {
+  const check = (value: string) =>
+    loadConfig(configSpec, {
+      args: ["--check-config", `--models-estimate-deadline-ms=${value}`],
+      env: () => undefined,
+      readFile: () => undefined,
+    });
+  assert.equal((await check("0")).kind, "checked");
+  await assert.rejects(
+    check("-1"),
+    (error) => error instanceof UsageError && /models-estimate-deadline-ms/.test(error.message),
+  );
+});

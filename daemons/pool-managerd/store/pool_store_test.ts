@@ -201,3 +201,16 @@ Deno.test("while another program locks the file, what is written is known, and i
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test(
+  "what the engine said of a load is read after a restart, the newest answer, and not for other keys",
+  withStore(async (store, reopen) => {
+    store.keepEstimate("one", { device_bytes: 1, host_bytes: 2 });
+    store.keepEstimate("two", { device_bytes: 3, host_bytes: 4 });
+    store.keepEstimate("one", { device_bytes: 2 ** 40, host_bytes: 0 });
+    const next = await reopen();
+    assert.deepEqual(next.estimate("one"), { device_bytes: 2 ** 40, host_bytes: 0 });
+    assert.deepEqual(next.estimate("two"), { device_bytes: 3, host_bytes: 4 });
+    assert.equal(next.estimate("three"), undefined);
+  }),
+);
