@@ -1,3 +1,4 @@
+import { onAbort } from "./aborts.ts";
 import type { Executable } from "./executables.ts";
 import { signalChild } from "./process.ts";
 
@@ -32,6 +33,67 @@ export async function runProgram(
   }).output();
   const text = new TextDecoder();
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/** Options of {@linkcode runBounded}. */
+export interface BoundedOptions {
+  /** The whole environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Most characters of each of its outputs. */
+  readonly maxOutput: number;
+  /** Kills the program. */
+  readonly signal: AbortSignal;
+}
+
+/** How a program ended that {@linkcode runBounded} ran. */
+export interface BoundedResult extends RunResult {
+  /** The signal that ended it. */
+  readonly endedBy: Deno.Signal | null;
+  /** Whether it was killed since it wrote too much. */
+  readonly isTooLong: boolean;
+}
+
+/**
+ * Runs a program that is not trusted to end or to be brief, without input.
+ *
+ * @throws if it cannot be started
+ */
+export async function runBounded(
+  { command, args }: Executable,
+  { env, maxOutput, signal }: BoundedOptions,
+): Promise<BoundedResult> {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    clearEnv: true,
+    env: { ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let isTooLong = false;
+  const kill = () => signalChild(child, "SIGKILL");
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of stream) {
+      if (!isTooLong) text += decoder.decode(chunk, { stream: true });
+      if (isTooLong || text.length <= maxOutput) continue;
+      isTooLong = true;
+      kill();
+    }
+    return text;
+  };
+  const forget = onAbort(signal, kill);
+  try {
+    const [stdout, stderr, { code, signal: endedBy }] = await Promise.all([
+      read(child.stdout),
+      read(child.stderr),
+      child.status,
+    ]);
+    return { code, stdout, stderr, endedBy, isTooLong };
+  } finally {
+    forget();
+  }
 }
 
 /** Options of {@linkcode runInForeground}. */

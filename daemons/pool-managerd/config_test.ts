@@ -133,3 +133,17 @@ Deno.test("settings of llama.cpp that contradict each other are refused, those o
     /worker\.models\."small"\.cpu_moe_layers: cpu_moe holds the experts of all layers: set one/,
   );
 });
+
+Deno.test("--check-config names a deadline of estimates that is no time", async () => {
+  const check = (value: string) =>
+    loadConfig(configSpec, {
+      args: ["--check-config", `--models-estimate-deadline-ms=${value}`],
+      env: () => undefined,
+      readFile: () => undefined,
+    });
+  assert.equal((await check("0")).kind, "checked");
+  await assert.rejects(
+    check("-1"),
+    (error) => error instanceof UsageError && /models-estimate-deadline-ms/.test(error.message),
+  );
+});

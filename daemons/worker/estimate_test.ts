@@ -72,7 +72,7 @@ Deno.test("what cannot be estimated ends with one line", async () => {
   );
   const other = await ask(counterModel(), "--engine=openai", '--openai-command=["a"]');
   assert.deepEqual([other.code, other.out], [EXIT.usage, ""]);
-  assert.match(other.err, /estimate is only for --engine llama/);
+  assert.match(other.err, /--estimate: is only for --engine llama/);
 });
 
 Deno.test("an estimate that takes too long ends by itself, though llama.cpp is busy", async () => {

@@ -1,8 +1,9 @@
 import { type LoadMemory, loadMemory } from "../contracts/worker.ts";
+import { LinkedAbort } from "../aborts.ts";
 import { errorMessage } from "../errors.ts";
 import type { Executable } from "../executables.ts";
 import { withLargeStack } from "../large_stack.ts";
-import { signalChild } from "../process.ts";
+import { runBounded } from "../run_program.ts";
 
 /** What a worker's engine says that a load takes, or why it does not say it. */
 export type EngineEstimate =
@@ -21,7 +22,7 @@ export interface AskOptions {
 
 /** Time that a child has to start and to end beside its own deadline, in milliseconds. */
 const MARGIN_MS = 5_000;
-/** Most that is read of its output, in bytes. */
+/** Most that is read of its output, in characters. */
 const MAX_OUTPUT = 64 * 1024;
 const MAX_REASON = 300;
 
@@ -41,47 +42,22 @@ export async function askEngine(
     command: worker.command,
     args: [...worker.args, "--estimate", `--estimate-deadline-ms=${deadlineMs}`, ...args],
   });
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command(command, {
-      args: [...words],
-      clearEnv: true,
-      env: { ...env },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-  } catch (error) {
-    return { problem: `it cannot be started: ${errorMessage(error)}` };
-  }
-  const kill = () => signalChild(child, "SIGKILL");
+  using stop = new LinkedAbort(signal);
   let isLate = false;
-  let isEndless = false;
-  const tooMuch = () => {
-    isEndless = true;
-    kill();
-  };
-  const deadline = setTimeout(() => {
-    isLate = true;
-    kill();
-  }, deadlineMs + MARGIN_MS);
-  signal?.addEventListener("abort", kill);
-  if (signal?.aborted) kill();
+  stop.abortAfter(Math.max(0, deadlineMs + MARGIN_MS), () => isLate = true);
   try {
-    const [stdout, stderr, status] = await Promise.all([
-      readSome(child.stdout, tooMuch),
-      readSome(child.stderr, tooMuch),
-      child.status,
-    ]);
+    const { code, stdout, stderr, endedBy, isTooLong } = await runBounded(
+      { command, args: words },
+      { env, maxOutput: MAX_OUTPUT, signal: stop.signal },
+    );
+    if (isTooLong) return { problem: "it writes too much" };
+    if (code === 0) return parse(stdout);
     if (isLate) return { problem: `it took more than ${deadlineMs} ms` };
-    if (isEndless) return { problem: "it writes too much" };
-    if (status.success) return parse(stdout);
     const said = stderr.trim().split("\n").at(-1)!.replace(/^llorch-candled: /, "");
     if (said !== "") return { problem: said.slice(0, MAX_REASON) };
-    return { problem: `it ended by ${status.signal ?? `exit code ${status.code}`}` };
-  } finally {
-    clearTimeout(deadline);
-    signal?.removeEventListener("abort", kill);
+    return { problem: `it ended by ${endedBy ?? `exit code ${code}`}` };
+  } catch (error) {
+    return { problem: `it cannot be started: ${errorMessage(error)}` };
   }
 }
 
@@ -91,18 +67,4 @@ function parse(output: string): EngineEstimate {
   } catch {
     return { problem: "its answer cannot be read" };
   }
-}
-
-/** Reads a stream to its end; calls `onTooMuch` if it is too long. */
-async function readSome(
-  stream: ReadableStream<Uint8Array>,
-  onTooMuch: () => void,
-): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    if (text.length < MAX_OUTPUT) text += decoder.decode(chunk, { stream: true });
-    else onTooMuch();
-  }
-  return text;
 }

@@ -66,24 +66,24 @@ function cases(dir: string): Case[] {
   const q8 = ["--flash-attention=on", "--cache-type-k=q8_0", "--cache-type-v=q8_0"];
   const draft = ["--speculative=draft", `--draft-model=${smol}`];
   return [
-    { name: "SmolLM2", model: smol, context: 640, slots: 4 },
-    { name: "SmolLM2, q8_0 cache", model: smol, context: 640, slots: 1, args: q8 },
+    { name: "SmolLM2", model: smol, context: 384, slots: 4 },
+    { name: "SmolLM2, q8_0 cache", model: smol, context: 384, slots: 1, args: q8 },
     {
-      name: "SmolLM2, --batch-size 2048",
-      ...{ model: smol, context: 2_080, slots: 4 },
-      args: ["--batch-size=2048"],
+      name: "SmolLM2, --batch-size 1024",
+      ...{ model: smol, context: 1_056, slots: 4 },
+      args: ["--batch-size=1024"],
     },
     {
       name: "SmolLM2, lookup",
-      ...{ model: smol, context: 640, slots: 2 },
+      ...{ model: smol, context: 384, slots: 2 },
       args: ["--speculative=lookup"],
     },
-    { name: "SmolLM2 and a draft model", model: smol, context: 640, slots: 2, args: draft },
-    { name: "SmolLM2, --no-mmap", ...{ model: smol, context: 640, slots: 1 }, args: ["--no-mmap"] },
-    { name: "Gemma 3", model: gemma, context: 640, slots: 4 },
+    { name: "SmolLM2 and a draft model", model: smol, context: 384, slots: 2, args: draft },
+    { name: "SmolLM2, --no-mmap", ...{ model: smol, context: 384, slots: 1 }, args: ["--no-mmap"] },
+    { name: "Gemma 3", model: gemma, context: 384, slots: 4 },
     {
       name: "Gemma 3, no flash attention",
-      ...{ model: gemma, context: 640, slots: 2 },
+      ...{ model: gemma, context: 384, slots: 2 },
       args: ["--flash-attention=off"],
     },
     {

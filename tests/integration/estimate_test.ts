@@ -68,7 +68,8 @@ async function heldBytes(model: string, load: Load): Promise<number> {
 }
 
 Deno.test({
-  name: "estimates of a load are right within a tenth plus 48 MiB, and llama.cpp's is never too low",
+  name:
+    "estimates of a load are right within a tenth plus 48 MiB, and llama.cpp's is never too low",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });

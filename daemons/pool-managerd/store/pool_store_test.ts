@@ -205,15 +205,15 @@ Deno.test("while another program locks the file, what is written is known, and i
 });
 
 Deno.test(
-  "what the engine said is kept, on one device and on several",
+  "what the engine said of a load is read after a restart, the newest answer, and not for other keys",
   withStore(async (store, reopen) => {
-    const one = { device_bytes: 7, host_bytes: 1 };
-    const several = { device_bytes: 7, device_shares: [3, 4], host_bytes: 1 };
-    store.keepEstimate("one", one);
-    store.keepEstimate("several", several);
-    const again = await reopen();
-    assert.deepEqual(again.estimate("one"), one);
-    assert.deepEqual(again.estimate("several"), several);
-    assert.equal(again.estimate("other"), undefined);
+    store.keepEstimate("one", { device_bytes: 1, host_bytes: 2 });
+    const two = { device_bytes: 3, device_shares: [1, 2], host_bytes: 4 };
+    store.keepEstimate("two", two);
+    store.keepEstimate("one", { device_bytes: 2 ** 40, host_bytes: 0 });
+    const next = await reopen();
+    assert.deepEqual(next.estimate("one"), { device_bytes: 2 ** 40, host_bytes: 0 });
+    assert.deepEqual(next.estimate("two"), two);
+    assert.equal(next.estimate("three"), undefined);
   }),
 );

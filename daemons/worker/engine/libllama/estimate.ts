@@ -75,7 +75,8 @@ export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
       draftsItself: drafts && generates,
       checkpointBytes: generates && memory.kind !== "whole" ? mostCheckpointBytes(settings) : 0,
       vectorTokens: generates ? 0 : engine.context,
-      widest: Math.max(info.feedForwardLength ?? 0, info.embeddingLength),
+      activationBytes: Math.max(info.feedForwardLength ?? 0, info.embeddingLength) *
+        (/^I?Q/.test(info.quantization ?? "") ? QUANTIZED_ACTIVATION_BYTES : ACTIVATION_BYTES),
     });
   });
 }
@@ -124,22 +125,24 @@ export interface Rehearsal {
   readonly checkpointBytes: number;
   /** Tokens of the context for vectors; 0: the load opens none. */
   readonly vectorTokens: number;
-  /** Numbers of a token in the widest layer. */
-  readonly widest: number;
+  /** Bytes of a token's activations in the widest layer, in the form that weights need. */
+  readonly activationBytes: number;
 }
 
-/** Bytes of a logit, of a candidate for a choice, and of an activation in the form that weights need. */
+/** Bytes of a logit, and of a candidate for a choice. */
 const LOGIT_BYTES = 4;
 const CANDIDATE_BYTES = 12;
+/** Bytes of an activation in the form that weights need: most for those of 16 bits, less for quantized ones. */
 const ACTIVATION_BYTES = 2;
 /** Bytes of a number in a hidden state, of which a batch has three copies where the model's layers draft. */
 const STATE_BYTES = 4;
 const STATE_COPIES = 3;
+const QUANTIZED_ACTIVATION_BYTES = 292 / 256;
 /**
  * What a process takes more once it has listened and answered: heaps, compiled code, connections. With a
- * tiny model, whose other memory is next to nothing, it was 21 MiB, in several runs up to 5 more.
+ * tiny model, whose other memory is next to nothing, it was 21 MiB.
  */
-const SERVING_BYTES = 26 * 2 ** 20;
+const SERVING_BYTES = 24 * 2 ** 20;
 /** The buffer of main memory in which weights are as in their file. */
 const PLAIN = "CPU";
 
@@ -163,9 +166,14 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
       : mapsFile
       ? total(({ dataBytes }) => dataBytes)
       : total((_, index) => sum(copies[index]!, (name) => name === PLAIN)),
-    copied_weights: hasGpu ? 0 : total((_, index) => sum(copies[index]!, (name) => name !== PLAIN)),
+    // Where GPUs have some layers, the others have their share of the copies.
+    copied_weights: total(({ byDevice }, index) => {
+      const beside = sum(byDevice, isBeside) / Math.max(1, sum(byDevice, () => true));
+      const share = hasGpu ? beside : 1;
+      return share * sum(copies[index]!, (name) => name !== PLAIN);
+    }),
     cache: sum(said.caches, isBeside),
-    compute: sum(said.compute, isBeside) + batch * rehearsal.widest * ACTIVATION_BYTES,
+    compute: sum(said.compute, isBeside) + batch * rehearsal.activationBytes,
     // Those of one row for each slot are in the process.
     outputs: LOGIT_BYTES * (
       Math.max(0, rows - slots) * facts.vocabularySize +

@@ -27,7 +27,7 @@ const rehearsal = (changes: Partial<Rehearsal> = {}): Rehearsal => ({
   draftsItself: false,
   checkpointBytes: 0,
   vectorTokens: 0,
-  widest: 0,
+  activationBytes: 0,
   ...changes,
 });
 /** In GB, rounded down: what a process takes anyway is far less than one. */
@@ -64,11 +64,12 @@ Deno.test("a GPU has its layers, caches, states and buffers; the rest is beside 
       states: on("CUDA0", 2 * GB),
       compute: new Map([["CUDA0", 20 * GB], ["CUDA_Host", 200 * GB]]),
     },
-    weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: both(4 * GB, 1_000 * GB) }],
+    weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: both(4 * GB, 12 * GB) }],
+    copies: [new Map([["CPU", 5 * GB], ["CPU_REPACK", 2_000 * GB]])],
     adapterBytes: GB,
   }));
   assert.equal(device_bytes, (4 + 10 + 2 + 20 + 1) * GB);
-  assert.equal(gb(host_bytes), 1_000 + 100 + 200);
+  assert.equal(gb(host_bytes), 12 + 100 + 200 + 1_500);
 });
 
 Deno.test("rows of logits count beyond those that a context keeps anyway", () => {
