@@ -278,6 +278,8 @@ async function openSequences(
     flashAttention: FLASH_ATTENTION[settings.flash_attention ?? "auto"],
     keyType: settings.cache_type_k && CACHE_TYPES[settings.cache_type_k],
     valueType: settings.cache_type_v && CACHE_TYPES[settings.cache_type_v],
+    // A guess has several outputs.
+    shortlists: settings.backend_sampling === true && guesses.most === undefined,
   });
   const collector = new StepCollector({
     thread,

@@ -4,6 +4,7 @@ import { seedAt } from "../seed.ts";
 import { addressOf } from "./c/c_values.ts";
 import { type ChainSettings, createChain } from "./chain.ts";
 import { acceptIfAllowed } from "./thread/chooser.ts";
+import { isFromShortlist } from "./from_shortlist.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
 import type { Choice, ChooseOrder } from "./thread/messages.ts";
@@ -41,6 +42,7 @@ export class LibllamaSampling implements Sampling {
   readonly #owned: Owned;
   readonly #penalizes: boolean;
   #chain: Deno.PointerValue;
+  #isFromShortlist = false;
   /** The state of the grammar that holds now. */
   #grammar: Deno.PointerValue = null;
   /** Whether it holds a call that the model need not make: it is given up where it cannot hold. */
@@ -148,6 +150,7 @@ export class LibllamaSampling implements Sampling {
       seeds: request.temperature > 0
         ? Array.from({ length: guessed.length + 1 }, (_, n) => seedAt(seed, this.#position + n))
         : undefined,
+      fromShortlist: this.#isFromShortlist,
       remembers: this.#penalizes,
       grammar: addressOf(this.#grammar),
       isLazy: this.#isLazy,
@@ -220,7 +223,7 @@ export class LibllamaSampling implements Sampling {
   }
 
   #createChain(): Deno.PointerValue {
-    const { llama, vocabulary, request } = this.#parts;
+    const { llama, vocabulary, request, grammars } = this.#parts;
     const biases = new Map(
       Object.entries(request.logit_bias ?? {})
         .map(([token, bias]) => [Number(token), bias <= FORBIDDEN ? -Infinity : bias]),
@@ -245,6 +248,8 @@ export class LibllamaSampling implements Sampling {
         }
         : undefined,
     };
+    const isHeld = this.follows || grammars.first !== undefined;
+    this.#isFromShortlist = isFromShortlist(settings, { isHeld, request });
     const chain = createChain(llama, vocabulary, settings);
     this.#owned.add(chain);
     return chain;

@@ -16,6 +16,7 @@ import type {
   StepOrder,
 } from "./messages.ts";
 import { oddsOf } from "./rows.ts";
+import { Shortlists } from "./shortlists.ts";
 
 const PARAMS = layoutOf(FIELDS.llama_context_params);
 
@@ -38,6 +39,7 @@ export class Context {
   readonly #memory: Deno.PointerValue;
   readonly #decoder: Decoder;
   readonly #chooser: Chooser;
+  readonly #shortlists: Shortlists;
   readonly #outputs: number;
   readonly #ends: ReadonlySet<number>;
   #threads: number;
@@ -78,6 +80,25 @@ export class Context {
     this.#outputs = order.outputs;
     this.#ends = ends;
     this.#threads = order.threads;
+    this.#shortlists = new Shortlists(llama, this.#pointer, vocabularySize);
+    if (order.shortlists) this.#tryShortlists(order.sequences);
+    else this.#shortlists.giveUp();
+  }
+
+  /** Whether the device can find the most probable tokens. Takes the memory for all sequences now. */
+  #tryShortlists(sequences: number): void {
+    for (let id = 0; id < sequences; id++) this.#shortlists.set(id, true);
+    if (!this.#shortlists.has(0)) return;
+    try {
+      const [[row]] = this.#decoder.decode([
+        { sequence: 0, position: 0, tokens: [0], outputs: 1 },
+      ]) as [[number]];
+      if (!this.#shortlists.read(row)) this.#shortlists.giveUp();
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#shortlists.giveUp();
+    }
+    this.#cut([{ sequence: 0, from: 0 }]);
   }
 
   /** Takes one step: evaluates all parts, then chooses or scores. A part that fails fails alone. */
@@ -161,12 +182,16 @@ export class Context {
 
   free(): void {
     this.#llama.llama_free(this.#pointer);
+    this.#shortlists.free();
   }
 
   #compute(batch: readonly PartOrder[], results: Map<PartOrder, PartResult>): void {
     let rows: number[][];
     try {
       this.#adapt(batch[0]!.adapter);
+      for (const part of batch) {
+        if (part.outputs > 0) this.#shortlists.set(part.sequence, takesShortlist(part));
+      }
       rows = this.#decoder.decode(batch);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -191,11 +216,18 @@ export class Context {
       const isCut = cuts.some(({ sequence, from }) =>
         sequence === done.sequence && from <= done.position
       );
-      const part = isCut ? undefined : parts.find((part) => isSame(part, done));
+      const part = isCut
+        ? undefined
+        : parts.find((part) => isSame(part, done) && this.#hasEnough(part));
       return { part, rows, done };
     });
     this.#remove(taken.flatMap(({ part, done }) => part ? [] : done));
     return taken.flatMap(({ part, rows }) => part ? [[part, rows] as const] : []);
+  }
+
+  /** Whether what was evaluated ahead for a part has the logits that it needs. */
+  #hasEnough(part: PartOrder): boolean {
+    return takesShortlist(part) || !this.#shortlists.has(part.sequence);
   }
 
   #remove(parts: readonly PartOrder[]): void {
@@ -249,6 +281,11 @@ export class Context {
     if (result !== 0) throw new DecodeError("llama.cpp cannot use this adapter");
     this.#adapter = adapter;
   }
+}
+
+/** Whether a shortlist after its only output is all that a part needs. */
+function takesShortlist({ outputs, choose }: PartOrder): boolean {
+  return outputs === 1 && choose?.fromShortlist === true;
 }
 
 /** What the step after this one will ask for, unless runs end; nothing while prompts are read. */

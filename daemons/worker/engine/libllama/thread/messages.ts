@@ -61,6 +61,8 @@ export interface ContextOrder {
   /** Numbers of ggml's types; undefined: f16. */
   readonly keyType: number | undefined;
   readonly valueType: number | undefined;
+  /** Whether the device may find the most probable tokens; see {@linkcode ChooseOrder.fromShortlist}. */
+  readonly shortlists: boolean;
 }
 
 /** Tokens of one sequence to evaluate. */
@@ -86,6 +88,8 @@ export interface ChooseOrder {
   readonly chain: number;
   /** Seeds of the choices, one for each output; undefined: the most probable token. */
   readonly seeds: readonly number[] | undefined;
+  /** Whether only the most probable tokens can be chosen, as many as a shortlist has. */
+  readonly fromShortlist: boolean;
   /** Whether the chain remembers what it chose. */
   readonly remembers: boolean;
   /** Pointer of the state of a grammar; 0: none. */
