@@ -140,6 +140,8 @@ export const llamaShape = {
     .describe("Type of cached keys: f16, q8_0, …; default: f16"),
   cache_type_v: z.enum(CACHE_TYPES).optional()
     .describe("Type of cached values; quantized types need flash attention; default: f16"),
+  backend_sampling: z.boolean().optional()
+    .describe("Find the most probable tokens on the device, for requests to which they suffice"),
   no_mmap: z.boolean().optional()
     .describe("Read the weights into memory instead of mapping the file"),
   mlock: z.boolean().optional()

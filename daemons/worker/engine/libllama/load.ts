@@ -343,6 +343,8 @@ async function openSequences(
     window: memory.kind === "window" ? memory.window : 0,
     rollback: memory.kind === "recurrent" ? most : 0,
     drafts: draftsItself ? most : 0,
+    // A guess has several outputs.
+    shortlists: settings.backend_sampling === true && most === 0,
   });
   const canGuess = most > 0 && (memory.kind !== "recurrent" || rollback > 0);
   if (predictor && !canGuess) onWarning(CANNOT_GUESS);

@@ -66,6 +66,8 @@ export interface ContextOrder {
   /** Numbers of ggml's types; undefined: f16. */
   readonly keyType: number | undefined;
   readonly valueType: number | undefined;
+  /** Whether the device may find the most probable tokens; see {@linkcode ChooseOrder.fromShortlist}. */
+  readonly shortlists: boolean;
   /** Whether caches of windows hold all tokens, not only those that are still seen. */
   readonly holdsAll: boolean;
   /** Tokens of the window that decides what can be cut; 0: none does. */
@@ -127,6 +129,8 @@ export interface ChooseOrder {
   readonly mirostat?: Mirostat & { readonly mu: number } | undefined;
   /** Tokens that end this answer, beside those that end any. */
   readonly stops: readonly number[];
+  /** Whether only the most probable tokens can be chosen, as many as a shortlist has. */
+  readonly fromShortlist: boolean;
   /** Whether the chain remembers what it chose. */
   readonly remembers: boolean;
   /** Pointer of the state of a grammar; 0: none. */
