@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeRandomModel } from "../../../../../tests/support/models.ts";
 import { endOf, using } from "../../../testing/llama.ts";
-import { textOf } from "../../../testing/generator.ts";
+import { request, textOf } from "../../../testing/generator.ts";
 import { cpuBinaries } from "../backend.ts";
-import { request } from "../../../testing/generator.ts";
 import { createChain } from "../chain.ts";
 import { samplingPlan } from "../sampling_plan.ts";
 import { addressOf, cString } from "../c/c_values.ts";
@@ -36,7 +35,7 @@ function open(path: string) {
   loadBackends(library, true);
   const { params } = modelParams(library, {
     ...{ path, devices: [], gpuLayers: undefined, split: "layer", ratio: [], overrides: [] },
-    ...{ mapsFile: true, locksMemory: false },
+    ...{ mapsFile: true, locksMemory: false, drafts: false },
   }, 0);
   const model = llama.llama_model_load_from_file(cString(path), params);
   const vocabulary = new Vocabulary(llama, addressOf(llama.llama_model_get_vocab(model)));
