@@ -3,8 +3,9 @@ import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
 import { DEFAULT_BATCH, type EngineOptions, SCORED_AT_ONCE } from "../engine.ts";
-import { openEngine, outputsOf, withThread } from "./load.ts";
+import { openEngine, outputsOf, withOpening } from "./load.ts";
 import { memoryOf, mostGuesses } from "./memory.ts";
+import { Opening } from "./opening.ts";
 import { readMemoryLines, type SaidMemory } from "./memory_lines.ts";
 import type { ModelFacts, ModelOrder } from "./thread/messages.ts";
 import { type Weights, weightsOf } from "./weights.ts";
@@ -18,8 +19,11 @@ import { type Weights, weightsOf } from "./weights.ts";
  *
  * @throws as `loadLibllama`
  */
-export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
-  return withThread(options, false, async (thread, library, gpus) => {
+export async function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
+  const opening = new Opening(options, false);
+  return await withOpening(opening, options, async () => {
+    const { thread } = opening;
+    const { gpus } = await opening.libraries;
     const { model, settings, slots } = options;
     const batchSize = settings.batch_size ?? DEFAULT_BATCH;
     const paths = settings.draft_model === undefined ? [model] : [model, settings.draft_model];
@@ -28,7 +32,7 @@ export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
       await thread.call("beginModel", { ...IN_MAIN_MEMORY, path });
       copies.push(readMemoryLines(await thread.call("memoryLines", {})).weights);
     }
-    const { engine, facts, threads } = await openEngine(thread, library, gpus, {
+    const { engine, facts, threads } = await openEngine(opening, {
       ...options,
       adapters: new Map(),
     });
