@@ -52,7 +52,7 @@ const openaiSampling = {
 
 const options = {
   ...{ ...sampling, num_predict: 3, num_ctx: 4096, top_k: 7, stop: ["a"], repeat_penalty: 1.1 },
-  ...{ mirostat: 0, typical_p: 1, repeat_last_n: -1, ...moreSampling },
+  ...{ mirostat: 0, repeat_last_n: -1, ...moreSampling },
 };
 
 /**

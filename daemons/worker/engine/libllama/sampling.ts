@@ -3,7 +3,8 @@ import type { AnswerHold, Chosen, Sampling, SamplingRequest } from "../engine.ts
 import { seedAt } from "../seed.ts";
 import { addressOf } from "./c/c_values.ts";
 import { createChain } from "./chain.ts";
-import { firstMu, type SamplingPlan } from "./sampling_plan.ts";
+import type { SamplingPlan } from "./sampling_plan.ts";
+import { firstMu } from "./thread/mirostat.ts";
 import { acceptIfAllowed } from "./thread/chooser.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";

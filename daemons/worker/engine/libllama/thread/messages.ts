@@ -4,7 +4,7 @@
  * @module
  */
 import type { Odds } from "../../engine.ts";
-import type { Mirostat, Xtc } from "../sampling_plan.ts";
+import type { Mirostat } from "./mirostat.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {
@@ -71,6 +71,14 @@ export interface PartOrder {
   /** What to do with the outputs. */
   readonly choose?: ChooseOrder | undefined;
   readonly score?: ScoreOrder | undefined;
+}
+
+/** What XTC takes. */
+export interface Xtc {
+  readonly probability: number;
+  readonly threshold: number;
+  /** Candidates that it keeps at least. */
+  readonly kept: number;
 }
 
 /** Chooses tokens after the outputs of a part. */
