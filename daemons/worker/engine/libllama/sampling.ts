@@ -138,7 +138,7 @@ export class LibllamaSampling implements Sampling {
 
   /** Leaves out what llama.cpp chose in this step after the last token that was taken. */
   drop(): void {
-    if (this.#window > 0) this.#renewChain();
+    if (this.#window > 0 && !this.#isDisposed) this.#renewChain();
   }
 
   dispose(): void {
