@@ -3,7 +3,8 @@ import type { AnswerHold, Chosen, Sampling, SamplingRequest } from "../engine.ts
 import { seedAt } from "../seed.ts";
 import { addressOf } from "./c/c_values.ts";
 import { createChain } from "./chain.ts";
-import { firstMu, type SamplingPlan } from "./sampling_plan.ts";
+import type { SamplingPlan } from "./sampling_plan.ts";
+import { firstMu } from "./thread/mirostat.ts";
 import { acceptIfAllowed } from "./thread/chooser.ts";
 import { isFromShortlist } from "./from_shortlist.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
@@ -139,7 +140,7 @@ export class LibllamaSampling implements Sampling {
 
   /** Leaves out what llama.cpp chose in this step after the last token that was taken. */
   drop(): void {
-    if (this.#window > 0) this.#renewChain();
+    if (this.#window > 0 && !this.#isDisposed) this.#renewChain();
   }
 
   dispose(): void {

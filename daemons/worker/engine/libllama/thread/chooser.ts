@@ -3,7 +3,7 @@ import { FIELDS } from "../c/abi.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import type { Choice, ChooseOrder } from "./messages.ts";
-import { nextMu } from "../sampling_plan.ts";
+import { nextMu } from "./mirostat.ts";
 import { oddsAfter, oddsOf } from "./rows.ts";
 import { shortlistAfter } from "./shortlists.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { TensorOverride } from "#shared/config/llama.ts";
 import type { Odds } from "../../engine.ts";
-import type { Mirostat, Xtc } from "../sampling_plan.ts";
+import type { Mirostat } from "./mirostat.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {
@@ -111,6 +111,14 @@ export interface Keep {
   readonly id: number;
   /** Tokens of the sequence at that time. */
   readonly length: number;
+}
+
+/** What XTC takes. */
+export interface Xtc {
+  readonly probability: number;
+  readonly threshold: number;
+  /** Candidates that it keeps at least. */
+  readonly kept: number;
 }
 
 /** Chooses tokens after the outputs of a part. */
