@@ -1,4 +1,5 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
+import { FEW_DRAFT_TOKENS } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
 import {
@@ -101,7 +102,8 @@ export function extraFiles(cache: ScanCache = new Map()): ExtraFiles {
 }
 
 async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {
-  const { lora = {}, draft_model, batch_size } = settings;
+  const { lora = {}, draft_model, batch_size, speculative = "off" } = settings;
+  const { draft_tokens = FEW_DRAFT_TOKENS } = settings;
   let adapterBytes = 0;
   for (const [name, path] of Object.entries(lora)) {
     adapterBytes += await read(`adapter "${name}"`, path, files.sizeOf(path));
@@ -109,7 +111,8 @@ async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtr
   const draft = draft_model !== undefined
     ? await read("draft model", draft_model, files.memoryOf(draft_model))
     : undefined;
-  return { batchTokens: batch_size, adapterBytes, draft };
+  const guesses = speculative === "off" ? 0 : draft_tokens;
+  return { batchTokens: batch_size, adapterBytes, draft, guesses };
 }
 
 async function read<T>(what: string, path: string, value: Promise<T>): Promise<T> {
@@ -149,10 +152,9 @@ export function measurementKey(
   engines: Engines,
 ): string {
   const command = engineOf(model, engines)?.command;
-  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = settingsOf(
-    namesOf(model),
-    worker,
-  );
+  const all = settingsOf(namesOf(model), worker);
+  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = all;
+  const { speculative, draft_tokens, checkpoint_mib } = all;
   const settings = command ? { command } : {
     cache_type_k,
     cache_type_v,
@@ -160,6 +162,9 @@ export function measurementKey(
     no_mmap,
     batch_size,
     lora,
+    speculative,
+    draft_tokens,
+    checkpoint_mib,
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
   return configured.length === 0
