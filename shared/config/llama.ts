@@ -109,6 +109,12 @@ export interface Contradiction {
 }
 
 /**
+ * Most tokens to guess at once, unless configured otherwise, by models that keep a recurrent state for
+ * each of them, and by layers that draft one token after the other.
+ */
+export const FEW_DRAFT_TOKENS = 4;
+
+/**
  * Settings of llama.cpp: flags of a worker, and `[worker.llama]` of a pool manager, which starts
  * each of its workers with them. For absent settings llama.cpp's own defaults apply.
  */
