@@ -5,7 +5,7 @@ import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { configSpec, LIBRARIES, type WorkerConfig } from "./config.ts";
-import { ENGINES, isComputing } from "./engines.ts";
+import { ENGINES, type Engines, isComputing } from "./engines.ts";
 
 /**
  * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
@@ -15,9 +15,12 @@ import { ENGINES, isComputing } from "./engines.ts";
  *
  * @returns the exit code
  */
-export async function runWorker(args: readonly string[]): Promise<number> {
+export async function runWorker(
+  args: readonly string[],
+  engines: Engines = ENGINES,
+): Promise<number> {
   if (args.length === 1 && args[0] === LIBRARIES) return await showLibraries();
-  const code = await run(args);
+  const code = await run(args, engines);
   if (!isComputing()) return code;
   // The log is written at the end of this turn.
   await new Promise((resolve) => setImmediate(resolve));
@@ -34,11 +37,11 @@ function showLibraries(): Promise<number> {
   });
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  if (args[0] !== STANDBY) return await serveModel(args);
+async function run(args: readonly string[], engines: Engines): Promise<number> {
+  if (args[0] !== STANDBY) return await serveModel(args, engines);
   const { standBy } = await import("./standby.ts");
   const orders = await standBy(args.slice(1), Deno.stdin.readable);
-  return orders === undefined ? EXIT.ok : await serveModel(orders);
+  return orders === undefined ? EXIT.ok : await serveModel(orders, engines);
 }
 
 async function estimate(config: WorkerConfig): Promise<number> {
@@ -46,7 +49,7 @@ async function estimate(config: WorkerConfig): Promise<number> {
   return await sayMemory(config);
 }
 
-function serveModel(args: readonly string[]): Promise<number> {
+function serveModel(args: readonly string[], engines: Engines): Promise<number> {
   return daemonMain({
     ...configSpec,
     instead: (config) => config.estimate ? estimate(config) : undefined,
@@ -60,7 +63,7 @@ function serveModel(args: readonly string[]): Promise<number> {
           `${ENV.spawnToken} is not set: the pool manager would not accept the callback`,
         );
       }
-      const loading = ENGINES[config.engine](config);
+      const loading = engines[config.engine](config);
       try {
         const { Worker } = await import("./worker.ts");
         return await Worker.open(config, { loadModel: loading.load, log, token, spawnToken });

@@ -23,12 +23,14 @@ export function isComputing(): boolean {
 /**
  * How a load begins, for each kind of engine. What goes on with it is loaded meanwhile: it is most of this
  * program.
- *
- * @throws {LlorchError} `WORKER_START_FAILED` if this build cannot load what is asked
  */
-export const ENGINES: Readonly<Record<WorkerConfig["engine"], (config: WorkerConfig) => Loading>> =
-  {
-    llama(config) {
+export type Engines = Readonly<
+  Record<WorkerConfig["engine"], (config: WorkerConfig) => Loading>
+>;
+
+/** Every kind of engine. */
+export const ENGINES: Engines = {
+  llama(config) {
       const opening = new Opening(openingOptions(config), true);
       void opening.model();
       return {

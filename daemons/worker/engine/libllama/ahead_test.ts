@@ -48,9 +48,10 @@ class Driven implements Disposable {
 
   constructor(model: keyof typeof MODELS, goesAhead: boolean) {
     this.#goesAhead = goesAhead;
-    this.call("open", { folder: LIBRARIES, onlyCpu: true });
+    this.call("open", { folder: LIBRARIES, onlyCpu: true, allocates: true });
     const facts = this.call("model", {
-      ...{ path: MODELS[model], device: undefined, gpuLayers: undefined },
+      ...{ path: MODELS[model], devices: [], gpuLayers: undefined, split: "layer", ratio: [] },
+      overrides: [],
       ...{ mapsFile: true, locksMemory: false, drafts: false },
     });
     this.#context = this.call("context", {
@@ -58,6 +59,7 @@ class Driven implements Disposable {
       ...{ threads: 1, flashAttention: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_DISABLED },
       ...{ keyType: CONSTANTS.GGML_TYPE_F32, valueType: CONSTANTS.GGML_TYPE_F32 },
       ...{ holdsAll: false, window: model === "window" ? WINDOW : 0, rollback: 0, drafts: 0 },
+      shortlists: false,
     }).context;
   }
 
@@ -77,8 +79,9 @@ class Driven implements Disposable {
       parts: parts.map((part): PartOrder => ({
         ...{ outputs: 1, adapter: 0, goesOn: true, ...part },
         choose: {
-          ...{ chain: this.#chain, seeds: undefined, remembers: false, grammar: 0, isLazy: false },
+          ...{ chain: this.#chain, seeds: [0], remembers: false, grammar: 0, isLazy: false },
           ...{ guessed: [], odds: 1, isPostSampling: false },
+          ...{ after: 0, draws: false, stops: [], fromShortlist: false },
         },
       })),
     };
