@@ -167,9 +167,16 @@ const worker: Rooms = {
     "stack.ts",
   ],
   "engines.ts": ["batch", "config.ts", "engine/libllama", "model.ts", "servers"],
-  "estimate.ts": ["config.ts", "engines.ts"],
+  "estimate.ts": ["batch", "config.ts", "engine/libllama"],
   "standby.ts": ["config.ts", "engines.ts", "tiny_model.ts", "worker.ts"],
-  "daemon.ts": ["config.ts", "engines.ts", "estimate.ts", "standby.ts", "worker.ts"],
+  "daemon.ts": [
+    "config.ts",
+    "engine/libllama",
+    "engines.ts",
+    "estimate.ts",
+    "standby.ts",
+    "worker.ts",
+  ],
   "main.ts": ["daemon.ts", "own_stack.ts"],
 };
 

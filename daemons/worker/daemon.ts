@@ -3,12 +3,9 @@ import { daemonMain } from "#shared/daemon.ts";
 import { STANDBY } from "#shared/contracts/worker.ts";
 import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
-import { sayMemory } from "./estimate.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
-import { configSpec, LIBRARIES } from "./config.ts";
-import { checkLibraries, ENGINES, type Engines, isComputing } from "./engines.ts";
-import { standBy } from "./standby.ts";
-import { Worker } from "./worker.ts";
+import { configSpec, LIBRARIES, type WorkerConfig } from "./config.ts";
+import { ENGINES, type Engines, isComputing } from "./engines.ts";
 
 /**
  * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
@@ -34,23 +31,30 @@ export async function runWorker(
 /** Prints which libraries would be opened, without a model. */
 function showLibraries(): Promise<number> {
   return runMain(configSpec.program, async () => {
-    for (const line of await checkLibraries()) console.log(line);
+    const { describeLibraries } = await import("./engine/libllama/libraries.ts");
+    for (const line of await describeLibraries()) console.log(line);
     return EXIT.ok;
   });
 }
 
 async function run(args: readonly string[], engines: Engines): Promise<number> {
   if (args[0] !== STANDBY) return await serveModel(args, engines);
+  const { standBy } = await import("./standby.ts");
   const orders = await standBy(args.slice(1), Deno.stdin.readable);
   return orders === undefined ? EXIT.ok : await serveModel(orders, engines);
+}
+
+async function estimate(config: WorkerConfig): Promise<number> {
+  const { sayMemory } = await import("./estimate.ts");
+  return await sayMemory(config);
 }
 
 function serveModel(args: readonly string[], engines: Engines): Promise<number> {
   return daemonMain({
     ...configSpec,
-    instead: (config) => config.estimate ? sayMemory(config) : undefined,
+    instead: (config) => config.estimate ? estimate(config) : undefined,
     stopDeadlineMs: (config) => config.stop_deadline_ms,
-    open(config, { log }) {
+    async open(config, { log }) {
       const token = Deno.env.get(ENV.workerToken) || undefined;
       const spawnToken = Deno.env.get(ENV.spawnToken) || undefined;
       requireTokenOffLoopback(config.host, token, `set ${ENV.workerToken}`);
@@ -59,8 +63,14 @@ function serveModel(args: readonly string[], engines: Engines): Promise<number> 
           `${ENV.spawnToken} is not set: the pool manager would not accept the callback`,
         );
       }
-      const loadModel = engines[config.engine];
-      return Worker.open(config, { loadModel, log, token, spawnToken });
+      const loading = engines[config.engine](config);
+      try {
+        const { Worker } = await import("./worker.ts");
+        return await Worker.open(config, { loadModel: loading.load, log, token, spawnToken });
+      } catch (error) {
+        await loading.abandon();
+        throw error;
+      }
     },
   }, args);
 }

@@ -1,14 +1,16 @@
-import { localMemory, localModel } from "./batch/local_model.ts";
+import { openingOptions } from "./batch/engine_options.ts";
 import type { WorkerConfig } from "./config.ts";
 import { livingThreads } from "./engine/libllama/engine_thread.ts";
-import { estimateLibllama } from "./engine/libllama/estimate.ts";
-import { describeLibraries } from "./engine/libllama/libraries.ts";
-import { loadLibllama } from "./engine/libllama/load.ts";
+import { Opening } from "./engine/libllama/opening.ts";
 import type { LoadModel } from "./model.ts";
-import { loadOpenai } from "./servers/load.ts";
 
-/** The function that loads a model, for each kind of engine. */
-export type Engines = Readonly<Record<WorkerConfig["engine"], LoadModel>>;
+/** A load that has begun. */
+export interface Loading {
+  /** Goes on with it. */
+  readonly load: LoadModel;
+  /** Ends it instead, and waits for that. */
+  abandon(): Promise<void>;
+}
 
 /**
  * Whether an engine of this process still computes, or loads: a thread inside C cannot be ended, and
@@ -19,19 +21,44 @@ export function isComputing(): boolean {
 }
 
 /**
- * Which of llama.cpp's libraries this program opens, a line for each folder, after a check.
- *
- * @throws {LlorchError} `WORKER_START_FAILED` that says what is wrong with them, and what to do
+ * How a load begins, for each kind of engine. What goes on with it is loaded meanwhile: it is most of this
+ * program.
  */
-export function checkLibraries(): Promise<string[]> {
-  return describeLibraries();
-}
+export type Engines = Readonly<
+  Record<WorkerConfig["engine"], (config: WorkerConfig) => Loading>
+>;
 
 /** Every kind of engine. */
 export const ENGINES: Engines = {
-  llama: localModel(loadLibllama),
-  openai: loadOpenai,
-};
-
-/** Finds out what a load by llama.cpp would take. */
-export const estimateMemory = localMemory(estimateLibllama);
+  llama(config) {
+      const opening = new Opening(openingOptions(config), true);
+      void opening.model();
+      return {
+        async load(config, context) {
+          const [{ localModel }, { loadLibllama }] = await Promise.all([
+            import("./batch/local_model.ts"),
+            import("./engine/libllama/load.ts"),
+          ]);
+          let isTaken = false;
+          const model = localModel((options) => {
+            isTaken = true;
+            return loadLibllama(options, opening);
+          });
+          try {
+            return await model(config, context);
+          } catch (error) {
+            if (!isTaken) await opening.abandon();
+            throw error;
+          }
+        },
+        abandon: () => opening.abandon(),
+      };
+    },
+    openai: () => ({
+      async load(config, context) {
+        const { loadOpenai } = await import("./servers/load.ts");
+        return await loadOpenai(config, context);
+      },
+      async abandon() {},
+    }),
+  };

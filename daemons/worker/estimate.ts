@@ -1,7 +1,8 @@
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { WorkerConfig } from "./config.ts";
-import { estimateMemory } from "./engines.ts";
+import { localMemory } from "./batch/local_model.ts";
+import { estimateLibllama } from "./engine/libllama/estimate.ts";
 
 /** Most memory that an estimate may take itself: more than any vocabulary needs. */
 const MAX_OWN_BYTES = 2 * 1024 ** 3;
@@ -28,7 +29,7 @@ export async function sayMemory(config: WorkerConfig): Promise<number> {
     if (Deno.memoryUsage().rss <= MAX_OWN_BYTES) return;
     giveUp(`that would take more than ${MAX_OWN_BYTES} bytes itself`);
   }, CHECK_MS);
-  const asked = estimateMemory(config, {
+  const asked = localMemory(estimateLibllama)(config, {
     onProgress() {},
     onWarning() {},
     onTooManyThreads() {},

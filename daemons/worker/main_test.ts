@@ -11,10 +11,14 @@ import { DEMO_MODEL, TOKEN, whenReady } from "./testing/worker.ts";
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), "main.ts");
 
-/** Starts the program from source. */
-function start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
+/** Starts the program from source, as a daemon on any free port. */
+function start(args: readonly string[], env?: Record<string, string>): Deno.ChildProcess {
+  return startBare(["--port", "0", ...args], env);
+}
+
+function startBare(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN, "--port", "0", ...args],
+    args: ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN, ...args],
     env: { [ENV.workerToken]: TOKEN, ...env },
     stdout: "piped",
     stderr: "piped",
@@ -23,7 +27,11 @@ function start(args: readonly string[], env: Record<string, string> = {}): Deno.
 
 /** Runs the program until it ends. */
 async function run(args: readonly string[], env?: Record<string, string>) {
-  const { code, signal, stdout, stderr } = await start(args, env).output();
+  return await outcomeOf(start(args, env));
+}
+
+async function outcomeOf(process: Deno.ChildProcess) {
+  const { code, signal, stdout, stderr } = await process.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return { code, signal, stdout: text(stdout), stderr: text(stderr) };
 }
@@ -128,6 +136,12 @@ Deno.test("llorch-candled does not fall back to the CPU when it should use a mis
   const { code, stderr } = await run(["--model", DEMO_MODEL, "--standalone", "--gpu", "0"]);
   assert.equal(code, 1);
   assert.match(stderr, /^llorch-candled: Cannot use GPU 0: .*only the CPU backend.*$/);
+});
+
+Deno.test("llorch-candled libraries says which libraries it opens, and needs no model", async () => {
+  const { code, stdout, stderr } = await outcomeOf(startBare(["libraries"]));
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^\/.*: llama\.cpp \S+ of node-llama-cpp's package, all \d+ hashes match$/);
 });
 
 Deno.test("llorch-candled with wrong flags exits with 2", async () => {

@@ -53,7 +53,7 @@ async function serveOnce(): Promise<void> {
     await Deno.writeFile(model, tinyModel(), { mode: 0o600, createNew: true });
     const config = workerConfig.parse({ model, gpu: "none", port: 0, standalone: true });
     const worker = await Worker.open(config, {
-      loadModel: ENGINES.llama,
+      loadModel: ENGINES.llama(config).load,
       log: createLogger("standby"),
       token: undefined,
       spawnToken: undefined,

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { type ConfigSpec, loadConfig, processSources } from "#shared/config/load.ts";
+import { loadConfig, processSources } from "#shared/config/load.ts";
+import type { ConfigSpec } from "#shared/config/spec.ts";
 import { EXIT, INIT_FIX } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { watchLauncher } from "#shared/launcher.ts";

@@ -109,6 +109,12 @@ export interface Contradiction {
 }
 
 /**
+ * Most tokens to guess at once, unless configured otherwise, by models that keep a recurrent state for
+ * each of them, and by layers that draft one token after the other.
+ */
+export const FEW_DRAFT_TOKENS = 4;
+
+/**
  * Settings of llama.cpp: flags of a worker, and `[worker.llama]` of a pool manager, which starts
  * each of its workers with them. For absent settings llama.cpp's own defaults apply.
  */
@@ -140,6 +146,8 @@ export const llamaShape = {
     .describe("Type of cached keys: f16, q8_0, …; default: f16"),
   cache_type_v: z.enum(CACHE_TYPES).optional()
     .describe("Type of cached values; quantized types need flash attention; default: f16"),
+  backend_sampling: z.boolean().optional()
+    .describe("Find the most probable tokens on the device, for requests to which they suffice"),
   no_mmap: z.boolean().optional()
     .describe("Read the weights into memory instead of mapping the file"),
   mlock: z.boolean().optional()

@@ -170,7 +170,7 @@ export const modelView = z.object({
   ambiguous_aliases: z.array(z.string())
     .meta({ description: "Aliases that another model has too, and that therefore name neither" }),
   fit: z.array(modelFit).optional().meta({
-    description: "One for each device; only with ?fit=true",
+    description: "One for each place: a device, or several GPUs together; only with ?fit=true",
   }),
 }).meta({ id: "Model" });
 

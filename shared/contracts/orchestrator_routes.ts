@@ -153,7 +153,7 @@ export const orchestratorRoutes = {
     role: "client",
     query: z.object({
       fit: z.enum(["true", "false"]).default("false")
-        .meta({ description: "true: adds for each device whether the model fits, or why not" }),
+        .meta({ description: "true: adds for each place whether the model fits, or why not" }),
     }),
     status: 200,
     reply: z.object({

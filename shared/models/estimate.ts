@@ -71,6 +71,8 @@ export interface LoadExtras {
   readonly adapterBytes: number;
   /** Draft model for speculative decoding; loaded with the same slots and context. */
   readonly draft: ModelMemory | undefined;
+  /** Most tokens guessed at once; each takes a further state of recurrent layers. */
+  readonly guesses: number;
 }
 
 /** llama.cpp rounds the cells of a slot up to a multiple of this. */
@@ -129,7 +131,7 @@ export function withCacheTypes<M extends ModelMemory>(
 /** Adds to a model's figures those of its host's settings. */
 export function withExtras<M extends ModelMemory>(
   model: M,
-  { batchTokens, adapterBytes, draft }: LoadExtras,
+  { batchTokens, adapterBytes, draft, guesses }: LoadExtras,
 ): M {
   const buffers = (memory: ModelMemory) =>
     Math.max(0, memory.compute_bytes - PROCESS_BYTES) *
@@ -138,14 +140,14 @@ export function withExtras<M extends ModelMemory>(
   const beside = adapterBytes + (draft ? draft.weight_bytes + buffers(draft) : 0);
   // The draft's windows count as the whole context, since the draft is small.
   const draftPerToken = (draft?.kv_bytes_per_token ?? 0) + (draft?.window_bytes_per_token ?? 0);
+  const states = (1 + guesses) * (model.state_bytes_per_slot ?? 0) +
+    (draft?.state_bytes_per_slot ?? 0);
   return {
     ...model,
     ...defined({ batch_tokens: batchTokens }),
     compute_bytes: Math.ceil(process + buffers(model) + beside),
     kv_bytes_per_token: model.kv_bytes_per_token + draftPerToken,
-    ...(draft?.state_bytes_per_slot === undefined ? {} : {
-      state_bytes_per_slot: (model.state_bytes_per_slot ?? 0) + draft.state_bytes_per_slot,
-    }),
+    ...(states === 0 ? {} : { state_bytes_per_slot: states }),
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
-import { describe, writeManifest } from "../../tools/build/manifest.ts";
+import { describe, readManifest, writeManifest } from "../../tools/build/manifest.ts";
 import type { Needs } from "../../tools/build/native.ts";
 import { planBuild } from "../../tools/build/plan.ts";
 import { output } from "../../tools/build/process.ts";
@@ -95,6 +95,19 @@ Deno.test("packaging refuses an executable that is not the one that was built", 
     await assert.rejects(
       makePackages(["tarball"], target, dist, join(dist, "packages")),
       /Cannot pack .*\/llorch: it has .* run deno task build again/,
+    );
+  });
+});
+
+Deno.test("packaging refuses a worker whose libraries the bill of materials would not name", async () => {
+  await withPackages(["cli"], ["tarball"], async (_, dist) => {
+    const { executables } = await readManifest(dist);
+    const own = executables.map((entry) => ({ ...entry, libraries: "source" as const }));
+    await writeManifest(dist, own);
+    const { target } = planBuild(["--target=x86_64-unknown-linux-gnu"], "", ROOT);
+    await assert.rejects(
+      makePackages(["tarball"], target, dist, join(dist, "packages")),
+      /Cannot pack .*\/llorch: its llama\.cpp was built here, .*; build it without --libraries/,
     );
   });
 });

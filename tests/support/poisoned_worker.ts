@@ -63,5 +63,10 @@ function logErrors(): void {
 }
 
 if (import.meta.main) {
-  Deno.exit(await runWorker(Deno.args, { ...ENGINES, llama: localModel(load) }));
+  Deno.exit(
+    await runWorker(Deno.args, {
+      ...ENGINES,
+      llama: () => ({ load: localModel((options) => load(options)), async abandon() {} }),
+    }),
+  );
 }

@@ -48,7 +48,10 @@ export async function build(
       else await compileApp(artifact.executable, plan.target, app, path, runtime.env);
       await checkRuns(artifact, plan, path, join(work, "run"));
       const needs = await needsOf([deno?.path ?? path, ...await nativeFiles(app)]);
-      entries.push(await describe(artifact, file, path, plan.target, commit, runtime.kind, needs));
+      const kind = runtime.kind;
+      const entry = await describe(artifact, file, path, plan.target, commit, kind, needs);
+      const isSource = artifact.backend !== undefined && plan.libraries === "source";
+      entries.push(isSource ? { ...entry, libraries: "source" } : entry);
     }
     // Only now, so that a build that is stopped leaves the old files, and none without a manifest.
     for (const { file, size_bytes } of entries) {

@@ -81,7 +81,7 @@ export async function buildLibraries(
 
 /** Copies the source, with the patches that node-llama-cpp applies for its packages. */
 async function copySource(into: string): Promise<void> {
-  const unpacked = await unpackLlama("llorch-llama-source", ["."]);
+  const unpacked = await unpackLlama("llorch-llama-whole", ["."]);
   if ("why" in unpacked) throw failed(unpacked.why);
   await tool("cp", ["-R", unpacked.folder, into]);
   const patches = join(

@@ -19,6 +19,8 @@ export interface ManifestEntry {
   readonly target: string;
   readonly backend?: Backend;
   readonly runtime: { readonly kind: RuntimeKind; readonly deno: string };
+  /** Whether a worker's libraries were built from source; otherwise they are a package's. */
+  readonly libraries?: "source";
   readonly size_bytes: number;
   readonly sha256: string;
   /** Libraries that it needs of a Linux host, with their versions. */

@@ -55,7 +55,8 @@ export function makePackages(
 /**
  * Prepares the input of the packages, and cleans up afterwards.
  *
- * @throws {LlorchError} if nothing is built, or a file does not match the manifest
+ * @throws {LlorchError} if nothing is built, a file does not match the manifest, or a worker has libraries
+ * that no package has
  */
 export async function withPackaging<T>(
   target: Target,
@@ -68,6 +69,14 @@ export async function withPackaging<T>(
     throw new LlorchError(
       "NOT_FOUND",
       `Cannot find built executables in ${dist}: run deno task build first`,
+    );
+  }
+  const own = executables.find(({ libraries }) => libraries === "source");
+  if (own) {
+    throw new LlorchError(
+      "CONFLICT",
+      `Cannot pack ${join(dist, own.file)}: its llama.cpp was built here, and the bill of ` +
+        "materials names node-llama-cpp's; build it without --libraries",
     );
   }
   const commit = await readCommit();

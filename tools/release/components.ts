@@ -12,7 +12,16 @@ export interface Component {
   /** Text of its licence files, or of the licence that it declares. */
   readonly licenceText: string;
   /** Another project that it contains. */
-  readonly carries?: { readonly name: string; readonly version: string; readonly purl: string };
+  readonly carries?: Carried;
+}
+
+/** A project inside a package, with those of its files that executables have. */
+export interface Carried {
+  readonly name: string;
+  readonly version: string;
+  readonly purl: string;
+  /** SHA-256 in hex by file name. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 /** The used part of `deno.lock`. */
@@ -82,7 +91,7 @@ export async function readComponents(
 
 async function readLicence(
   folder: string,
-): Promise<Pick<Component, "licence" | "licenceText" | "carries"> | undefined> {
+): Promise<Pick<Component, "licence" | "licenceText"> | undefined> {
   try {
     const { name: packageName, license, author } = JSON.parse(
       await Deno.readTextFile(join(folder, "package.json")),
@@ -100,25 +109,7 @@ async function readLicence(
       const maker = typeof author === "string" ? author : author?.name;
       texts.push(declaredLicence(packageName, licence, maker));
     }
-    const carries = await readLlamaCpp(folder);
-    if (carries) {
-      const own = declaredLicence(carries.name, "MIT", undefined);
-      texts.push(`It carries ${carries.name} ${carries.version}:\n\n${own}`);
-    }
-    return { licence, licenceText: texts.join("\n\n"), ...(carries ? { carries } : {}) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** The llama.cpp release of node-llama-cpp's native packages. */
-async function readLlamaCpp(folder: string): Promise<Component["carries"]> {
-  try {
-    const { tag, llamaCppGithubRepo } = JSON.parse(
-      await Deno.readTextFile(join(folder, "llama/llama.cpp.info.json")),
-    );
-    return { name: "llama.cpp", version: tag, purl: `pkg:github/${llamaCppGithubRepo}@${tag}` };
+    return { licence, licenceText: texts.join("\n\n") };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

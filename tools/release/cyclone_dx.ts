@@ -54,9 +54,26 @@ function toLibrary({ name, version, integrity, licence, carries }: Component): M
     licenses: licencesOf(licence),
     components: new Models.ComponentRepository(
       carries
-        ? [library(carries.name, carries.version, carries.purl, { licenses: licencesOf("MIT") })]
+        ? [
+          library(carries.name, carries.version, carries.purl, {
+            licenses: licencesOf("MIT"),
+            components: new Models.ComponentRepository(
+              Object.entries(carries.files).sort(([a], [b]) => a < b ? -1 : 1)
+                .map(([file, sha256]) => toFile(file, sha256, carries.purl)),
+            ),
+          }),
+        ]
         : [],
     ),
+  });
+}
+
+/** A file of a component. */
+function toFile(name: string, sha256: string, purl: string): Models.Component {
+  return new Models.Component(ComponentType.File, name, {
+    // Otherwise the library chooses a random one.
+    bomRef: `${purl}#${name}`,
+    hashes: new Models.HashDictionary([[HashAlgorithm["SHA-256"], sha256]]),
   });
 }
 

@@ -6,6 +6,9 @@ import { cycloneDx } from "./cyclone_dx.ts";
 
 const COMMIT = { commit: "0123456789ab", date: "2026-01-02", epoch: 1_767_312_000 };
 
+/** Of a file. */
+const HASH = "0".repeat(64);
+
 /** A bill of materials of one component, as text. */
 const billOf = (licence: string | undefined) =>
   cycloneDx(
@@ -15,7 +18,7 @@ const billOf = (licence: string | undefined) =>
       integrity: `sha512-${btoa("\0".repeat(64))}`,
       licence,
       licenceText: "",
-      carries: { name: "c", version: "v4", purl: "pkg:github/c/c@v4" },
+      carries: { name: "c", version: "v4", purl: "pkg:github/c/c@v4", files: { "c.so": HASH } },
     }],
     TARGETS[0]!,
     COMMIT,
@@ -42,6 +45,12 @@ Deno.test("cycloneDx() says what a component is, and what it carries", async () 
       "bom-ref": "pkg:github/c/c@v4",
       licenses: [{ expression: "MIT" }],
       purl: "pkg:github/c/c@v4",
+      components: [{
+        type: "file",
+        name: "c.so",
+        "bom-ref": "pkg:github/c/c@v4#c.so",
+        hashes: [{ alg: "SHA-256", content: HASH }],
+      }],
     }],
   }]);
 });

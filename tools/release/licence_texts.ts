@@ -7,7 +7,15 @@ const TEXTS: Readonly<Record<string, string>> = { MIT: mit };
 /** Copyright holders of packages that do not name them. */
 const AUTHORS: readonly [name: RegExp, author: string][] = [
   [/^@deno\//, "2018-2026 the Deno authors"],
-  [/^llama\.cpp$/, "2023-2026 The ggml authors"],
+  [
+    /^llama\.cpp$/,
+    // With those of files that have their own line, under the same licence.
+    [
+      "2023-2026 The ggml authors",
+      "2024 Mozilla Foundation (llamafile's matrix products)",
+      "2023 Jeffrey Quesnelle and Bowen Peng (YaRN)",
+    ].join("\nCopyright (c) "),
+  ],
 ];
 
 /**

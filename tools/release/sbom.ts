@@ -14,6 +14,7 @@ import type { Backend, Target } from "../build/targets.ts";
 import { ROOT } from "../repo.ts";
 import { type Component, reachable, readComponents } from "./components.ts";
 import { cycloneDx } from "./cyclone_dx.ts";
+import { withLlama } from "./llama_component.ts";
 
 /** Imports that tools and tests alone use: no executable carries them. */
 const NOT_CARRIED = [
@@ -91,7 +92,10 @@ async function collect(target: Target, backends: readonly Backend[]): Promise<Ca
     const ofBackends = new Map<Backend, readonly Component[]>();
     for (const backend of backends) {
       const nodeModules = await installBackend(backend, target, join(work, backend));
-      ofBackends.set(backend, await componentsIn(`backends/${backend}`, nodeModules));
+      const packages = await componentsIn(`backends/${backend}`, nodeModules);
+      const os = target.os === "win32" ? "windows" : target.os;
+      const whole = packages.map((each) => withLlama(each, nodeModules, os));
+      ofBackends.set(backend, await Promise.all(whole));
     }
     return { common, backends: ofBackends };
   } finally {
@@ -105,12 +109,11 @@ function merge(...lists: readonly (readonly Component[])[]): Component[] {
   return [...byId.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, component]) => component);
 }
 
-/** Whether a worker carries something of a package: a platform's libraries, not what runs in Node. */
+/** Whether a worker carries something of a package: a platform's libraries, not node-llama-cpp's own code. */
 function isCarried(id: string, target: Target, backends: readonly Backend[]): boolean {
   const native = /^@node-llama-cpp\/([^@]+)@/.exec(id)?.[1];
-  // The libraries were made by it, and it names the version of llama.cpp.
-  if (native === undefined) return id.startsWith("node-llama-cpp@");
-  return backends.some((backend) => target.backends[backend]?.includes(native));
+  return native !== undefined &&
+    backends.some((backend) => target.backends[backend]?.includes(native));
 }
 
 /** Name, licence and licence text of each component. */

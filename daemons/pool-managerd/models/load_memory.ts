@@ -1,5 +1,5 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
-import { gpuLayersOf, overridesOf } from "#shared/config/llama.ts";
+import { FEW_DRAFT_TOKENS, gpuLayersOf, overridesOf } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
 import {
@@ -151,7 +151,8 @@ async function keptOnCpu(
 }
 
 async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {
-  const { lora = {}, draft_model, batch_size } = settings;
+  const { lora = {}, draft_model, batch_size, speculative = "off" } = settings;
+  const { draft_tokens = FEW_DRAFT_TOKENS } = settings;
   let adapterBytes = 0;
   for (const [name, path] of Object.entries(lora)) {
     adapterBytes += await read(`adapter "${name}"`, path, files.sizeOf(path));
@@ -159,7 +160,8 @@ async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtr
   const draft = draft_model !== undefined
     ? await read("draft model", draft_model, files.memoryOf(draft_model))
     : undefined;
-  return { batchTokens: batch_size, adapterBytes, draft };
+  const guesses = speculative === "off" ? 0 : draft_tokens;
+  return { batchTokens: batch_size, adapterBytes, draft, guesses };
 }
 
 async function read<T>(what: string, path: string, value: Promise<T>): Promise<T> {
@@ -189,9 +191,11 @@ export function measurementKey(
   const own = settingsOf(namesOf(model), worker);
   const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
   const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
+  const { speculative, draft_tokens, checkpoint_mib } = own;
   const settings = command ? { command } : {
     ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
     ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
+    ...{ speculative, draft_tokens, checkpoint_mib },
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
   return configured.length === 0

@@ -82,6 +82,17 @@ Deno.test("adapters, a draft model and the tokens of a batch are part of what a 
   assert.equal(await needs({ batch_size: 1024 }) - plain, 512 * 6 * 256, "the mask");
 });
 
+Deno.test("a recurrent model that guesses takes a further state of each slot for each guess", async () => {
+  const needs = async (own: Record<string, unknown>) => {
+    const found = { models: [{ ...model(), state_bytes_per_slot: 1000 }], problems: [] };
+    const { models } = await withSettings(found, config({ models: { small: own } }));
+    return estimateMemory(models[0]!, { context: 256, slots: 2 });
+  };
+  const plain = await needs({ speculative: "off", draft_tokens: 9 });
+  assert.equal(await needs({ speculative: "mtp" }) - plain, 4 * 2 * 1000);
+  assert.equal(await needs({ speculative: "lookup", draft_tokens: 9 }) - plain, 9 * 2 * 1000);
+});
+
 Deno.test("a model whose adapter or draft model is missing is reported as a problem before any load", async () => {
   const found = { models: [model()], problems: [] };
   for (

@@ -1,13 +1,10 @@
 import { onAbort } from "#shared/aborts.ts";
-import { gpuLayersOf, threadsOf } from "#shared/config/llama.ts";
 import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { EXIT } from "#shared/defaults.ts";
-import { modelMemory, withCacheTypes } from "#shared/models/estimate.ts";
-import { type GgufInfo, readGguf } from "#shared/models/gguf.ts";
-import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
+import { readGguf } from "#shared/models/gguf.ts";
+import { withTemplate } from "#shared/models/template_file.ts";
 import { piecesOf, textOf } from "../answers/pieces.ts";
 import { readPrompt } from "../answers/prompt.ts";
-import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
 import {
   DEFAULT_BATCH,
@@ -16,6 +13,7 @@ import {
   EngineStuck,
   type LoadEngine,
 } from "../engine/engine.ts";
+import { type EngineCalls, engineOptions } from "./engine_options.ts";
 import { Generator } from "./generator.ts";
 import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from "../model.ts";
 import { SlotFiles } from "../slots/slot_files.ts";
@@ -29,7 +27,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
       log.warn("context_beyond_training", { context: config.context, trained: contextLength });
     }
-    const options = await optionsOf(config, info, {
+    const options = await engineOptions(config, {
       onProgress,
       onWarning: (message) => log.warn("engine", { message }),
       onCrash(error) {
@@ -87,41 +85,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
 export function localMemory(
   estimate: (options: EngineOptions) => Promise<LoadMemory>,
 ): (config: WorkerConfig, calls: EngineCalls) => Promise<LoadMemory> {
-  return async (config, calls) =>
-    await estimate(await optionsOf(config, await readGguf(config.model), calls));
-}
-
-/** What an engine calls while it loads, and what stops it. */
-export interface EngineCalls
-  extends Pick<EngineOptions, "onProgress" | "onWarning" | "onCrash" | "signal"> {
-  /** More threads are asked for than there are cores. */
-  readonly onTooManyThreads: (asked: number | "auto", cores: number) => void;
-}
-
-/** The configuration of a worker as its engine takes it. */
-async function optionsOf(
-  config: WorkerConfig,
-  info: GgufInfo,
-  { onTooManyThreads, ...calls }: EngineCalls,
-): Promise<EngineOptions> {
-  const asked = threadsOf(config.threads);
-  const { chat_template_file: templateFile } = config;
-  return {
-    model: config.model,
-    gpu: config.gpu,
-    gpuLayers: gpuLayersOf(config.gpu_layers),
-    memory: withCacheTypes(modelMemory(info), config),
-    context: config.context,
-    slots: config.slots,
-    threads: usableThreads(asked, (cores) => onTooManyThreads(asked, cores)),
-    settings: config,
-    chatTemplate: templateFile === undefined ? undefined : await readTemplateFile(templateFile),
-    adapters: new Map((config.lora ?? []).map((each) => {
-      const at = each.indexOf("=");
-      return [each.slice(0, at), each.slice(at + 1)];
-    })),
-    ...calls,
-  };
+  return async (config, calls) => await estimate(await engineOptions(config, calls));
 }
 
 /** How long a stop waits for a load to end, in milliseconds; then the process must end during it. */

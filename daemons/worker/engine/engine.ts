@@ -57,8 +57,8 @@ export interface EngineOptions {
   readonly gpu: string | undefined;
   /** Layers on the GPUs; `fit`: as many as fit; undefined: all. */
   readonly gpuLayers: number | "fit" | undefined;
-  /** Figures of the model's memory, with those of its settings. */
-  readonly memory: ModelMemory;
+  /** Reads the figures of the model's memory, with those of its settings. */
+  readonly memory: () => Promise<ModelMemory>;
   /** Tokens per slot; undefined: a default that fits the model. */
   readonly context: number | undefined;
   readonly slots: number;

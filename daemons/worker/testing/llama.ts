@@ -31,7 +31,7 @@ export function engineOptions(
 ): EngineOptions {
   return {
     ...{ model, gpu: undefined, gpuLayers: undefined, context: undefined, slots: 1, threads: 1 },
-    memory: { weight_bytes: 0, kv_bytes_per_token: 0, compute_bytes: 0 },
+    memory: () => Promise.resolve({ weight_bytes: 0, kv_bytes_per_token: 0, compute_bytes: 0 }),
     ...{ chatTemplate: undefined, adapters: new Map(Object.entries(adapters)) },
     settings: { batch_size: 64, ...settings },
     onProgress() {},

@@ -6,7 +6,10 @@ const ARGUMENTS = [{ name: "<model>", summary: "Name of the model", values: "mod
 
 const OPTIONS = {
   pool: text("--pool <pool>", "Only on this pool"),
-  device: text("--device <device>", "Only on devices of this name, such as cuda0 or cpu"),
+  device: text(
+    "--device <device>",
+    "Only on devices of this name: cuda0, cpu, or several GPUs, cuda0.cuda1",
+  ),
   url: urlOption(ORCHESTRATORD),
   quiet: QUIET_OPTION,
 };

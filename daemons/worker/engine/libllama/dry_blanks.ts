@@ -7,9 +7,9 @@ import type { Vocabulary } from "./vocabulary.ts";
 const MOST = 8;
 
 /**
- * DRY samplers that have seen no token, to make copies of. llama.cpp reads the whole vocabulary to make
- * one, which takes 70 ms with 150 000 tokens: so that is done once for the same settings, and outside of
- * the main thread.
+ * DRY samplers that have seen no token, to make copies of. To make one, llama.cpp reads the whole
+ * vocabulary for each text at which DRY begins again: that is done once for the same settings, and outside
+ * of the main thread.
  */
 export class DryBlanks {
   readonly #llama: Llama;

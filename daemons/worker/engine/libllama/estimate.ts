@@ -5,8 +5,9 @@ import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
 import { DEFAULT_BATCH, type EngineOptions } from "../engine.ts";
 import { MOST_CHECKPOINTS } from "./held/checkpoint_book.ts";
-import { openEngine, outputsOf, withThread } from "./load.ts";
+import { openEngine, outputsOf, withOpening } from "./load.ts";
 import { memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
+import { Opening } from "./opening.ts";
 import { readMemoryLines, type SaidMemory } from "./memory_lines.ts";
 import type { ModelFacts, ModelOrder } from "./thread/messages.ts";
 import { INPUT_DEVICE, type Weights, weightsOf } from "./weights.ts";
@@ -20,8 +21,11 @@ import { INPUT_DEVICE, type Weights, weightsOf } from "./weights.ts";
  *
  * @throws as `loadLibllama`
  */
-export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
-  return withThread(options, false, async (thread, library, gpus) => {
+export async function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
+  const opening = new Opening(options, false);
+  return await withOpening(opening, options, async () => {
+    const { thread } = opening;
+    const { gpus } = await opening.libraries;
     const { model, settings, slots } = options;
     const batch = settings.batch_size ?? DEFAULT_BATCH;
     const devices = gpus.map(({ name }) => name);
@@ -39,7 +43,7 @@ export function estimateLibllama(options: EngineOptions): Promise<LoadMemory> {
       await thread.call("beginModel", { ...IN_MAIN_MEMORY, ...each });
       copies.push(readMemoryLines(await thread.call("memoryLines", {})).weights);
     }
-    const { engine, facts, threads } = await openEngine(thread, library, gpus, {
+    const { engine, facts, threads } = await openEngine(opening, {
       ...options,
       adapters: new Map(),
     });

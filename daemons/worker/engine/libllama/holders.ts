@@ -19,7 +19,8 @@ export interface HolderFacts {
     LlamaSettings,
     "split" | "split_ratio" | "cpu_moe" | "cpu_moe_layers" | "tensor_overrides"
   >;
-  readonly memory: ModelMemory;
+  /** Decides how many layers fit. */
+  readonly memory?: ModelMemory | undefined;
   readonly load: Omit<Load, "gpuLayers">;
 }
 
@@ -40,7 +41,7 @@ export function holdersOf({ gpus, gpuLayers, settings, memory, load }: HolderFac
 
 function fit(
   gpus: readonly DeviceFacts[],
-  memory: ModelMemory,
+  memory: ModelMemory | undefined,
   load: Omit<Load, "gpuLayers">,
   ratio: readonly number[] | undefined,
 ): { gpuLayers: number | undefined; ratio: readonly number[] } {
@@ -49,7 +50,7 @@ function fit(
     bytes: freeBytes * SHARE,
   }));
   const [only] = rooms;
-  if (!only) return { gpuLayers: undefined, ratio: [] };
+  if (!only || !memory) return { gpuLayers: undefined, ratio: [] };
   if (rooms.length === 1) return { gpuLayers: fittingLayers(memory, load, only.bytes), ratio: [] };
   if (memory.block_count === undefined) return { gpuLayers: undefined, ratio: [] };
   const most = fittingClaims(memory, rooms, (gpuLayers) => {

@@ -144,3 +144,21 @@ for (const [name, { write }] of Object.entries(MODELS)) {
     });
   });
 }
+
+Deno.test("llama.cpp cuts windows anywhere where their cache holds all tokens of a slot", async () => {
+  const write = MODELS["sliding-window"]!.write;
+  const asked = { prompt_tokens: [1, ...words(1, 80)], max_tokens: 10, temperature: 0 };
+  const other = { ...asked, prompt_tokens: [1, ...words(1, 20), ...words(2, 50)] };
+  const said: string[] = [];
+  // 32 tokens of the window and 64 of a batch are as many as the slot has.
+  await withModel(write, { context: 96, settings: { checkpoint_mib: 0 } }, async ({ generate }) => {
+    await generate(asked);
+    const events = await generate(other);
+    assert.equal(endOf(events).tokens_cached, 21);
+    said.push(textOf(events));
+  });
+  await withModel(write, { context: 512 }, async ({ generate }) => {
+    said.push(textOf(await generate(other)));
+  });
+  assert.equal(said[0], said[1]);
+});

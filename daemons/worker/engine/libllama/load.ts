@@ -11,35 +11,23 @@ import { physicalCores } from "../../cores.ts";
 import { UnusableModelError } from "../../model.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions, SCORED_AT_ONCE } from "../engine.ts";
-import {
-  builtGpuBackends,
-  cpuBinaries,
-  gpuBinaries,
-  showNoGpu,
-  showOnlyGpus,
-  usesGpu,
-} from "./backend.ts";
 import { CONSTANTS } from "./c/abi.ts";
-import { checkAbi } from "./c/check_abi.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { CheckpointBook } from "./held/checkpoint_book.ts";
-import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
 import { LookupPredictor } from "./guess/lookup.ts";
 import { OwnLayersPredictor } from "./guess/own_layers.ts";
-import { type Holders, holdersOf } from "./holders.ts";
+import { holdersOf } from "./holders.ts";
 import type { Predictor } from "./guess/predictor.ts";
 import { LlamaTokenizer } from "./text/tokenizer.ts";
 import { LibllamaEngine } from "./engine.ts";
-import { EngineThread, OrderError } from "./engine_thread.ts";
+import { type EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
-import { type Library, openDependencies, openLibrary } from "./c/library.ts";
 import { holdsAll, memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
-import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
-import { driverSentence, systemLibraries } from "./driver.ts";
-import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
-import { checkedFolder } from "./libraries.ts";
+import { loadError } from "./load_error.ts";
+import { Opening } from "./opening.ts";
+import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";
 import { DryBlanks } from "./dry_blanks.ts";
@@ -52,107 +40,45 @@ import { textVocabulary, Vocabulary } from "./vocabulary.ts";
  * Loads a model into libllama, in a thread of its own, and runs one step, so that a ready worker is
  * known to work.
  *
+ * @param opening A load that has begun with these options.
  * @throws {UnusableModelError} if the file is the cause
  * @throws {LlorchError} `WORKER_START_FAILED` for any other cause; the reason of `signal` once it has aborted
  */
-export function loadLibllama(options: EngineOptions): Promise<Engine> {
-  return withThread(options, true, async (thread, library, device) => {
-    const { engine, tryOut } = await openEngine(thread, library, device, options);
+export async function loadLibllama(
+  options: EngineOptions,
+  opening: Opening = new Opening(options, true),
+): Promise<Engine> {
+  return await withOpening(opening, options, async () => {
+    const { engine, tryOut } = await openEngine(opening, options);
     await tryOut();
-    await thread.call("loaded", {});
+    await opening.thread.call("loaded", {});
     options.signal.throwIfAborted();
     return engine;
   });
 }
 
-/** What {@linkcode withThread} has opened: the thread, libraries, and the GPUs that are used. */
-type Use<T> = (thread: EngineThread, library: Library, gpus: readonly DeviceFacts[]) => T;
-
 /**
- * Opens llama.cpp in a thread, which is closed again if `use` fails.
+ * Goes on with a load, whose thread is closed again if `use` fails.
  *
- * @param allocates Whether models and contexts get memory; see the order `open`.
  * @throws as {@linkcode loadLibllama}
  */
-export async function withThread<T>(
+export async function withOpening<T>(
+  opening: Opening,
   options: EngineOptions,
-  allocates: boolean,
-  use: Use<Promise<T>>,
+  use: () => Promise<T>,
 ): Promise<T> {
-  const lines: string[] = [];
-  const built = builtGpuBackends();
-  const onlyCpu = !usesGpu(options.gpu, built);
-  const carried = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
-  withoutBacktraces();
-  if (onlyCpu) showNoGpu();
-  else if (options.gpu !== undefined) showOnlyGpus(options.gpu);
-  // It starts while the files are checked, and opens none of them before it gets an order.
-  const thread = new EngineThread({
-    onProgress: options.onProgress,
-    onWarning(message) {
-      if (lines.length < MOST_LINES) lines.push(message);
-      options.onWarning(message);
-    },
-  });
-  const forget = onAbort(options.signal, () => thread.stop());
+  opening.listen(options);
+  const forget = onAbort(options.signal, () => opening.thread.stop());
   try {
-    const folder = await checkedFolder(carried, onlyCpu);
-    checkAbi(openDependencies(folder));
-    const library = openLibrary(folder);
-    using _ = watchCrashes(
-      library.ggml,
-      (reason) => options.onCrash(failure(options.model, crashReason(reason), [reason])),
-    );
-    const { devices } = await thread.call("open", { folder, onlyCpu, allocates });
-    const gpus = onlyCpu ? [] : chosenGpus(devices, built[0]!, options.gpu);
-    return await use(thread, library, gpus);
+    return await use();
   } catch (error) {
-    await thread.close();
+    await opening.abandon();
     options.signal.throwIfAborted();
-    if (error instanceof LlorchError) throw error;
-    const reason = loadError(error instanceof OrderError ? error.log : lines) ??
-      errorMessage(error);
-    throw failure(options.model, reason, [...lines, reason], error);
+    throw opening.failure(error);
   } finally {
+    opening.settle();
     forget();
   }
-}
-
-/** @param lines What llama.cpp has said; it tells whether the file is the cause. */
-function failure(model: string, reason: string, lines: readonly string[], cause?: unknown): Error {
-  const message = `Cannot load model "${model}": ${reason}`;
-  return isOfTheFile(lines)
-    ? new UnusableModelError(message, { cause })
-    : new LlorchError("WORKER_START_FAILED", message, { cause });
-}
-
-/** Most lines of llama.cpp's output that are searched for the reason of a failed load. */
-const MOST_LINES = 100;
-
-/** Folder of libraries that can use the CPU. */
-function folderForCpu([backend]: readonly string[]): string {
-  const folder = cpuBinaries();
-  if (folder !== undefined) return folder;
-  throw failed(
-    backend === undefined
-      ? "Cannot start llama.cpp: this build of llorch-candled has no libraries of this platform"
-      : driverSentence({ backend, asked: "none", libraries: [] }),
-  );
-}
-
-/** The first GPUs that llama.cpp sees, which are the requested ones: the others are hidden. */
-function chosenGpus(
-  devices: readonly DeviceFacts[],
-  backend: string,
-  asked: string | undefined,
-): DeviceFacts[] {
-  const count = asked?.split(",").length ?? 1;
-  const gpus = devices.filter(({ isGpu }) => isGpu).slice(0, count);
-  if (gpus.length === count) return gpus;
-  if (gpus.length === 0) {
-    throw failed(driverSentence({ backend, asked, libraries: systemLibraries() }));
-  }
-  throw failed(`Cannot use the GPUs ${asked}: only ${gpus.length} of them answer`);
 }
 
 /** An engine that has not computed anything yet. */
@@ -166,25 +92,13 @@ interface OpenedEngine {
 
 /** Opens a model with its contexts and all that the engine needs. */
 export async function openEngine(
-  thread: EngineThread,
-  library: Library,
-  gpus: readonly DeviceFacts[],
+  opening: Opening,
   options: EngineOptions,
 ): Promise<OpenedEngine> {
-  const { llama } = library;
-  const { settings, memory, slots, gpuLayers, context = DEFAULT_CONTEXT } = options;
-  const load = (path: string, holders: Holders) =>
-    thread.call("model", {
-      path,
-      ...holders,
-      mapsFile: !settings.no_mmap,
-      locksMemory: settings.mlock ?? false,
-      drafts: settings.speculative === "mtp",
-    });
-  const facts = await load(
-    options.model,
-    holdersOf({ gpus, gpuLayers, settings, memory, load: { context, slots } }),
-  );
+  const { settings, slots, gpuLayers, context = DEFAULT_CONTEXT } = options;
+  const { thread } = opening;
+  const { library: { llama }, gpus } = await opening.libraries;
+  const facts = await opening.model();
   if ((settings.cpu_moe || settings.cpu_moe_layers) && facts.experts === 0) {
     options.onWarning("the model has no experts: cpu_moe and cpu_moe_layers have no effect");
   }
@@ -206,46 +120,9 @@ export async function openEngine(
       ...{ maxThreads: Math.max(...candidates), threads: () => threads },
     });
   const drafts: LibllamaSampling[] = [];
-  let sequences: readonly LibllamaSequence[] = [];
-  if (generates(facts)) {
-    const { draft_model, speculative } = settings;
-    if (speculative === "mtp" && facts.draftLayers === 0) {
-      throw failed(noDraftLayers(options.model));
-    }
-    if (speculative === "lookup") {
-      sequences = await openGroup(facts, ({ most }) => new LookupPredictor(most));
-    } else if (speculative === "mtp") {
-      sequences = await openGroup(facts, ({ slot, most, collector }) =>
-        new OwnLayersPredictor(
-          (token, position, count) => collector.draft({ sequence: slot, token, position, count }),
-          most,
-        ));
-    } else if (draft_model) {
-      const draftHolders = holdersOf({
-        ...{ gpus: gpus.slice(0, 1), settings: {}, memory, load: { context, slots } },
-        gpuLayers: gpuLayers === "fit" ? undefined : gpuLayers,
-      });
-      const draftFacts = await load(draft_model, draftHolders);
-      requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
-      const drafted = await openGroup(draftFacts);
-      const canDraft = drafted.every((sequence) => sequence.memory.kind !== "recurrent");
-      if (!canDraft) options.onWarning(CANNOT_DRAFT);
-      const predictor: NewPredictor = ({ slot, most }) => {
-        const sampling = new LibllamaSampling({
-          ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
-          plan: samplingPlan(GREEDY, contextPerSlot),
-          ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
-        });
-        drafts.push(sampling);
-        return new DraftPredictor(drafted[slot]!, sampling, most);
-      };
-      sequences = await openGroup(facts, canDraft ? predictor : undefined);
-    } else sequences = await openGroup(facts);
-  }
-  const adapters = new Map<string, number>();
-  for (const [name, path] of options.adapters) {
-    adapters.set(name, await openAdapter(thread, facts, name, path));
-  }
+  // The thread makes the contexts, while this one reads the vocabulary and the template.
+  const opened = openSlots();
+  opened.catch(() => {});
   const tokenizer = new LlamaTokenizer(
     textVocabulary(vocabulary, facts.preTokenizer),
     textStack().characters,
@@ -253,6 +130,12 @@ export async function openEngine(
   const specials = new Map(
     vocabulary.namedTokens().map(({ id, text, isControl }) => [id, { text, isControl }]),
   );
+  const chat = chatTemplate(facts, vocabulary, tokenizer, specials, options);
+  const sequences = await opened;
+  const adapters = new Map<string, number>();
+  for (const [name, path] of options.adapters) {
+    adapters.set(name, await openAdapter(thread, facts, name, path));
+  }
   const engine = new LibllamaEngine({
     backend: gpus[0]?.backend.toLowerCase() ?? "cpu",
     ...{ llama, thread, facts, vocabulary, tokenizer, sequences, drafts, adapters, contextPerSlot },
@@ -264,7 +147,7 @@ export async function openEngine(
       contextSize: contextPerSlot,
       threads: () => threads,
     }),
-    ...chatTemplate(facts, vocabulary, tokenizer, specials, options),
+    ...chat,
   });
   return {
     engine,
@@ -285,6 +168,42 @@ export async function openEngine(
       });
     },
   };
+
+  async function openSlots(): Promise<readonly LibllamaSequence[]> {
+    if (!generates(facts)) return [];
+    const { draft_model, speculative } = settings;
+    if (speculative === "mtp") {
+      if (facts.draftLayers === 0) throw failed(noDraftLayers(options.model));
+      return await openGroup(facts, ({ slot, most, collector }) =>
+        new OwnLayersPredictor(
+          (token, position, count) => collector.draft({ sequence: slot, token, position, count }),
+          most,
+        ));
+    }
+    if (speculative === "lookup") {
+      return await openGroup(facts, ({ most }) => new LookupPredictor(most));
+    }
+    if (!draft_model) return await openGroup(facts);
+    const draftHolders = holdersOf({
+      ...{ gpus: gpus.slice(0, 1), settings: {}, load: { context, slots } },
+      gpuLayers: gpuLayers === "fit" ? undefined : gpuLayers,
+    });
+    const draftFacts = await opening.read(draft_model, draftHolders, false);
+    requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
+    const drafted = await openGroup(draftFacts);
+    const canDraft = drafted.every((sequence) => sequence.memory.kind !== "recurrent");
+    if (!canDraft) options.onWarning(CANNOT_DRAFT);
+    const predictor: NewPredictor = ({ slot, most }) => {
+      const sampling = new LibllamaSampling({
+        ...{ llama, vocabulary, request: GREEDY, seed: 0, grammars: NO_GRAMMARS },
+        plan: samplingPlan(GREEDY, contextPerSlot),
+        ...{ hold: undefined, adapter: 0, free: (samplers) => thread.free(samplers) },
+      });
+      drafts.push(sampling);
+      return new DraftPredictor(drafted[slot]!, sampling, most);
+    };
+    return await openGroup(facts, canDraft ? predictor : undefined);
+  }
 }
 
 /** Time that `--threads auto` may add to a load, in milliseconds. */
@@ -343,6 +262,8 @@ async function openSequences(
     window: memory.kind === "window" ? memory.window : 0,
     rollback: memory.kind === "recurrent" ? most : 0,
     drafts: draftsItself ? most : 0,
+    // A guess has several outputs.
+    shortlists: settings.backend_sampling === true && most === 0,
   });
   const canGuess = most > 0 && (memory.kind !== "recurrent" || rollback > 0);
   if (predictor && !canGuess) onWarning(CANNOT_GUESS);

@@ -1,11 +1,9 @@
-import type { LlamaSettings } from "#shared/config/llama.ts";
+import { FEW_DRAFT_TOKENS, type LlamaSettings } from "#shared/config/llama.ts";
 import type { Memory } from "./held/cut_range.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 
 /** Most tokens to guess at once, unless configured otherwise. */
 const DRAFT_TOKENS = 16;
-/** The same of recurrent states, each of which is kept whole, and of layers that draft one after the other. */
-const FEW_DRAFT_TOKENS = 4;
 
 /** Most memory of checkpoints in MiB, unless configured otherwise. */
 const CHECKPOINT_MIB = 512;

@@ -3,8 +3,10 @@ import type { AnswerHold, Chosen, Sampling, SamplingRequest } from "../engine.ts
 import { seedAt } from "../seed.ts";
 import { addressOf } from "./c/c_values.ts";
 import { createChain } from "./chain.ts";
-import { firstMu, type SamplingPlan } from "./sampling_plan.ts";
+import type { SamplingPlan } from "./sampling_plan.ts";
+import { firstMu } from "./thread/mirostat.ts";
 import { acceptIfAllowed } from "./thread/chooser.ts";
+import { isFromShortlist } from "./from_shortlist.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
 import type { Choice, ChooseOrder } from "./thread/messages.ts";
@@ -44,6 +46,7 @@ export class LibllamaSampling implements Sampling {
   /** Tokens that end only this answer. */
   readonly #stops: readonly number[];
   #chain: Deno.PointerValue;
+  #isFromShortlist = false;
   /** What comes after XTC. */
   #after: Deno.PointerValue = null;
   #mirostatMu: number | undefined;
@@ -137,7 +140,7 @@ export class LibllamaSampling implements Sampling {
 
   /** Leaves out what llama.cpp chose in this step after the last token that was taken. */
   drop(): void {
-    if (this.#window > 0) this.#renewChain();
+    if (this.#window > 0 && !this.#isDisposed) this.#renewChain();
   }
 
   dispose(): void {
@@ -167,6 +170,7 @@ export class LibllamaSampling implements Sampling {
     const { logprobs, post_sampling_probs: isPostSampling = false } = request;
     return {
       chain: addressOf(this.#chain),
+      fromShortlist: this.#isFromShortlist,
       xtc,
       after: addressOf(this.#after),
       seeds: Array.from(
@@ -274,9 +278,13 @@ export class LibllamaSampling implements Sampling {
 
   /** @param isFirst Whether it is what comes before XTC. */
   #createChain(isFirst: boolean): Deno.PointerValue {
-    const { llama, vocabulary, plan, dry = null } = this.#parts;
+    const { llama, vocabulary, plan, dry = null, grammars, request } = this.#parts;
     const biases = isFirst ? this.#biases() : [];
     const parts = isFirst ? plan.before : plan.after;
+    if (isFirst) {
+      const isHeld = this.follows || grammars.first !== undefined;
+      this.#isFromShortlist = isFromShortlist(plan, { biases, isHeld, request });
+    }
     const chain = createChain(llama, vocabulary, { biases, parts, dry });
     this.#owned.add(chain);
     return chain;

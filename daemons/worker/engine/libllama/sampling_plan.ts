@@ -1,5 +1,7 @@
 import { type Sampler, samplingOptions } from "#shared/contracts/sampling.ts";
 import type { SamplingRequest } from "../engine.ts";
+import type { Xtc } from "./thread/messages.ts";
+import type { Mirostat } from "./thread/mirostat.ts";
 
 /** One sampler of a chain, with what it takes. */
 export type Part =
@@ -29,20 +31,6 @@ export interface DrySettings {
   readonly allowedLength: number;
   readonly window: number;
   readonly breakers: readonly string[];
-}
-
-/** What XTC takes, whose chance is new for each token. */
-export interface Xtc {
-  readonly probability: number;
-  readonly threshold: number;
-  readonly kept: number;
-}
-
-/** What Mirostat takes, beside its state. */
-export interface Mirostat {
-  readonly version: 1 | 2;
-  readonly tau: number;
-  readonly eta: number;
 }
 
 /** How a request's tokens are chosen, in the order in which the samplers apply. */
@@ -188,20 +176,4 @@ function drySettings(request: SamplingRequest, context: number): DrySettings | u
 
 function windowOf(tokens: number, context: number): number {
   return tokens < 0 ? context : Math.min(tokens, context);
-}
-
-/** Mirostat's state before the first token, in the precision that llama.cpp has. */
-export function firstMu({ tau }: Mirostat): number {
-  return Math.fround(2 * Math.fround(tau));
-}
-
-/**
- * Mirostat's state after a token.
- *
- * @param probability The token's, among the candidates that Mirostat left.
- */
-export function nextMu({ tau, eta }: Mirostat, mu: number, probability: number): number {
-  const surprise = Math.fround(-Math.log2(probability));
-  const error = Math.fround(surprise - Math.fround(tau));
-  return Math.fround(mu - Math.fround(Math.fround(eta) * error));
 }

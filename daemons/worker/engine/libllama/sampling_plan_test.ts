@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "../../testing/generator.ts";
-import { firstMu, nextMu, samplingPlan } from "./sampling_plan.ts";
+import { samplingPlan } from "./sampling_plan.ts";
 
 const USUAL = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
 const planOf = (fields: Record<string, unknown>) =>
@@ -75,16 +75,4 @@ Deno.test("samplers remember as many tokens as their windows have, at most the c
   const both = { presence_penalty: 1, repeat_last_n: 5, dry_multiplier: 1, dry_penalty_last_n: 9 };
   assert.equal(planOf(both).window, 9);
   assert.equal(planOf({ ...both, samplers: ["top_k"] }).window, 0);
-});
-
-Deno.test("mirostat's state is in single precision, and moves towards what surprises less", () => {
-  const mirostat = { version: 2, tau: 5.1, eta: 0.1 } as const;
-  const first = firstMu(mirostat);
-  assert.equal(first, Math.fround(2 * Math.fround(5.1)));
-  assert.ok(nextMu(mirostat, first, 0.5) > first, "it was less surprising than wanted");
-  const after = nextMu(mirostat, first, 0.001);
-  assert.ok(after < first);
-  assert.equal(after, Math.fround(after));
-  // llama.cpp begins with twice the tau that it gets.
-  assert.equal(Math.fround(2 * Math.fround(after / 2)), after);
 });

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
+import {
+  writeHybridModel,
+  writeMoeModel,
+  writeMtpModel,
+  writeRecurrentModel,
+  writeSlidingWindowModel,
+} from "../../../../tests/support/arch_models.ts";
 import { writeEncoderModel } from "../../../../tests/support/encoder_model.ts";
+import { writeRandomModel } from "../../../../tests/support/models.ts";
 import { engineOptions } from "../../testing/llama.ts";
+import { words } from "../../testing/states.ts";
 import { DEMO_MODEL } from "../../testing/worker.ts";
 import type { Engine } from "../engine.ts";
 import { loadLibllama } from "./load.ts";
@@ -70,3 +79,40 @@ Deno.test("llama.cpp ranks with a model that has a ranking head, and embeds noth
     assert.notEqual((await engine.rank("w1", "w4 w5")).score, one.score);
     await assert.rejects(engine.rank("w1", "w1 ".repeat(300)), tooLong);
   }));
+
+const WRITERS: Readonly<Record<string, (path: string) => void>> = {
+  encoder: (path) => writeEncoderModel(path, { purpose: "embed" }),
+  plain: writeRandomModel,
+  "mixture-of-experts": writeMoeModel,
+  hybrid: writeHybridModel,
+  recurrent: writeRecurrentModel,
+  "sliding-window": writeSlidingWindowModel,
+  "multi-token prediction": writeMtpModel,
+};
+
+for (const [name, write] of Object.entries(WRITERS)) {
+  Deno.test(`llama.cpp embeds many inputs at once with a ${name} model as one by one`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = join(folder, "model.gguf");
+      write(path);
+      await using(path, async (engine) => {
+        // More than fit into a batch, shorter and longer than a window.
+        const inputs = Array.from(
+          { length: 70 },
+          (_, seed) =>
+            [1, ...words(seed, 2 + (seed * 7) % 60)].map((id) => id % engine.vocabularySize),
+        );
+        const together = await Promise.all(inputs.map((input) => engine.embed(input)));
+        for (const [at, input] of inputs.entries()) {
+          const { vector } = await engine.embed(input);
+          assert.ok(cosine(vector, together[at]!.vector) > 0.999, `input ${at}`);
+        }
+        const [one, two] = together;
+        assert.ok(cosine(one!.vector, two!.vector) < 0.999, "they differ");
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}

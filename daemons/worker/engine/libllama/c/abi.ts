@@ -265,6 +265,10 @@ export const LLAMA_FUNCTIONS = {
   llama_set_embeddings: { parameters: ["pointer", "bool"], result: "void" },
   llama_synchronize: { parameters: ["pointer"], result: "void" },
   llama_get_logits_ith: { parameters: ["pointer", "i32"], result: "pointer" },
+  llama_set_sampler: { parameters: ["pointer", "i32", "pointer"], result: "bool" },
+  llama_get_sampled_logits_ith: { parameters: ["pointer", "i32"], result: "pointer" },
+  llama_get_sampled_logits_count_ith: { parameters: ["pointer", "i32"], result: "u32" },
+  llama_get_sampled_candidates_ith: { parameters: ["pointer", "i32"], result: "pointer" },
   llama_get_embeddings_ith: { parameters: ["pointer", "i32"], result: "pointer" },
   llama_get_embeddings_seq: { parameters: ["pointer", "i32"], result: "pointer" },
   llama_tokenize: {

@@ -3,8 +3,9 @@ import { FIELDS } from "../c/abi.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import type { Choice, ChooseOrder } from "./messages.ts";
-import { nextMu } from "../sampling_plan.ts";
+import { nextMu } from "./mirostat.ts";
 import { oddsAfter, oddsOf } from "./rows.ts";
+import { shortlistAfter } from "./shortlists.ts";
 
 const ARRAY = layoutOf(FIELDS.llama_token_data_array);
 const ENTRY = layoutOf(FIELDS.llama_token_data);
@@ -216,6 +217,8 @@ export class Chooser {
   }
 
   #isNumber(row: number, token: number): boolean {
+    const shortlist = shortlistAfter(this.#llama, this.#context, row);
+    if (shortlist) return Number.isFinite(shortlist.logits[shortlist.ids.indexOf(token)]);
     const pointer = this.#llama.llama_get_logits_ith(this.#context, row);
     if (pointer === null || token < 0) return false;
     return Number.isFinite(new Deno.UnsafePointerView(pointer).getFloat32(4 * token));

@@ -20,6 +20,7 @@ import type {
   StepOrder,
 } from "./messages.ts";
 import { oddsOf } from "./rows.ts";
+import { Shortlists } from "./shortlists.ts";
 
 const PARAMS = layoutOf(FIELDS.llama_context_params);
 
@@ -49,6 +50,7 @@ export class Context {
   readonly #checkpoints: Checkpoints;
   readonly #window: number;
   readonly #drafter: Drafter | undefined;
+  readonly #shortlists: Shortlists;
   readonly #outputs: number;
   readonly #ends: ReadonlySet<number>;
   #threads: number;
@@ -105,6 +107,25 @@ export class Context {
     this.#outputs = order.outputs;
     this.#ends = ends;
     this.#threads = order.threads;
+    this.#shortlists = new Shortlists(llama, this.#pointer, vocabularySize);
+    if (order.shortlists) this.#tryShortlists(order.sequences);
+    else this.#shortlists.giveUp();
+  }
+
+  /** Whether the device can find the most probable tokens. Takes the memory for all sequences now. */
+  #tryShortlists(sequences: number): void {
+    for (let id = 0; id < sequences; id++) this.#shortlists.set(id, true);
+    if (!this.#shortlists.has(0)) return;
+    try {
+      const [[row]] = this.#decoder.decode([
+        { sequence: 0, position: 0, tokens: [0], outputs: 1 },
+      ]) as [[number]];
+      if (!this.#shortlists.read(row)) this.#shortlists.giveUp();
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#shortlists.giveUp();
+    }
+    this.#cut([{ sequence: 0, from: 0 }]);
   }
 
   #createDrafter(
@@ -232,6 +253,7 @@ export class Context {
   free(): void {
     this.#drafter?.free();
     this.#llama.llama_free(this.#pointer);
+    this.#shortlists.free();
   }
 
   #compute(batch: readonly PartOrder[], results: Map<PartOrder, PartResult>): void {
@@ -239,6 +261,9 @@ export class Context {
     const kept = batch.map((): number[] => []);
     try {
       this.#adapt(batch[0]!.adapter);
+      for (const part of batch) {
+        if (part.outputs > 0) this.#shortlists.set(part.sequence, takesShortlist(part));
+      }
       const rests = batch.map((part, index) => this.#evaluateToLast(part, kept[index]!));
       rows = this.#decoder.decode(rests);
     } catch (error) {
@@ -287,11 +312,18 @@ export class Context {
       const isCut = cuts.some(({ sequence, from }) =>
         sequence === done.sequence && from <= done.position
       );
-      const part = isCut ? undefined : parts.find((part) => isSame(part, done));
+      const part = isCut
+        ? undefined
+        : parts.find((part) => isSame(part, done) && this.#hasEnough(part));
       return { part, rows, done };
     });
     this.#remove(taken.flatMap(({ part, done }) => part ? [] : done));
     return taken.flatMap(({ part, rows }) => part ? [[part, rows] as const] : []);
+  }
+
+  /** Whether what was evaluated ahead for a part has the logits that it needs. */
+  #hasEnough(part: PartOrder): boolean {
+    return takesShortlist(part) || !this.#shortlists.has(part.sequence);
   }
 
   #remove(parts: readonly PartOrder[]): void {
@@ -374,6 +406,10 @@ const NO_DRAFTS = "this build of llama.cpp has no functions for layers that draf
   'speculative = "mtp" needs them';
 /** Why a part fails that comes after a cut that failed. */
 const CANNOT_CUT = "llama.cpp cannot go back to an earlier state of this sequence";
+/** Whether a shortlist after its only output is all that a part needs. */
+function takesShortlist({ outputs, choose }: PartOrder): boolean {
+  return outputs === 1 && choose?.fromShortlist === true;
+}
 
 /** What the step after this one will ask for, unless runs end; nothing while prompts are read. */
 function expectedAfter(

@@ -273,7 +273,7 @@ export class Host {
     let context = this.#vectors.get(key);
     if (!context) {
       const { facts } = this.#models.get(order.model)!;
-      context = new VectorContext(this.#opened.llama, order, facts.vectorLength, this.#abort);
+      context = new VectorContext(this.#opened.llama, order, facts, this.#abort);
       this.#vectors.set(key, context);
     }
     return context.compute(order.inputs);

@@ -5,7 +5,7 @@
  */
 import type { TensorOverride } from "#shared/config/llama.ts";
 import type { Odds } from "../../engine.ts";
-import type { Mirostat, Xtc } from "../sampling_plan.ts";
+import type { Mirostat } from "./mirostat.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {
@@ -66,6 +66,8 @@ export interface ContextOrder {
   /** Numbers of ggml's types; undefined: f16. */
   readonly keyType: number | undefined;
   readonly valueType: number | undefined;
+  /** Whether the device may find the most probable tokens; see {@linkcode ChooseOrder.fromShortlist}. */
+  readonly shortlists: boolean;
   /** Whether caches of windows hold all tokens, not only those that are still seen. */
   readonly holdsAll: boolean;
   /** Tokens of the window that decides what can be cut; 0: none does. */
@@ -111,6 +113,14 @@ export interface Keep {
   readonly length: number;
 }
 
+/** What XTC takes. */
+export interface Xtc {
+  readonly probability: number;
+  readonly threshold: number;
+  /** Candidates that it keeps at least. */
+  readonly kept: number;
+}
+
 /** Chooses tokens after the outputs of a part. */
 export interface ChooseOrder {
   /** Pointer of the chain, without XTC, what comes after it, and the sampler that chooses. */
@@ -127,6 +137,8 @@ export interface ChooseOrder {
   readonly mirostat?: Mirostat & { readonly mu: number } | undefined;
   /** Tokens that end this answer, beside those that end any. */
   readonly stops: readonly number[];
+  /** Whether only the most probable tokens can be chosen, as many as a shortlist has. */
+  readonly fromShortlist: boolean;
   /** Whether the chain remembers what it chose. */
   readonly remembers: boolean;
   /** Pointer of the state of a grammar; 0: none. */

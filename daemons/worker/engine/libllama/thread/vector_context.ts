@@ -4,14 +4,15 @@ import type { ContextParts } from "./context.ts";
 import { Decoder } from "./decoder.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
-import type { VectorsOrder } from "./messages.ts";
+import type { ModelFacts, VectorsOrder } from "./messages.ts";
 
 const PARAMS = layoutOf(FIELDS.llama_context_params);
 /** `LLAMA_POOLING_TYPE_NONE` and `LLAMA_POOLING_TYPE_RANK`. */
 const NO_POOLING = 0;
 const RANK_POOLING = 4;
-/** Most inputs of a batch. */
+/** Most inputs of a batch; each has a recurrent state of its own, where a model has those. */
 const MOST_INPUTS = 64;
+const MOST_RECURRENT_INPUTS = 4;
 
 /**
  * A context that computes vectors or ranks: several inputs at once, each in a sequence of its own.
@@ -24,25 +25,26 @@ export class VectorContext {
   readonly #decoder: Decoder;
   readonly #length: number;
   readonly #isPooled: boolean;
+  readonly #mostInputs: number;
 
   /**
-   * @param length Numbers of a vector.
    * @throws {Error} if llama.cpp cannot create it
    */
   constructor(
     llama: Llama,
     { model, contextSize, threads, ranks }: VectorsOrder,
-    length: number,
+    { vectorLength, isRecurrent, isHybrid }: ModelFacts,
     abort: ContextParts["abort"],
   ) {
     this.#llama = llama;
+    this.#mostInputs = isRecurrent || isHybrid ? MOST_RECURRENT_INPUTS : MOST_INPUTS;
     const params = llama.llama_context_default_params();
     setFields(params, FIELDS.llama_context_params, PARAMS, {
       n_ctx: contextSize,
       // Encoders evaluate a whole input at once.
       n_batch: contextSize,
       n_ubatch: contextSize,
-      n_seq_max: MOST_INPUTS,
+      n_seq_max: this.#mostInputs,
       n_threads: threads,
       n_threads_batch: threads,
       embeddings: true,
@@ -58,14 +60,14 @@ export class VectorContext {
     this.#memory = llama.llama_get_memory(this.#pointer);
     const pooling = llama.llama_pooling_type(this.#pointer);
     this.#isPooled = pooling !== NO_POOLING && pooling !== -1;
-    this.#length = ranks ? 1 : length;
-    this.#decoder = new Decoder(llama, this.#pointer, contextSize, MOST_INPUTS);
+    this.#length = ranks ? 1 : vectorLength;
+    this.#decoder = new Decoder(llama, this.#pointer, contextSize, this.#mostInputs);
   }
 
   /** A vector for each input, or why there is none. */
   compute(inputs: readonly (readonly number[])[]): (Float32Array | string)[] {
     const vectors: (Float32Array | string)[] = [];
-    for (const group of groupsOf(inputs, this.#decoder.capacity)) {
+    for (const group of groupsOf(inputs, this.#decoder.capacity, this.#mostInputs)) {
       vectors.push(...this.#computeGroup(group));
     }
     return vectors;
@@ -103,12 +105,13 @@ export class VectorContext {
 function groupsOf(
   inputs: readonly (readonly number[])[],
   capacity: number,
+  mostInputs: number,
 ): (readonly number[])[][] {
   const groups: (readonly number[])[][] = [];
   let group: (readonly number[])[] = [];
   let size = 0;
   for (const input of inputs) {
-    if (group.length > 0 && (size + input.length > capacity || group.length === MOST_INPUTS)) {
+    if (group.length > 0 && (size + input.length > capacity || group.length === mostInputs)) {
       groups.push(group);
       group = [];
       size = 0;

@@ -1,0 +1,184 @@
+import { DEFAULT_CONTEXT, EXIT } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { UnusableModelError } from "../../model.ts";
+import type { EngineOptions } from "../engine.ts";
+import {
+  builtGpuBackends,
+  cpuBinaries,
+  gpuBinaries,
+  showNoGpu,
+  showOnlyGpus,
+  usesGpu,
+} from "./backend.ts";
+import { checkAbi } from "./c/check_abi.ts";
+import { type Library, openDependencies, openLibrary } from "./c/library.ts";
+import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
+import { driverSentence, systemLibraries } from "./driver.ts";
+import { EngineThread, OrderError } from "./engine_thread.ts";
+import { type Holders, holdersOf } from "./holders.ts";
+import { checkedFolder } from "./libraries.ts";
+import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
+import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
+
+/** What decides how a model is opened. */
+export type OpeningOptions = Pick<
+  EngineOptions,
+  "model" | "gpu" | "gpuLayers" | "memory" | "context" | "slots" | "settings"
+>;
+
+/** Hears of a load. */
+export type OpeningEvents = Pick<EngineOptions, "onProgress" | "onWarning" | "onCrash">;
+
+/** Most lines of llama.cpp's output that are searched for the reason of a failed load. */
+const MOST_LINES = 100;
+
+/** llama.cpp's libraries and devices, open in a thread. */
+export interface OpenLibraries {
+  readonly library: Library;
+  /** The GPUs that hold the model; none: the CPU does. */
+  readonly gpus: readonly DeviceFacts[];
+}
+
+/**
+ * The first part of a load: libraries, devices, and the model's file. It works in a thread from the moment
+ * that it is created, so that the rest of the program can be loaded meanwhile.
+ */
+export class Opening {
+  readonly thread: EngineThread;
+  readonly libraries: Promise<OpenLibraries>;
+  readonly #options: OpeningOptions;
+  /** llama.cpp's warnings so far. */
+  readonly #lines: string[] = [];
+  #events: OpeningEvents | undefined;
+  #model: Promise<ModelFacts> | undefined;
+  #watch: Disposable | undefined;
+
+  /** @param allocates Whether models and contexts get memory; see the order `open`. */
+  constructor(options: OpeningOptions, allocates: boolean) {
+    this.#options = options;
+    // It starts while the files are checked, and opens none of them before it gets an order.
+    this.thread = new EngineThread({
+      onProgress: (fraction) => this.#events?.onProgress(fraction),
+      onWarning: (message) => {
+        if (this.#lines.length < MOST_LINES) this.#lines.push(message);
+        this.#events?.onWarning(message);
+      },
+    });
+    this.libraries = this.#open(allocates);
+    // Its failure is reported to those who wait for it.
+    this.libraries.catch(() => {});
+  }
+
+  /** Has the events reported from now on, after the warnings so far. */
+  listen(events: OpeningEvents): void {
+    this.#events = events;
+    for (const line of this.#lines) events.onWarning(line);
+  }
+
+  /** The model, which is read once. */
+  model(): Promise<ModelFacts> {
+    this.#model ??= this.#readModel();
+    this.#model.catch(() => {});
+    return this.#model;
+  }
+
+  /** Reads a file as a model. */
+  async read(path: string, holders: Holders, drafts: boolean): Promise<ModelFacts> {
+    const { no_mmap, mlock = false } = this.#options.settings;
+    await this.libraries;
+    return await this.thread.call("model", {
+      ...{ path, ...holders, mapsFile: !no_mmap, locksMemory: mlock, drafts },
+    });
+  }
+
+  /** llama.cpp is not watched for its end any more: the load is over. */
+  settle(): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+  }
+
+  /** Stops and frees everything, and waits for that. */
+  async abandon(): Promise<void> {
+    await this.thread.close();
+    this.settle();
+  }
+
+  /** The error of a load that failed, in words. */
+  failure(error: unknown): Error {
+    if (error instanceof LlorchError) return error;
+    const lines = error instanceof OrderError ? error.log : this.#lines;
+    const reason = loadError(lines) ?? errorMessage(error);
+    return this.#because(reason, [...this.#lines, reason], error);
+  }
+
+  /** @throws {LlorchError} `WORKER_START_FAILED`, also if this build has no libraries for what is asked */
+  async #open(allocates: boolean): Promise<OpenLibraries> {
+    const { gpu } = this.#options;
+    const built = builtGpuBackends();
+    const onlyCpu = !usesGpu(gpu, built);
+    const carried = onlyCpu ? folderForCpu(built) : gpuBinaries()!;
+    withoutBacktraces();
+    if (onlyCpu) showNoGpu();
+    else if (gpu !== undefined) showOnlyGpus(gpu);
+    const folder = await checkedFolder(carried, onlyCpu);
+    checkAbi(openDependencies(folder));
+    const library = openLibrary(folder);
+    this.#watch = watchCrashes(library.ggml, (reason) => this.#crashed(reason));
+    const { devices } = await this.thread.call("open", { folder, onlyCpu, allocates });
+    return { library, gpus: onlyCpu ? [] : chosenGpus(devices, built[0]!, gpu) };
+  }
+
+  async #readModel(): Promise<ModelFacts> {
+    const { model, gpuLayers, settings, slots, context = DEFAULT_CONTEXT } = this.#options;
+    const { gpus } = await this.libraries;
+    const memory = gpuLayers === "fit" ? await this.#options.memory() : undefined;
+    const holders = holdersOf({ gpus, gpuLayers, settings, memory, load: { context, slots } });
+    return await this.read(model, holders, settings.speculative === "mtp");
+  }
+
+  /** @returns the exit code */
+  #crashed(reason: string): number {
+    const error = this.#because(crashReason(reason), [reason]);
+    if (this.#events) return this.#events.onCrash(error);
+    console.error(`llorch-candled: ${error.message}`);
+    return error instanceof UnusableModelError ? EXIT.unusableModel : EXIT.failed;
+  }
+
+  /** @param lines What llama.cpp has said; it tells whether the file is the cause. */
+  #because(reason: string, lines: readonly string[], cause?: unknown): Error {
+    const message = `Cannot load model "${this.#options.model}": ${reason}`;
+    return isOfTheFile(lines)
+      ? new UnusableModelError(message, { cause })
+      : new LlorchError("WORKER_START_FAILED", message, { cause });
+  }
+}
+
+/** Folder of libraries that can use the CPU. */
+function folderForCpu([backend]: readonly string[]): string {
+  const folder = cpuBinaries();
+  if (folder !== undefined) return folder;
+  throw failed(
+    backend === undefined
+      ? "Cannot start llama.cpp: this build of llorch-candled has no libraries of this platform"
+      : driverSentence({ backend, asked: "none", libraries: [] }),
+  );
+}
+
+/** The first GPUs that llama.cpp sees, which are the requested ones: the others are hidden. */
+function chosenGpus(
+  devices: readonly DeviceFacts[],
+  backend: string,
+  asked: string | undefined,
+): DeviceFacts[] {
+  const count = asked?.split(",").length ?? 1;
+  const gpus = devices.filter(({ isGpu }) => isGpu).slice(0, count);
+  if (gpus.length === count) return gpus;
+  if (gpus.length === 0) {
+    throw failed(driverSentence({ backend, asked, libraries: systemLibraries() }));
+  }
+  throw failed(`Cannot use the GPUs ${asked}: only ${gpus.length} of them answer`);
+}
+
+function failed(message: string): LlorchError {
+  return new LlorchError("WORKER_START_FAILED", message);
+}
