@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadMemory } from "#shared/contracts/worker.ts";
 import { EXIT } from "#shared/defaults.ts";
-import { writeRecurrentModel } from "../../tests/support/arch_models.ts";
+import { writeMtpModel, writeRecurrentModel } from "../../tests/support/arch_models.ts";
 import { writeEncoderModel } from "../../tests/support/encoder_model.ts";
 import { counterModel } from "../../tests/support/models.ts";
 import { writeRandomAdapter } from "../../tests/support/arch_models.ts";
@@ -68,7 +68,7 @@ Deno.test("what cannot be estimated ends with one line", async () => {
   const absent = await ask(join(folder, "absent.gguf"));
   assert.match(
     absent.err,
-    /^llorch-candled: Cannot load model .*absent\.gguf.*No such file or directory.*\n$/,
+    /^llorch-candled: Cannot .*absent\.gguf.*\n$/,
   );
   const other = await ask(counterModel(), "--engine=openai", '--openai-command=["a"]');
   assert.deepEqual([other.code, other.out], [EXIT.usage, ""]);
@@ -83,4 +83,24 @@ Deno.test("an estimate that takes too long ends by itself, though llama.cpp is b
     "llorch-candled: Cannot estimate the memory of the load: it took more than 1 ms\n",
   );
   assert.equal(late.out, "");
+});
+
+Deno.test("states to go back to count up to their bound, and layers that draft with their context", async () => {
+  const recurrent = join(folder, "states.gguf");
+  writeRecurrentModel(recurrent);
+  const states = await partsOf(recurrent, "--checkpoint-mib=1", "--slots=4");
+  assert.ok(states["checkpoints"]! > 0 && states["checkpoints"]! <= 2 ** 20);
+  assert.equal((await partsOf(recurrent, "--checkpoint-mib=0"))["checkpoints"], undefined);
+  const drafting = join(folder, "drafting.gguf");
+  writeMtpModel(drafting, { layers: 1 });
+  const plain = await partsOf(drafting, "--context=512");
+  const mtp = await partsOf(drafting, "--context=512", "--speculative=mtp");
+  assert.equal(mtp["cache"], 2 * plain["cache"]!, "as many layers draft as there are");
+  assert.ok(mtp["compute"]! > plain["compute"]!);
+  assert.ok(mtp["draft_states"]! > 0);
+});
+
+Deno.test("a setting for which a load computes has an estimate, too", async () => {
+  const parts = await partsOf(counterModel(), "--context=256", "--backend-sampling");
+  assert.ok(parts["shortlists"]! > 0);
 });

@@ -77,6 +77,7 @@ export async function estimateLibllama(options: EngineOptions): Promise<LoadMemo
       mapsFile: !settings.no_mmap,
       guesses: guesses ? mostGuesses(settings, memory, batch) : 0,
       draftsItself: drafts && generates,
+      makesShortlists: settings.backend_sampling === true && generates && !guesses,
       checkpointBytes: generates && memory.kind !== "whole" ? mostCheckpointBytes(settings) : 0,
       vectorTokens: generates ? 0 : engine.context,
       activationBytes: Math.max(info.feedForwardLength ?? 0, info.embeddingLength) *
@@ -125,6 +126,8 @@ export interface Rehearsal {
   readonly guesses: number;
   /** Whether layers of the model draft, in a context of their own. */
   readonly draftsItself: boolean;
+  /** Whether devices find the most probable tokens, which a rehearsal does not try. */
+  readonly makesShortlists: boolean;
   /** Most bytes of checkpoints; 0: none are kept. */
   readonly checkpointBytes: number;
   /** Tokens of the context for vectors; 0: the load opens none. */
@@ -141,6 +144,8 @@ const ACTIVATION_BYTES = 2;
 /** Bytes of a number in a hidden state, of which a batch has three copies where the model's layers draft. */
 const STATE_BYTES = 4;
 const STATE_COPIES = 3;
+/** Bytes of a token that may be on a shortlist: its id, logit and probability. */
+const LISTED_BYTES = 12;
 const QUANTIZED_ACTIVATION_BYTES = 292 / 256;
 /**
  * What a process takes more once it has listened and answered: heaps, compiled code, connections. With a
@@ -162,6 +167,7 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
   const total = (each: (weights: Weights, index: number) => number) =>
     weights.reduce((bytes, one, index) => bytes + each(one, index), 0);
   const rows = outputsOf(batch, slots, guesses);
+  const listed = rehearsal.makesShortlists ? LISTED_BYTES * facts.vocabularySize : 0;
   const host = {
     process: rehearsal.processBytes,
     serving: SERVING_BYTES,
@@ -183,6 +189,7 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
       Math.max(0, rows - slots) * facts.vocabularySize +
       rehearsal.vectorTokens * (facts.vocabularySize + facts.vectorLength)
     ),
+    shortlists: listed * (rows + (hasGpu ? 0 : slots)),
     draft_states: rehearsal.draftsItself
       ? STATE_COPIES * batch * facts.vectorLength * STATE_BYTES
       : 0,
@@ -190,7 +197,7 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
     choices: (1 + slots) * CANDIDATE_BYTES * facts.vocabularySize,
     adapters: hasGpu ? 0 : rehearsal.adapterBytes,
   };
-  const held = devices.map((_, index) => onDevice(rehearsal, index));
+  const held = devices.map((_, index) => onDevice(rehearsal, index, listed * slots));
   const shares = held.map((parts) => Math.ceil(added(parts)));
   const ofDevices = Object.fromEntries(
     Object.keys(held[0] ?? {}).map((part) =>
@@ -217,6 +224,7 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
 function onDevice(
   { devices, ratio, said, weights, adapterBytes }: Rehearsal,
   index: number,
+  shortlistBytes: number,
 ): Record<string, number> {
   const part = ratio.length === 0
     ? 1 / devices.length
@@ -230,6 +238,7 @@ function onDevice(
     device_cache: bytesOf(said.caches) + bytesOf(said.states),
     // Each computes with buffers of its own.
     device_compute: sum(said.compute, (name) => isOwn(name) || isShared(name)),
+    device_shortlists: shortlistBytes,
     device_adapters: adapterBytes * part,
   };
 }

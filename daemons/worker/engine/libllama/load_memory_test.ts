@@ -25,6 +25,7 @@ const rehearsal = (changes: Partial<Rehearsal> = {}): Rehearsal => ({
   slots: 4,
   guesses: 0,
   draftsItself: false,
+  makesShortlists: false,
   checkpointBytes: 0,
   vectorTokens: 0,
   activationBytes: 0,
@@ -126,4 +127,13 @@ Deno.test("layers that draft have hidden states of whole batches", () => {
   const facts = { vocabularySize: 0, vectorLength: 1_000, window: 0 };
   const { parts } = loadMemory(rehearsal({ facts, draftsItself: true }));
   assert.equal(parts["draft_states"], 3 * 512 * 1_000 * 4);
+});
+
+Deno.test("lists of the most probable tokens count for each row, and on the GPU for each slot", () => {
+  const facts = { vocabularySize: 1_000, vectorLength: 0, window: 0 };
+  const load = { facts, makesShortlists: true };
+  assert.equal(loadMemory(rehearsal(load)).parts["shortlists"], 12 * 1_000 * (32 + 4));
+  const { parts, device_bytes } = loadMemory(rehearsal({ ...load, devices: ["CUDA0"] }));
+  assert.equal(parts["shortlists"], 12 * 1_000 * 32);
+  assert.equal(device_bytes, 12 * 1_000 * 4);
 });

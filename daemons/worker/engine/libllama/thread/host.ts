@@ -256,7 +256,9 @@ export class Host {
         Atomics.add(this.#shared, SHARED.count, 1);
       },
     };
-    const context = new Context(parts, order);
+    // Trying them out computes, which needs memory.
+    const shortlists = order.shortlists && this.#allocates;
+    const context = new Context(parts, { ...order, shortlists });
     return { context: this.#contexts.push(context) - 1, rollback: context.rollback };
   }
 
