@@ -8,6 +8,7 @@ import type { PoolModel } from "#shared/contracts/pool.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { device, fakeSource } from "./testdata/fake_source.ts";
+import { poolModel } from "./testdata/records.ts";
 import { openTestPool, withPool } from "./testdata/test_pool.ts";
 
 type Pool = Awaited<ReturnType<typeof openTestPool>>;
@@ -102,6 +103,33 @@ Deno.test("a pool manager that starts again knows the figures", async () => {
     await pool.reopen();
     await reported(pool, (each) => each.engine_figures?.length === 1);
     assert.equal(count(), 1, "no child was started");
+  } finally {
+    await pool.dispose();
+  }
+});
+
+Deno.test("a load on two GPUs gets a figure of its own, and the next one claims by it", async () => {
+  const gpus = [device("cuda0", "cuda", 3_000_000), device("cuda1", "cuda", 3_000_000)];
+  const sources = [fakeSource(gpus), fakeSource([device("cpu", "cpu", 1_000_000_000)])];
+  const pool = await openTestPool("", ASKING, sources, poolModel({ block_count: 8 }));
+  try {
+    const bytes = 3_000_000 + 100 * 256 * 4;
+    const one = await reported(pool, (each) => each.engine_figures?.length === 1);
+    assert.equal(one.engine_figures?.[0]?.device_bytes, bytes);
+    const { layer_bytes, each_bytes } = one.default_load!.split!;
+    assert.ok(Math.abs(layer_bytes + each_bytes - bytes) <= 2);
+    const id = await pool.spawn();
+    const first = await pool.worker((each) => each.worker_id === id && each.state === "ready");
+    assert.equal(first.device, "cuda0.cuda1", "neither holds what llama.cpp says");
+    const model = await reported(pool, (each) => each.engine_figures?.length === 2);
+    const { split, device_shares } = model.engine_figures![1]!;
+    assert.deepEqual(split, { mode: "layer", layers: [5, 4] });
+    assert.deepEqual(device_shares, [bytes / 2, bytes / 2]);
+    await pool.client.call(poolRoutes.stopWorker, { params: { id }, body: {} });
+    await pool.exit(id);
+    const next = await pool.spawn({ request_id: "r-2" });
+    const second = await pool.worker((each) => each.worker_id === next);
+    assert.deepEqual(second.shares, { cuda0: bytes / 2, cuda1: bytes / 2 });
   } finally {
     await pool.dispose();
   }
