@@ -36,7 +36,10 @@ Deno.test("load loads a model before any job needs it, unload stops it", async (
     );
     await assert.rejects(
       load("cpu.cuda1"),
-      refused("NOT_FOUND", /Cannot use "cpu\.cuda1".*: a pool has no device "cuda1"; there are cpu/),
+      refused(
+        "NOT_FOUND",
+        /Cannot use "cpu\.cuda1".*: a pool has no device "cuda1"; there are cpu/,
+      ),
     );
   });
 });
