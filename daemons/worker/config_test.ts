@@ -33,10 +33,19 @@ Deno.test("the flags with which a pool manager starts a worker are read as they 
   const words = "--standalone --model /m.gguf --gpu 0,2 --gpu-layers 12 --split row " +
     "--split-ratio 8,4 --cpu-moe-layers 3 --backend-sampling " +
     String.raw`--tensor-overrides blk\.[0-3]\.ffn_.*_exps=cpu,output=gpu1`;
-  const loaded = await loadConfig(configSpec, { args: words.split(" "), env: () => undefined });
+  const loaded = await loadConfig(configSpec, {
+    ...{ args: words.split(" "), env: () => undefined, readFile: () => undefined },
+  });
   assert.ok(loaded.kind === "run", JSON.stringify(loaded));
-  const { gpu, gpu_layers, split, split_ratio, cpu_moe_layers, backend_sampling, tensor_overrides } =
-    loaded.config;
+  const {
+    gpu,
+    gpu_layers,
+    split,
+    split_ratio,
+    cpu_moe_layers,
+    backend_sampling,
+    tensor_overrides,
+  } = loaded.config;
   assert.deepEqual(
     [gpu, gpu_layers, split, split_ratio, cpu_moe_layers, backend_sampling],
     ["0,2", "12", "row", "8,4", 3, true],
