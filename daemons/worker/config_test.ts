@@ -33,7 +33,9 @@ Deno.test("the flags with which a pool manager starts a worker are read as they 
   const words = "--standalone --model /m.gguf --gpu 0,2 --gpu-layers 12 --split row " +
     "--split-ratio 8,4 --cpu-moe-layers 3 --backend-sampling " +
     String.raw`--tensor-overrides blk\.[0-3]\.ffn_.*_exps=cpu,output=gpu1`;
-  const loaded = await loadConfig(configSpec, { args: words.split(" "), env: () => undefined });
+  const loaded = await loadConfig(configSpec, {
+    ...{ args: words.split(" "), env: () => undefined, readFile: () => undefined },
+  });
   assert.ok(loaded.kind === "run", JSON.stringify(loaded));
   const {
     gpu,
