@@ -60,6 +60,9 @@ export function defaultJobs(cores: number): number {
   return Math.min(cores + 2, MOST_JOBS);
 }
 
+/** Folders whose test files have a process each. */
+const OWN_PROCESS = ["tests/", "daemons/worker/engine/libllama/"];
+
 /** The parts of a run. */
 export interface TestPlan {
   /** The files of each parallel process; those that take longest come first. */
@@ -70,13 +73,13 @@ export interface TestPlan {
 
 /**
  * Divides test files into batches that run in parallel and files that run alone. Files under
- * `tests/` start processes and take seconds, so each is a batch of its own; unit tests share a
- * process.
+ * `tests/` start processes and take seconds, so each is a batch of its own, as is each of an engine
+ * whose library has globals; other unit tests share a process.
  */
 export function planTests(files: readonly string[]): TestPlan {
   const isAlone = (file: string) => Object.hasOwn(ALONE, file);
   const others = files.filter((file) => !isAlone(file));
-  const isHeavy = (file: string) => file.startsWith("tests/");
+  const isHeavy = (file: string) => OWN_PROCESS.some((folder) => file.startsWith(folder));
   const light = others.filter((file) => !isHeavy(file));
   const longest = LONGEST.filter((file) => others.includes(file));
   const heavy = others.filter((file) => isHeavy(file) && !longest.includes(file));

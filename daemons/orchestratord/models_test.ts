@@ -29,6 +29,18 @@ Deno.test("load loads a model before any job needs it, unload stops it", async (
       client.call(routes.unloadModel, ref),
       refused("CONFLICT", /Cannot unload counter: it is not loaded; GET/),
     );
+    const load = (device: string) => client.call(routes.loadModel, { ...ref, body: { device } });
+    await assert.rejects(
+      load("cuda1"),
+      refused("NOT_FOUND", /Cannot find device "cuda1".*: there are cpu/),
+    );
+    await assert.rejects(
+      load("cpu.cuda1"),
+      refused(
+        "NOT_FOUND",
+        /Cannot use "cpu\.cuda1".*: a pool has no device "cuda1"; there are cpu/,
+      ),
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { workerConfig } from "./config.ts";
+import { loadConfig } from "#shared/config/load.ts";
+import { configSpec, workerConfig } from "./config.ts";
 
 /** Messages about settings, each with its field. */
 function faults(settings: Record<string, unknown>): string[] {
@@ -26,4 +27,31 @@ Deno.test("settings that contradict each other are refused with the field and th
   assert.deepEqual(faults({ gpu: "0,1", split_ratio: "3,1", split: "row", cpu_moe: true }), []);
   const server = { engine: "openai", openai: { command: "[]" }, gpu_layers: "fit" };
   assert.deepEqual(faults(server), ["gpu_layers: fit is for --engine llama: give a number"]);
+});
+
+Deno.test("the flags with which a pool manager starts a worker are read as they were set", async () => {
+  const words = "--standalone --model /m.gguf --gpu 0,2 --gpu-layers 12 --split row " +
+    "--split-ratio 8,4 --cpu-moe-layers 3 --backend-sampling " +
+    String.raw`--tensor-overrides blk\.[0-3]\.ffn_.*_exps=cpu,output=gpu1`;
+  const loaded = await loadConfig(configSpec, {
+    ...{ args: words.split(" "), env: () => undefined, readFile: () => undefined },
+  });
+  assert.ok(loaded.kind === "run", JSON.stringify(loaded));
+  const {
+    gpu,
+    gpu_layers,
+    split,
+    split_ratio,
+    cpu_moe_layers,
+    backend_sampling,
+    tensor_overrides,
+  } = loaded.config;
+  assert.deepEqual(
+    [gpu, gpu_layers, split, split_ratio, cpu_moe_layers, backend_sampling],
+    ["0,2", "12", "row", "8,4", 3, true],
+  );
+  assert.deepEqual(tensor_overrides, [
+    String.raw`blk\.[0-3]\.ffn_.*_exps=cpu`,
+    "output=gpu1",
+  ]);
 });

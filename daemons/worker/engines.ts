@@ -31,34 +31,34 @@ export type Engines = Readonly<
 /** Every kind of engine. */
 export const ENGINES: Engines = {
   llama(config) {
-      const opening = new Opening(openingOptions(config), true);
-      void opening.model();
-      return {
-        async load(config, context) {
-          const [{ localModel }, { loadLibllama }] = await Promise.all([
-            import("./batch/local_model.ts"),
-            import("./engine/libllama/load.ts"),
-          ]);
-          let isTaken = false;
-          const model = localModel((options) => {
-            isTaken = true;
-            return loadLibllama(options, opening);
-          });
-          try {
-            return await model(config, context);
-          } catch (error) {
-            if (!isTaken) await opening.abandon();
-            throw error;
-          }
-        },
-        abandon: () => opening.abandon(),
-      };
-    },
-    openai: () => ({
+    const opening = new Opening(openingOptions(config), true);
+    void opening.model();
+    return {
       async load(config, context) {
-        const { loadOpenai } = await import("./servers/load.ts");
-        return await loadOpenai(config, context);
+        const [{ localModel }, { loadLibllama }] = await Promise.all([
+          import("./batch/local_model.ts"),
+          import("./engine/libllama/load.ts"),
+        ]);
+        let isTaken = false;
+        const model = localModel((options) => {
+          isTaken = true;
+          return loadLibllama(options, opening);
+        });
+        try {
+          return await model(config, context);
+        } catch (error) {
+          if (!isTaken) await opening.abandon();
+          throw error;
+        }
       },
-      async abandon() {},
-    }),
-  };
+      abandon: () => opening.abandon(),
+    };
+  },
+  openai: () => ({
+    async load(config, context) {
+      const { loadOpenai } = await import("./servers/load.ts");
+      return await loadOpenai(config, context);
+    },
+    async abandon() {},
+  }),
+};

@@ -12,6 +12,9 @@ Deno.test("loadError() finds llama.cpp's reason why it cannot load a model", () 
     loadError(["llama_model_load: error loading model: missing tensor 'blk.0.attn_q.weight'"]),
     "missing tensor 'blk.0.attn_q.weight'",
   );
+  const header = "gguf_init_from_reader: failed to read magic";
+  const after = "llama_model_load: error loading model: llama_model_loader: failed to load model";
+  assert.equal(loadError([header, after]), "failed to read magic", "the header's line comes first");
   assert.equal(loadError(["alloc: failed to allocate buffer"]), "failed to allocate buffer");
   assert.equal(loadError(["loading tensors"]), undefined);
 });
