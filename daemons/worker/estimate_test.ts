@@ -95,7 +95,8 @@ Deno.test("states to go back to count up to their bound, and layers that draft w
   writeMtpModel(drafting, { layers: 1 });
   const plain = await partsOf(drafting, "--context=512");
   const mtp = await partsOf(drafting, "--context=512", "--speculative=mtp");
-  assert.equal(mtp["cache"], 2 * plain["cache"]!, "as many layers draft as there are");
+  // As many layers draft as there are.
+  assert.ok(Math.abs(mtp["cache"]! - 2 * plain["cache"]!) <= 1);
   assert.ok(mtp["compute"]! > plain["compute"]!);
   assert.ok(mtp["draft_states"]! > 0);
 });
