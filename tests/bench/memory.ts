@@ -198,6 +198,8 @@ async function useAll(
     Promise.all(Array.from({ length: slots }, () => run(Math.min(length, whole), fields)));
   await run(whole, {});
   await inAll(SHORT_PROMPT, { top_p: 0.9, temperature: 1 });
+  // Alone it gets all rows of a batch.
+  await run(Math.min(SCORED_PROMPT, whole), { prompt_logprobs: 5 });
   await inAll(SCORED_PROMPT, { prompt_logprobs: 5 });
 }
 
