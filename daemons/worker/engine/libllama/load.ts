@@ -284,14 +284,12 @@ async function openSequences(
 }
 
 /**
- * Most outputs of a batch: what all slots together ask for in a step, but of scores not more than one
- * slot's.
+ * Most outputs of a batch: what all slots ask for in a step while they generate, or one part that is scored.
  *
  * @param guesses Most tokens of a guess.
  */
 export function outputsOf(batchSize: number, slots: number, guesses: number): number {
-  const ofSlot = Math.max(SCORED_AT_ONCE, 1 + guesses);
-  return Math.min(batchSize, slots * ofSlot, Math.max(SCORED_AT_ONCE, slots) * (1 + guesses));
+  return Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots * (1 + guesses)));
 }
 
 const CANNOT_GUESS = "speculative is off: llama.cpp cannot take guessed tokens back in the " +
