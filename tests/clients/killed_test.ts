@@ -28,6 +28,8 @@ const KILLED = [
   ["ollama", "thought"],
 ] as const;
 
+const PING = '{"type":"ping"}';
+
 /** A worker may have said everything before it is killed: then the question is asked again. */
 const TRIES = 10;
 
@@ -97,10 +99,13 @@ async function killedWithin(
   return events;
 }
 
-/** Lasting parts without what depends on which worker had evaluated the prompt before. */
+/**
+ * Lasting parts without what depends on which worker had evaluated the prompt before, and without pings,
+ * which come where a stream was silent for a while.
+ */
 function uncached(events: readonly string[]): string[] {
   const cache = /"(?:cached_tokens|cache_read_input_tokens|input_tokens)":\d+/g;
-  return lastingParts(events).map((data) =>
+  return lastingParts(events.filter((data) => data !== PING)).map((data) =>
     data.replace(cache, "").replace(/,"timings":\{[^}]*\}/, "")
   );
 }
