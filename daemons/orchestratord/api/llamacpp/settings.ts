@@ -6,8 +6,10 @@ export function settingsOf(
   { isStream, seed }: { readonly isStream: boolean; readonly seed: number },
 ): Record<string, unknown> {
   const limit = task.max_tokens ?? -1;
+  // llama-server has all options but these two, which are vLLM's.
+  const { min_tokens: _min, stop_token_ids: _stops, ...options } = samplingOptions(task);
   return {
-    ...samplingOptions(task),
+    ...options,
     seed,
     temperature: task.temperature,
     top_k: task.top_k,
