@@ -81,7 +81,8 @@ Deno.test("every route of other vendors that takes anything has a valid request"
 
 /** Runs a test with a worker that says three words to everything. */
 const withWords = (test: (url: string) => Promise<void>) =>
-  withHarness({}, async ({ pool, url, events }) => {
+  // The pool reports once; on a slow machine the test takes longer than three reports.
+  withHarness({ pools: { heartbeat_interval_ms: 3_600_000 } }, async ({ pool, url, events }) => {
     pool.onSpawn = (_, worker) => {
       worker.script = [1, 2, 3].map((id) => ({ t: ` w${id}`, ids: [id] }));
     };
