@@ -1,0 +1,80 @@
+/**
+ * Which steps of the GPU check run, in which order and for how long: decisions without effects.
+ *
+ * @module
+ */
+
+/** Names of all steps, in the order of their worth. */
+export const STEP_NAMES = [
+  "tools",
+  "build",
+  "models",
+  "memory",
+  "workers",
+  "bench",
+  "llama-bench",
+] as const;
+
+/** Name of a step. */
+export type StepName = (typeof STEP_NAMES)[number];
+
+/** What is planned for a step, in seconds. */
+export interface Step {
+  readonly name: StepName;
+  /** Steps whose failure leaves nothing to do for this one. */
+  readonly needs: readonly StepName[];
+  /** With less time than this it is not worth starting. */
+  readonly leastS: number;
+  readonly mostS: number;
+}
+
+/** Time for everything, in seconds. */
+export const TOTAL_S = 12 * 60;
+
+/** Time that is kept for writing the results, in seconds. */
+export const RESERVE_S = 10;
+
+/** The steps; the build has most of the time, as all others need it. */
+export const STEPS: readonly Step[] = [
+  { name: "tools", needs: [], leastS: 1, mostS: 20 },
+  { name: "build", needs: ["tools"], leastS: 30, mostS: 450 },
+  { name: "models", needs: ["build"], leastS: 10, mostS: 90 },
+  { name: "memory", needs: ["build", "models"], leastS: 30, mostS: 180 },
+  { name: "workers", needs: ["build", "models"], leastS: 25, mostS: 90 },
+  { name: "bench", needs: ["build", "models"], leastS: 40, mostS: 120 },
+  { name: "llama-bench", needs: ["build", "models"], leastS: 10, mostS: 60 },
+];
+
+/** How a step ended. */
+export type Outcome = "ok" | "failed" | "skipped";
+
+/** What to do with a step. */
+export type Decision =
+  | { readonly kind: "run"; readonly limitS: number }
+  | { readonly kind: "skip"; readonly reason: string };
+
+/**
+ * Decides about the next step.
+ *
+ * @param passedS Seconds since the start of the check.
+ * @param outcomes How the steps before it ended.
+ */
+export function decide(
+  step: Step,
+  passedS: number,
+  outcomes: ReadonlyMap<StepName, Outcome>,
+): Decision {
+  const unmet = step.needs.filter((name) => outcomes.get(name) !== "ok");
+  if (unmet.length > 0) return { kind: "skip", reason: `it needs ${unmet.join(" and ")}` };
+  const leftS = Math.floor(TOTAL_S - RESERVE_S - passedS);
+  if (leftS < step.leastS) {
+    const left = Math.max(0, leftS);
+    return { kind: "skip", reason: `${left} s are left, and it needs ${step.leastS}` };
+  }
+  return { kind: "run", limitS: Math.min(leftS, step.mostS) };
+}
+
+/** Exit code of the whole check: 1 if a step failed; skipped ones do not count. */
+export function exitCode(outcomes: Iterable<Outcome>): 0 | 1 {
+  return [...outcomes].includes("failed") ? 1 : 0;
+}

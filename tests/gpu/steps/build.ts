@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { ENV } from "#shared/defaults.ts";
+import { type ExecutableName, SOURCES } from "#shared/executables.ts";
+import { runProgram } from "#shared/run_program.ts";
+import { LIBRARIES_OPTIONS } from "../build_options.ts";
+import { cmakeOptions, copyLibraries } from "../../../tools/build/libraries.ts";
+import { ROOT } from "../../../tools/repo.ts";
+import { binDir, type StepContext } from "../finding.ts";
+import { toolPath } from "../tool_path.ts";
+
+/**
+ * Builds llama.cpp's libraries and llama-bench, for the card of this machine alone, puts them where a
+ * worker that runs from source looks for a package, and writes the programs of `LLORCH_BIN_DIR`.
+ */
+export async function work({ onCpu, work, report }: StepContext): Promise<void> {
+  const backend = onCpu ? "cpu" : "cuda";
+  const [source, made] = [join(work, "src"), join(work, "build")];
+  const cores = navigator.hardwareConcurrency;
+  const options = [...cmakeOptions(backend, { os: "linux" }), ...LIBRARIES_OPTIONS[backend]];
+  const generator = await succeeds("make", ["--version"]) ? [] : ["-G", "Ninja"];
+  const began = performance.now();
+  await tool("cmake", ["-S", source, "-B", made, ...generator, ...options]);
+  const targets = ["llama", "llama-bench"];
+  await tool("cmake", ["--build", made, `--parallel=${cores}`, "--target", ...targets]);
+  const seconds = (performance.now() - began) / 1000;
+  report({
+    name: `${backend}, ${cores} cores`,
+    value: `${seconds.toFixed(0)} s`,
+    figures: { seconds },
+  });
+
+  const platform = onCpu ? "linux-x64" : "linux-x64-cuda";
+  const engine = dirname(await Deno.realPath(join(ROOT, "node_modules/node-llama-cpp")));
+  const packaged = join(engine, "@node-llama-cpp", platform);
+  await Deno.remove(packaged, { recursive: true }).catch(() => {});
+  await copyLibraries(join(made, "bin"), join(packaged, "bins", platform));
+  await Deno.mkdir(join(packaged, "dist"));
+  await Deno.writeTextFile(join(packaged, "dist/index.js"), "");
+  const about = { name: `@node-llama-cpp/${platform}`, version: "0.0.0", main: "dist/index.js" };
+  await Deno.writeTextFile(join(packaged, "package.json"), JSON.stringify(about));
+
+  await Deno.mkdir(binDir(work), { recursive: true });
+  const write = (file: string, name: ExecutableName) =>
+    Deno.writeTextFile(join(binDir(work), file), launcher(name), { mode: 0o755 });
+  for (const name of ["llorch", "orchestratord", "pool-managerd", "llorch-candled"] as const) {
+    await write(name, name);
+  }
+  await write(`llorch-candled-${backend}`, "llorch-candled");
+  const worker = join(binDir(work), "llorch-candled");
+  const checked = await runProgram({ command: worker, args: ["libraries"] });
+  console.log(checked.stdout, checked.stderr);
+  const value = checked.stdout.trim().split("\n").at(-1) ?? "";
+  report({ name: "the worker's libraries", value, isOk: checked.code === 0 });
+}
+
+/** A program that runs llorch's source, as one of a release runs what it carries. */
+function launcher(name: ExecutableName): string {
+  const config = join(ROOT, "deno.json");
+  return `#!/bin/sh
+unset ${ENV.executable}
+exec '${Deno.execPath()}' run -q --no-prompt --cached-only --unstable-lazy-dynamic-imports \\
+  --config='${config}' -P=${name} '${join(ROOT, SOURCES[name])}' "$@"
+`;
+}
+
+async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+  return await runProgram({ command, args }, { env: toolPath() })
+    .then(({ code }) => code === 0, () => false);
+}
+
+async function tool(command: string, args: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await runProgram({ command, args }, { env: toolPath() });
+  console.log(stdout);
+  assert.equal(code, 0, `${command} ended with ${code}:\n${stderr.slice(-4000)}`);
+}
