@@ -2,21 +2,21 @@
 # Checks llorch on a machine with an NVIDIA card and no network: docs/gpu-check.md.
 #   tests/gpu/check.sh pack      with the network: makes the pieces, beside a checkout's node_modules
 #   tests/gpu/check.sh unpack    there: unpacks the pieces that have arrived so far
-#   tests/gpu/check.sh [--cpu]   there: unpacks, builds llama.cpp, checks; --cpu needs no card
+#   tests/gpu/check.sh [--cpu] [--seconds N]
+#                                there: unpacks, builds llama.cpp, checks; --cpu needs no card
 # LLORCH_GPU_PIECES (.gpu/pieces), LLORCH_GPU_WORK (.gpu/work, .gpu/work-cpu) and OUT (.gpu/out) are the folders.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 pieces=${LLORCH_GPU_PIECES:-$root/.gpu/pieces}
 work=${LLORCH_GPU_WORK:-$root/.gpu/work}
-[ "${1:-}" != --cpu ] || work=${LLORCH_GPU_WORK:-$root/.gpu/work-cpu}
+case " $* " in *" --cpu "*) work=${LLORCH_GPU_WORK:-$root/.gpu/work-cpu} ;; esac
 out=${OUT:-$root/.gpu/out}
 
 case ${1:-} in
 pack) cd "$root" && exec "${DENO:-deno}" run -q --no-prompt -P=tools tests/gpu/pack.ts "$pieces" ;;
-unpack | --cpu | '') ;;
-*) echo "check.sh: unknown argument $1: give pack, unpack, --cpu or none" >&2; exit 2 ;;
+unpack | -* | '') ;;
+*) echo "check.sh: unknown argument $1: give pack, unpack, options or nothing" >&2; exit 2 ;;
 esac
-[ "$#" -le 1 ] || { echo "check.sh: takes at most one argument" >&2; exit 2; }
 
 # Where each piece is unpacked. A new archive replaces what an older one left.
 mkdir -p "$work" "$out"

@@ -9,7 +9,7 @@ import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { columns } from "#shared/columns.ts";
 import { runProgram } from "#shared/run_program.ts";
 import type { Finding } from "./finding.ts";
-import { decide, exitCode, type Outcome, type StepName, STEPS } from "./plan.ts";
+import { decide, exitCode, type Outcome, readOptions, type StepName, STEPS } from "./plan.ts";
 
 /** How a step went. */
 interface Result {
@@ -27,10 +27,15 @@ const GRACE_S = 5;
 /** Exit code of `timeout` for a program that was late, and for one that had to be killed. */
 const LATE = [124, 137];
 
-async function runStep(step: StepName, limitS: number, out: string): Promise<Result> {
+async function runStep(
+  step: StepName,
+  limitS: number,
+  out: string,
+  onCpu: boolean,
+): Promise<Result> {
   const began = performance.now();
   const file = join(out, `${step}.jsonl`);
-  const mode = Deno.args.includes("--cpu") ? ["--cpu"] : [];
+  const mode = onCpu ? ["--cpu"] : [];
   const run = ["run", "-q", "--no-prompt", "--cached-only", "-P=tools", "tests/gpu/step.ts"];
   const { code, stdout, stderr } = await runProgram({
     command: "timeout",
@@ -73,14 +78,15 @@ function textOf({ step, outcome, seconds, reason, findings }: Result): string {
 async function check(): Promise<number> {
   const out = Deno.env.get("OUT");
   if (!out) throw new UsageError("OUT: must be a folder for the results");
+  const { onCpu, totalS } = readOptions(Deno.args);
   const began = performance.now();
   const passedS = () => (performance.now() - began) / 1000;
   const outcomes = new Map<StepName, Outcome>();
   const results: Result[] = [];
   for (const step of STEPS) {
-    const decision = decide(step, passedS(), outcomes);
+    const decision = decide(step, passedS(), outcomes, totalS);
     const result: Result = decision.kind === "run"
-      ? await runStep(step.name, decision.limitS, out)
+      ? await runStep(step.name, decision.limitS, out, onCpu)
       : { step: step.name, outcome: "skipped", seconds: 0, reason: decision.reason, findings: [] };
     outcomes.set(step.name, result.outcome);
     results.push(result);
@@ -88,7 +94,7 @@ async function check(): Promise<number> {
     // After each step, since the machine may go at any time.
     const summary = {
       seconds: Math.round(passedS()),
-      on_cpu: Deno.args.includes("--cpu"),
+      on_cpu: onCpu,
       results,
     };
     await Deno.writeTextFile(join(out, "summary.json"), JSON.stringify(summary, null, 2) + "\n");

@@ -3,9 +3,10 @@ import { dirname, join } from "node:path";
 import { ENV } from "#shared/defaults.ts";
 import { type ExecutableName, SOURCES } from "#shared/executables.ts";
 import { runProgram } from "#shared/run_program.ts";
-import { LIBRARIES_OPTIONS } from "../build_options.ts";
+import { CPU_OPTIONS, cudaOptions } from "../build_options.ts";
 import { cmakeOptions, copyLibraries } from "../../../tools/build/libraries.ts";
 import { ROOT } from "../../../tools/repo.ts";
+import { CARD } from "../device.ts";
 import { binDir, type StepContext } from "../finding.ts";
 import { toolPath } from "../tool_path.ts";
 
@@ -17,7 +18,8 @@ export async function work({ onCpu, work, report }: StepContext): Promise<void> 
   const backend = onCpu ? "cpu" : "cuda";
   const [source, made] = [join(work, "src"), join(work, "build")];
   const cores = navigator.hardwareConcurrency;
-  const options = [...cmakeOptions(backend, { os: "linux" }), ...LIBRARIES_OPTIONS[backend]];
+  const own = onCpu ? CPU_OPTIONS : cudaOptions(await capability());
+  const options = [...cmakeOptions(backend, { os: "linux" }), ...own];
   const generator = await succeeds("make", ["--version"]) ? [] : ["-G", "Ninja"];
   const began = performance.now();
   await tool("cmake", ["-S", source, "-B", made, ...generator, ...options]);
@@ -62,6 +64,12 @@ unset ${ENV.executable}
 exec '${Deno.execPath()}' run -q --no-prompt --cached-only --unstable-lazy-dynamic-imports \\
   --config='${config}' -P=${name} '${join(ROOT, SOURCES[name])}' "$@"
 `;
+}
+
+/** The card's compute capability; another text if the driver cannot say it. */
+async function capability(): Promise<string> {
+  const args = [`--id=${CARD}`, "--query-gpu=compute_cap", "--format=csv,noheader"];
+  return (await runProgram({ command: "nvidia-smi", args })).stdout;
 }
 
 async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
