@@ -3,8 +3,8 @@ import { CARD } from "../device.ts";
 import type { StepContext } from "../finding.ts";
 import { modelNames } from "../test_models.ts";
 
-/** Rows of `deno task bench`: a mark, a name, a value, and what it is compared with. */
-const ROW = /^ {2}(ok|MISSED)? *(\S.*?) {2,}(\S.*)$/;
+/** Rows of `deno task bench`: a mark, a name, a value, then what it is compared with. */
+const ROW = /^ {2}(ok|MISSED)? *(\S.*?) {2,}(\S.*?)(?: {2,}.*)?$/;
 
 /**
  * `deno task bench worker`. Goals that it misses are shown and fail nothing: they were set on a CPU. It fails
