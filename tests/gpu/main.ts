@@ -9,7 +9,16 @@ import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { columns } from "#shared/columns.ts";
 import { runProgram } from "#shared/run_program.ts";
 import type { Finding } from "./finding.ts";
-import { decide, exitCode, type Outcome, readOptions, type StepName, STEPS } from "./plan.ts";
+import {
+  decide,
+  exitCode,
+  groupsOf,
+  type Outcome,
+  readOptions,
+  type Step,
+  type StepName,
+  STEPS,
+} from "./plan.ts";
 
 /** How a step went. */
 interface Result {
@@ -57,6 +66,10 @@ async function runStep(
   return { step, outcome, seconds, ...reason === undefined ? {} : { reason }, findings };
 }
 
+function skipped(step: StepName, reason: string): Result {
+  return { step, outcome: "skipped", seconds: 0, reason, findings: [] };
+}
+
 async function readFindings(file: string): Promise<Finding[]> {
   try {
     const lines = (await Deno.readTextFile(file)).split("\n").filter((line) => line !== "");
@@ -83,14 +96,18 @@ async function check(): Promise<number> {
   const passedS = () => (performance.now() - began) / 1000;
   const outcomes = new Map<StepName, Outcome>();
   const results: Result[] = [];
-  for (const step of STEPS) {
+  const finish = async (step: Step) => {
     const decision = decide(step, passedS(), outcomes, totalS);
-    const result: Result = decision.kind === "run"
+    return decision.kind === "run"
       ? await runStep(step.name, decision.limitS, out, onCpu)
-      : { step: step.name, outcome: "skipped", seconds: 0, reason: decision.reason, findings: [] };
-    outcomes.set(step.name, result.outcome);
-    results.push(result);
-    console.log(textOf(result));
+      : skipped(step.name, decision.reason);
+  };
+  for (const group of groupsOf(STEPS)) {
+    for (const result of await Promise.all(group.map(finish))) {
+      outcomes.set(result.step, result.outcome);
+      results.push(result);
+      console.log(textOf(result));
+    }
     // After each step, since the machine may go at any time.
     const summary = {
       seconds: Math.round(passedS()),

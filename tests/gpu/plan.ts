@@ -28,6 +28,8 @@ export interface Step {
   /** With less time than this it is not worth starting. */
   readonly leastS: number;
   readonly mostS: number;
+  /** Whether it runs at the same time as the step before it. */
+  readonly isBeside?: true;
 }
 
 /** Time for everything unless another is given, in seconds. */
@@ -40,12 +42,24 @@ export const RESERVE_S = 10;
 export const STEPS: readonly Step[] = [
   { name: "tools", needs: [], leastS: 1, mostS: 20 },
   { name: "build", needs: ["tools"], leastS: 30, mostS: 540 },
-  { name: "models", needs: ["build"], leastS: 10, mostS: 90 },
+  // One thread writes for minutes, and then the build has the others.
+  { name: "models", needs: ["tools"], leastS: 10, mostS: 400, isBeside: true },
   { name: "memory", needs: ["build", "models"], leastS: 30, mostS: 180 },
   { name: "workers", needs: ["build", "models"], leastS: 25, mostS: 90 },
   { name: "bench", needs: ["build", "models"], leastS: 40, mostS: 120 },
   { name: "llama-bench", needs: ["build", "models"], leastS: 10, mostS: 60 },
 ];
+
+/** The steps in groups that run at the same time. */
+export function groupsOf(steps: readonly Step[]): Step[][] {
+  const groups: Step[][] = [];
+  for (const step of steps) {
+    const last = groups.at(-1);
+    if (step.isBeside && last) last.push(step);
+    else groups.push([step]);
+  }
+  return groups;
+}
 
 /** How a step ended. */
 export type Outcome = "ok" | "failed" | "skipped";

@@ -12,8 +12,9 @@ import type { StepContext } from "./finding.ts";
 
 /** Names for `tests/bench/worker/model.ts`. */
 export function modelNames(onCpu: boolean): { readonly random: string; readonly counter: string } {
-  const size = onCpu ? "0.02B" : "1.1B";
-  return { random: `random:${size}-q4`, counter: `counter:${size}-q4` };
+  return onCpu
+    ? { random: "random:0.02B-q4", counter: "counter:0.02B-q4" }
+    : { random: "random:1.1B-q4", counter: "counter:0.17B-q4" };
 }
 
 /** A mixture whose experts take most of its memory: 900 MiB on a card, 12 MiB on the CPU. */
