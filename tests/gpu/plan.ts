@@ -47,7 +47,7 @@ export const STEPS: readonly Step[] = [
   { name: "memory", needs: ["build", "models"], leastS: 30, mostS: 180 },
   { name: "workers", needs: ["build", "models"], leastS: 25, mostS: 90 },
   { name: "bench", needs: ["build", "models"], leastS: 40, mostS: 120 },
-  { name: "llama-bench", needs: ["build", "models"], leastS: 10, mostS: 60 },
+  { name: "llama-bench", needs: ["build", "models"], leastS: 40, mostS: 180 },
 ];
 
 /** The steps in groups that run at the same time. */

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { ENV } from "#shared/defaults.ts";
 import { type ExecutableName, SOURCES } from "#shared/executables.ts";
@@ -8,10 +7,10 @@ import { cmakeOptions, copyLibraries } from "../../../tools/build/libraries.ts";
 import { ROOT } from "../../../tools/repo.ts";
 import { CARD } from "../device.ts";
 import { binDir, type StepContext } from "../finding.ts";
-import { toolPath } from "../tool_path.ts";
+import { tool, toolPath } from "../build_tool.ts";
 
 /**
- * Builds llama.cpp's libraries and llama-bench, for the card of this machine alone, puts them where a
+ * Builds llama.cpp's libraries for the card of this machine alone, puts them where a
  * worker that runs from source looks for a package, and writes the programs of `LLORCH_BIN_DIR`.
  */
 export async function work({ onCpu, work, report }: StepContext): Promise<void> {
@@ -23,8 +22,7 @@ export async function work({ onCpu, work, report }: StepContext): Promise<void> 
   const generator = await succeeds("make", ["--version"]) ? [] : ["-G", "Ninja"];
   const began = performance.now();
   await tool("cmake", ["-S", source, "-B", made, ...generator, ...options]);
-  const targets = ["llama", "llama-bench"];
-  await tool("cmake", ["--build", made, `--parallel=${cores}`, "--target", ...targets]);
+  await tool("cmake", ["--build", made, `--parallel=${cores}`, "--target=llama"]);
   const seconds = (performance.now() - began) / 1000;
   report({
     name: `${backend}, ${cores} cores`,
@@ -75,10 +73,4 @@ async function capability(): Promise<string> {
 async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
   return await runProgram({ command, args }, { env: toolPath() })
     .then(({ code }) => code === 0, () => false);
-}
-
-async function tool(command: string, args: readonly string[]): Promise<void> {
-  const { code, stdout, stderr } = await runProgram({ command, args }, { env: toolPath() });
-  console.log(stdout);
-  assert.equal(code, 0, `${command} ended with ${code}:\n${stderr.slice(-4000)}`);
 }

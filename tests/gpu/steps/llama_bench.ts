@@ -4,6 +4,7 @@ import { z } from "zod";
 import { runProgram } from "#shared/run_program.ts";
 import { CARD } from "../device.ts";
 import type { StepContext } from "../finding.ts";
+import { tool } from "../build_tool.ts";
 import { testModels } from "../test_models.ts";
 
 /** What llama-bench writes of each test, as far as it is read. */
@@ -13,9 +14,11 @@ const results = z.array(z.object({
   avg_ts: z.number().positive(),
 })).min(1);
 
-/** llama-bench on the model of the worker's bench: what the libraries do without us. */
+/** Builds llama-bench and runs it on the model of the worker's bench: what the libraries do without us. */
 export async function work(context: StepContext): Promise<void> {
   const { onCpu, work, report } = context;
+  const parallel = `--parallel=${navigator.hardwareConcurrency}`;
+  await tool("cmake", ["--build", join(work, "build"), parallel, "--target=llama-bench"]);
   const size = onCpu
     ? ["-ngl=0", "-t=1", "-p=128", "-n=32", "-r=1"]
     : ["-ngl=99", "-p=512", "-n=128"];

@@ -1,7 +1,7 @@
 import { nvidiaSource } from "../../../daemons/pool-managerd/devices/nvidia_smi.ts";
 import { runProgram } from "#shared/run_program.ts";
 import { mib, type StepContext } from "../finding.ts";
-import { toolPath } from "../tool_path.ts";
+import { toolPath } from "../build_tool.ts";
 
 /** Programs that a build needs: one of those that are named together. */
 const NEEDED = [["cmake"], ["c++"], ["make", "ninja"]];
