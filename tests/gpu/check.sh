@@ -5,6 +5,7 @@
 #   tests/gpu/check.sh [--cpu] [--seconds N]
 #                                there: unpacks, builds llama.cpp, checks; --cpu needs no card
 # LLORCH_GPU_PIECES (.gpu/pieces), LLORCH_GPU_WORK (.gpu/work, .gpu/work-cpu) and OUT (.gpu/out) are the folders.
+# LLORCH_GPU_LIBRARIES: a folder of libraries of llama.cpp, which then are not built.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 pieces=${LLORCH_GPU_PIECES:-$root/.gpu/pieces}

@@ -22,6 +22,11 @@ export interface StepContext {
 /** Does a step; throws if it cannot go on. */
 export type StepWork = (context: StepContext) => Promise<void>;
 
+/** Folder of libraries that were built elsewhere, which then are not built; undefined: none are given. */
+export function givenLibraries(): string | undefined {
+  return Deno.env.get("LLORCH_GPU_LIBRARIES") || undefined;
+}
+
 /** Folder of the built worker and the daemons, for `LLORCH_BIN_DIR`. */
 export function binDir(work: string): string {
   return `${work}/bin`;

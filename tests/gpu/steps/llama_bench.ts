@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { runProgram } from "#shared/run_program.ts";
 import { CARD } from "../device.ts";
-import type { StepContext } from "../finding.ts";
+import { givenLibraries, type StepContext } from "../finding.ts";
 import { tool } from "../build_tool.ts";
 import { testModels } from "../test_models.ts";
 
@@ -17,6 +17,10 @@ const results = z.array(z.object({
 /** Builds llama-bench and runs it on the model of the worker's bench: what the libraries do without us. */
 export async function work(context: StepContext): Promise<void> {
   const { onCpu, work, report } = context;
+  if (givenLibraries() !== undefined) {
+    report({ name: "not run", value: "libraries were given, and it is built with them" });
+    return;
+  }
   const parallel = `--parallel=${navigator.hardwareConcurrency}`;
   await tool("cmake", ["--build", join(work, "build"), parallel, "--target=llama-bench"]);
   const size = onCpu

@@ -1,6 +1,6 @@
 import { nvidiaSource } from "../../../daemons/pool-managerd/devices/nvidia_smi.ts";
 import { runProgram } from "#shared/run_program.ts";
-import { mib, type StepContext } from "../finding.ts";
+import { givenLibraries, mib, type StepContext } from "../finding.ts";
 import { toolPath } from "../build_tool.ts";
 
 /** Programs that a build needs: one of those that are named together. */
@@ -12,7 +12,8 @@ export async function work({ onCpu, report }: StepContext): Promise<void> {
     const versions = await Promise.all(names.map(versionOf));
     const found = versions.find((version) => version !== undefined);
     const value = found ?? "not installed; install it";
-    report({ name: names.join(" or "), value, isOk: found !== undefined });
+    const isOk = found !== undefined || givenLibraries() !== undefined;
+    report({ name: names.join(" or "), value, isOk });
   }
   if (onCpu) return;
   const cards = await nvidiaSource().query();
