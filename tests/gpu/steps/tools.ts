@@ -11,9 +11,9 @@ export async function work({ onCpu, report }: StepContext): Promise<void> {
   for (const names of [...NEEDED, ...onCpu ? [] : [["nvcc"]]]) {
     const versions = await Promise.all(names.map(versionOf));
     const found = versions.find((version) => version !== undefined);
-    const value = found ?? "not installed; install it";
-    const isOk = found !== undefined || givenLibraries() !== undefined;
-    report({ name: names.join(" or "), value, isOk });
+    const isNeeded = givenLibraries() === undefined;
+    const value = found ?? (isNeeded ? "not installed; install it" : "not installed, not needed");
+    report({ name: names.join(" or "), value, isOk: found !== undefined || !isNeeded });
   }
   if (onCpu) return;
   const cards = await nvidiaSource().query();
