@@ -68,11 +68,15 @@ export async function buildLibraries(
   await tool("cmake", ["-S", source, "-B", made, ...cmakeOptions(backend, target)]);
   const parallel = `--parallel=${navigator.hardwareConcurrency}`;
   await tool("cmake", ["--build", made, "--config=Release", "--target=llama", parallel]);
-  const folder = join(app, "llama", platform);
+  await copyLibraries(join(made, "bin"), join(app, "llama", platform));
+}
+
+/** Copies the libraries that the engine opens into a new or empty folder, with their hashes. */
+export async function copyLibraries(built: string, folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
-  for await (const { name, isFile } of Deno.readDir(join(made, "bin"))) {
+  for await (const { name, isFile } of Deno.readDir(built)) {
     if (isFile && isOpenedFile(name)) {
-      await Deno.copyFile(join(made, "bin", name), join(folder, name));
+      await Deno.copyFile(join(built, name), join(folder, name));
     }
   }
   const hashes = await hashesOf(folder, Deno.build.os);
@@ -84,13 +88,18 @@ async function copySource(into: string): Promise<void> {
   const unpacked = await unpackLlama("llorch-llama-whole", ["."]);
   if ("why" in unpacked) throw failed(unpacked.why);
   await tool("cp", ["-R", unpacked.folder, into]);
+  await applyPatches(into);
+}
+
+/** Applies node-llama-cpp's patches to a copy of llama.cpp's source. */
+export async function applyPatches(source: string): Promise<void> {
   const patches = join(
     dirname(fileURLToPath(import.meta.resolve("node-llama-cpp"))),
     "../llama/patches",
   );
   for await (const { name } of Deno.readDir(patches)) {
     // Without a repository around it, git takes the paths from the current folder.
-    await tool("git", ["apply", "--ignore-whitespace", join(patches, name)], into);
+    await tool("git", ["apply", "--ignore-whitespace", join(patches, name)], source);
   }
 }
 

@@ -47,7 +47,7 @@ const SAMPLING = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
 const STOP = ["###", "\n\nUser:"];
 const PENALTIES = { frequency_penalty: 0.1, presence_penalty: 0.1, stop: STOP };
 /** Text of words: each token is checked, and most are allowed. */
-const GRAMMAR = { grammar: 'root ::= (" "? [a-zA-Z0-9]+)*' };
+const GRAMMAR = { grammar: 'root ::= " "? [a-zA-Z0-9]+ (" " [a-zA-Z0-9]+)*' };
 /** Bias of tokens that are never to be chosen. */
 const NEVER = -100;
 
