@@ -140,7 +140,7 @@ Deno.test("nobody is asked about a model of another engine, or while a model is 
   await estimates.close();
 });
 
-Deno.test("a child that runs is told to end when the pool manager stops", async () => {
+Deno.test("a running child is stopped when the pool manager stops", async () => {
   const begun = Promise.withResolvers<void>();
   const { estimates } = open([], {
     ask: (_model, _load, signal) =>

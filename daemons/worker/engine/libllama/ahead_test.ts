@@ -180,7 +180,7 @@ for (const model of ["plain", "window"] as const) {
       return [...taken, ...driven.step(other)];
     }));
 
-  Deno.test(`ahead (${model}): a sequence that leaves begins anew later, while the other goes on`, () =>
+  Deno.test(`ahead (${model}): a sequence that leaves starts again later, while the other goes on`, () =>
     assertSame(model, (driven) => {
       const { taken, lengths } = begin(driven);
       const stays = { sequence: 1, position: lengths[1]!, tokens: [tokenOf(taken.at(-1)!)] };
@@ -217,7 +217,7 @@ for (const model of ["plain", "window"] as const) {
   });
 }
 
-Deno.test("a window that has lost what a cut needs fails, and begins anew once it is cleared", () => {
+Deno.test("a window without the tokens that a cut needs fails, and works again once it is cleared", () => {
   using driven = new Driven("window", false);
   const long = [1, ...words(1, 400)];
   driven.step([{ sequence: 0, position: 0, tokens: long }]);

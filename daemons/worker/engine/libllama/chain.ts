@@ -15,7 +15,7 @@ export interface ChainSettings {
   readonly dry: Deno.PointerValue;
 }
 
-/** Creates a chain of samplers; the one that chooses comes with each choice. Whoever gets it must free it. */
+/** Creates a chain of samplers; the one that chooses is added for each choice. The caller frees it. */
 export function createChain(
   llama: Llama,
   vocabulary: Vocabulary,

@@ -35,7 +35,7 @@ export class DryBlanks {
     return this.#blanks.size;
   }
 
-  /** A copy. Whoever gets it must free it. */
+  /** A copy. The caller frees it. */
   async copy(settings: DrySettings): Promise<Deno.PointerValue> {
     const key = JSON.stringify(settings);
     const blank = this.#blanks.get(key) ?? this.#make(settings);

@@ -152,7 +152,7 @@ export class Drafter {
     this.#parts.llama.llama_free(this.#pointer);
   }
 
-  /** Undefined if it failed: then its sequences begin anew, since they lack what was to be evaluated. */
+  /** Undefined if it failed: its sequences then start again, since these tokens are missing. */
   #decode(parts: readonly DecoderPart[]): number[][] | undefined {
     try {
       return this.#decoder.decode(parts);
