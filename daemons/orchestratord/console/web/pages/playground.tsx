@@ -212,19 +212,13 @@ export function PlaygroundPage() {
             onInput={(event) => edit({ system: event.currentTarget.value })}
           />
         </label>
-        <label>
-          Tools
-          <textarea
-            rows={2}
-            class="mono"
-            spellcheck={false}
-            value={talk.tools}
-            placeholder='[{"type": "function", "function": {"name": …}}]'
-            aria-invalid={tools.error !== undefined}
-            onInput={(event) => edit({ tools: event.currentTarget.value })}
-          />
-        </label>
-        {tools.error && <p class="bad-text small" role="alert">{tools.error}</p>}
+        <JsonField
+          label="Tools"
+          value={talk.tools}
+          placeholder='[{"type": "function", "function": {"name": …}}]'
+          error={tools.error}
+          onInput={(text) => edit({ tools: text })}
+        />
         <label>
           Thinking
           <select
@@ -251,22 +245,43 @@ export function PlaygroundPage() {
             </label>
           ))}
         </div>
-        <label>
-          Further options
-          <textarea
-            rows={2}
-            class="mono"
-            spellcheck={false}
-            value={talk.options}
-            placeholder='{"mirostat": 2, "samplers": "kt"}'
-            aria-invalid={options.error !== undefined}
-            onInput={(event) => edit({ options: event.currentTarget.value })}
-          />
-        </label>
-        {options.error && <p class="bad-text small" role="alert">{options.error}</p>}
+        <JsonField
+          label="Further options"
+          value={talk.options}
+          placeholder='{"mirostat": 2, "samplers": "kt"}'
+          error={options.error}
+          onInput={(text) => edit({ options: text })}
+        />
         <Snippets request={requestOf(shown)} />
       </section>
     </div>
+  );
+}
+
+/** A field for JSON, with what is wrong in it. */
+function JsonField({ label, value, placeholder, error, onInput }: {
+  label: string;
+  value: string;
+  placeholder: string;
+  error: string | undefined;
+  onInput: (text: string) => void;
+}) {
+  return (
+    <>
+      <label>
+        {label}
+        <textarea
+          rows={2}
+          class="mono"
+          spellcheck={false}
+          value={value}
+          placeholder={placeholder}
+          aria-invalid={error !== undefined}
+          onInput={(event) => onInput(event.currentTarget.value)}
+        />
+      </label>
+      {error && <p class="bad-text small" role="alert">{error}</p>}
+    </>
   );
 }
 
