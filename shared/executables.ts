@@ -103,6 +103,7 @@ function fromSource(name: ExecutableName, root: string, deno: string): Executabl
       "run",
       "--quiet",
       "--no-prompt",
+      "--unstable-lazy-dynamic-imports",
       `--config=${join(root, "deno.json")}`,
       `-P=${name}`,
       join(root, SOURCES[name]),

@@ -11,14 +11,8 @@ export function physicalCores(): number {
  * Limits a number of threads to the machine's cores: with more, they wait for each other, and
  * llama.cpp gets hundreds of times slower.
  */
-export function usableThreads(
-  asked: number | "auto",
-  onTooMany: (cores: number) => void,
-): number | "auto" {
-  const cores = os.availableParallelism();
-  if (asked === "auto" || asked <= cores) return asked;
-  onTooMany(cores);
-  return cores;
+export function usableThreads(asked: number | "auto"): number | "auto" {
+  return asked === "auto" ? asked : Math.min(asked, os.availableParallelism());
 }
 
 function linuxCores(): number | undefined {

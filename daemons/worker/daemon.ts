@@ -5,7 +5,18 @@ import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { configSpec, LIBRARIES, type WorkerConfig } from "./config.ts";
-import { ENGINES, type Engines, isComputing } from "./engines.ts";
+import type { EngineThread } from "./engine/libllama/engine_thread.ts";
+import { ENGINES, type Engines, isComputing, type Loading } from "./engines.ts";
+
+/** Options of {@linkcode runWorker}. */
+export interface RunOptions {
+  /** A thread that is prepared for llama.cpp. */
+  readonly thread?: EngineThread | undefined;
+  readonly engines?: Engines;
+}
+
+/** Begins to load what a configuration says. */
+type BeginLoad = (config: WorkerConfig) => Loading;
 
 /**
  * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
@@ -17,10 +28,10 @@ import { ENGINES, type Engines, isComputing } from "./engines.ts";
  */
 export async function runWorker(
   args: readonly string[],
-  engines: Engines = ENGINES,
+  { thread, engines = ENGINES }: RunOptions = {},
 ): Promise<number> {
   if (args.length === 1 && args[0] === LIBRARIES) return await showLibraries();
-  const code = await run(args, engines);
+  const code = await run(args, (config) => engines[config.engine](config, thread));
   if (!isComputing()) return code;
   // The log is written at the end of this turn.
   await new Promise((resolve) => setImmediate(resolve));
@@ -37,11 +48,11 @@ function showLibraries(): Promise<number> {
   });
 }
 
-async function run(args: readonly string[], engines: Engines): Promise<number> {
-  if (args[0] !== STANDBY) return await serveModel(args, engines);
+async function run(args: readonly string[], begin: BeginLoad): Promise<number> {
+  if (args[0] !== STANDBY) return await serveModel(args, begin);
   const { standBy } = await import("./standby.ts");
   const orders = await standBy(args.slice(1), Deno.stdin.readable);
-  return orders === undefined ? EXIT.ok : await serveModel(orders, engines);
+  return orders === undefined ? EXIT.ok : await serveModel(orders, begin);
 }
 
 async function estimate(config: WorkerConfig): Promise<number> {
@@ -49,7 +60,7 @@ async function estimate(config: WorkerConfig): Promise<number> {
   return await sayMemory(config);
 }
 
-function serveModel(args: readonly string[], engines: Engines): Promise<number> {
+function serveModel(args: readonly string[], begin: BeginLoad): Promise<number> {
   return daemonMain({
     ...configSpec,
     instead: (config) => config.estimate ? estimate(config) : undefined,
@@ -63,8 +74,9 @@ function serveModel(args: readonly string[], engines: Engines): Promise<number> 
           `${ENV.spawnToken} is not set: the pool manager would not accept the callback`,
         );
       }
-      const loading = engines[config.engine](config);
+      const loading = begin(config);
       try {
+        await loading.begun;
         const { Worker } = await import("./worker.ts");
         return await Worker.open(config, { loadModel: loading.load, log, token, spawnToken });
       } catch (error) {

@@ -1,11 +1,13 @@
 import { openingOptions } from "./batch/engine_options.ts";
 import type { WorkerConfig } from "./config.ts";
-import { livingThreads } from "./engine/libllama/engine_thread.ts";
+import { type EngineThread, livingThreads } from "./engine/libllama/engine_thread.ts";
 import { Opening } from "./engine/libllama/opening.ts";
 import type { LoadModel } from "./model.ts";
 
 /** A load that has begun. */
 export interface Loading {
+  /** Resolves once the model's file is being read, or cannot be: until then, this thread is needed. */
+  readonly begun: Promise<void>;
   /** Goes on with it. */
   readonly load: LoadModel;
   /** Ends it instead, and waits for that. */
@@ -21,19 +23,20 @@ export function isComputing(): boolean {
 }
 
 /**
- * How a load begins, for each kind of engine. What goes on with it is loaded meanwhile: it is most of this
+ * How a load begins, for each kind of engine, perhaps in a thread that is prepared for llama.cpp. What goes on with it is loaded meanwhile: it is most of this
  * program.
  */
 export type Engines = Readonly<
-  Record<WorkerConfig["engine"], (config: WorkerConfig) => Loading>
+  Record<WorkerConfig["engine"], (config: WorkerConfig, thread?: EngineThread) => Loading>
 >;
 
 /** Every kind of engine. */
 export const ENGINES: Engines = {
-  llama(config) {
-    const opening = new Opening(openingOptions(config), true);
-    void opening.model();
+  llama(config, thread) {
+    const opening = new Opening(openingOptions(config), true, thread);
+    void opening.context();
     return {
+      begun: opening.libraries.then(() => {}, () => {}),
       async load(config, context) {
         const [{ localModel }, { loadLibllama }] = await Promise.all([
           import("./batch/local_model.ts"),
@@ -54,11 +57,15 @@ export const ENGINES: Engines = {
       abandon: () => opening.abandon(),
     };
   },
-  openai: () => ({
-    async load(config, context) {
-      const { loadOpenai } = await import("./servers/load.ts");
-      return await loadOpenai(config, context);
-    },
-    async abandon() {},
-  }),
+  openai(_config, thread) {
+    void thread?.close();
+    return {
+      begun: Promise.resolve(),
+      async load(config, context) {
+        const { loadOpenai } = await import("./servers/load.ts");
+        return await loadOpenai(config, context);
+      },
+      async abandon() {},
+    };
+  },
 };

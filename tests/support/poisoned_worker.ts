@@ -65,8 +65,14 @@ function logErrors(): void {
 if (import.meta.main) {
   Deno.exit(
     await runWorker(Deno.args, {
-      ...ENGINES,
-      llama: () => ({ load: localModel((options) => load(options)), async abandon() {} }),
+      engines: {
+        ...ENGINES,
+        llama: () => ({
+          begun: Promise.resolve(),
+          load: localModel((options) => load(options)),
+          async abandon() {},
+        }),
+      },
     }),
   );
 }

@@ -84,7 +84,7 @@ async function hashesIn(folder: string, os: LibraryOs): Promise<PlatformHashes> 
 /** Hashes of the libraries in a folder. */
 export async function hashesOf(folder: string, os: LibraryOs): Promise<Hashes> {
   const hashes = openedIn(folder, os).map(async (file) =>
-    [file, await sha256(join(folder, file))] as const
+    [file, sha256(join(folder, file))] as const
   );
   return Object.fromEntries(await Promise.all(hashes));
 }

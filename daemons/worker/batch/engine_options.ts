@@ -22,6 +22,7 @@ export function openingOptions(config: WorkerConfig) {
     memory: async () => withCacheTypes(modelMemory(await readGguf(config.model)), config),
     context: config.context,
     slots: config.slots,
+    threads: usableThreads(threadsOf(config.threads)),
     settings: config,
   } satisfies Partial<EngineOptions>;
 }
@@ -31,11 +32,12 @@ export async function engineOptions(
   config: WorkerConfig,
   { onTooManyThreads, ...calls }: EngineCalls,
 ): Promise<EngineOptions> {
+  const opening = openingOptions(config);
   const asked = threadsOf(config.threads);
+  if (opening.threads !== asked) onTooManyThreads(asked, Number(opening.threads));
   const { chat_template_file: templateFile } = config;
   return {
-    ...openingOptions(config),
-    threads: usableThreads(asked, (cores) => onTooManyThreads(asked, cores)),
+    ...opening,
     chatTemplate: templateFile === undefined ? undefined : await readTemplateFile(templateFile),
     adapters: new Map((config.lora ?? []).map((each) => {
       const at = each.indexOf("=");

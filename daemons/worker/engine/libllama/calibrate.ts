@@ -1,3 +1,5 @@
+import { physicalCores } from "../../cores.ts";
+
 /** Options of {@linkcode calibrate}. */
 export interface CalibrateOptions {
   /** Numbers of threads to try, in this order. */
@@ -31,6 +33,11 @@ export async function calibrate(options: CalibrateOptions): Promise<number> {
     }
   }
   return best().threads;
+}
+
+/** Numbers of threads to try for a setting. */
+export function threadsToTry(threads: number | "auto"): readonly number[] {
+  return threads === "auto" ? threadCandidates(physicalCores()) : [threads];
 }
 
 /** Numbers of threads to try on a machine, beginning with the default. */

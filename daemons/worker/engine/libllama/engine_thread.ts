@@ -1,4 +1,5 @@
 import { BUILD_INFO } from "#shared/build_info.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { type Order, type Orders, type Reply, SHARED, SHARED_BYTES } from "./thread/messages.ts";
 
 /** An order failed; `log` has what llama.cpp said meanwhile. */
@@ -14,13 +15,13 @@ export class OrderError extends Error {
 /** The thread's module, which a built program has beside its own. */
 const THREAD = BUILD_INFO ? "./thread.js" : "./thread/thread.ts";
 
-/** Called with what the thread sends by itself while it loads. */
+/** Called with what the thread sends by itself once it opens llama.cpp. */
 export interface ThreadEvents {
   readonly onProgress: (fraction: number) => void;
   readonly onWarning: (message: string) => void;
 }
 
-/** Threads that have not ended: each may be inside C. */
+/** Threads that had an order and have not ended: each may be inside C. */
 const living = new Set<EngineThread>();
 
 /** How many threads of llama.cpp there are in this process. */
@@ -35,29 +36,50 @@ export class EngineThread {
   readonly #state = new Int32Array(this.#shared);
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #last = 0;
+  #events: ThreadEvents | undefined;
   /** Why it takes no orders any more. */
   #ended: Error | undefined;
 
-  constructor({ onProgress, onWarning }: ThreadEvents) {
+  constructor() {
     this.#worker = new Worker(new URL(THREAD, import.meta.url), {
       type: "module",
       name: "llama.cpp",
     });
     this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
-      if ("progress" in data) return onProgress(data.progress);
+      if ("progress" in data) return this.#events?.onProgress(data.progress);
       if ("id" in data) return this.#settle(data);
-      onWarning(data.log[1]);
+      this.#events?.onWarning(data.log[1]);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#end(new Error(`The thread of llama.cpp has failed: ${event.message}`));
     };
     this.#worker.postMessage(this.#shared);
-    living.add(this);
+  }
+
+  /**
+   * Prepares for a load that is not known yet, without llama.cpp: a thread takes as long to start as a
+   * configuration to be read.
+   */
+  prepare(): void {
+    this.#send("check", {}).catch(() => {});
+  }
+
+  /** Reports what the thread sends by itself from now on. */
+  listen(events: ThreadEvents): void {
+    this.#events = events;
   }
 
   /** Sends an order. Rejects with {@linkcode OrderError} if it fails. */
   call<Name extends keyof Orders>(
+    name: Name,
+    take: Orders[Name]["take"],
+  ): Promise<Orders[Name]["answer"]> {
+    if (!this.#ended) living.add(this);
+    return this.#send(name, take);
+  }
+
+  #send<Name extends keyof Orders>(
     name: Name,
     take: Orders[Name]["take"],
   ): Promise<Orders[Name]["answer"]> {
@@ -110,6 +132,7 @@ export class EngineThread {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ("answer" in reply) waiting?.resolve(reply.answer);
+    else if (reply.code) waiting?.reject(new LlorchError(reply.code, reply.error));
     else waiting?.reject(new OrderError(reply.error, reply.log));
   }
 

@@ -8,16 +8,13 @@ import { openDependencies } from "./c/library.ts";
 import { unpacked } from "./c/unpack.ts";
 
 /**
- * The folder of libraries that may be opened: unpacked if this program is compiled, and checked.
+ * The folder of libraries that may be opened once they are checked: unpacked if this program is compiled.
  *
  * @param carried Folder as this program carries it.
- * @param onlyCpu Whether backends for GPUs are not opened.
- * @throws {LlorchError} `WORKER_START_FAILED` that says which file is wrong, and what to do
+ * @throws {LlorchError} `WORKER_START_FAILED` if they cannot be unpacked
  */
-export async function checkedFolder(carried: string, onlyCpu: boolean): Promise<string> {
-  const folder = BUILD_INFO?.runtime === "compile" ? await unpacked(carried) : carried;
-  await checkFiles(folder, { onlyCpu });
-  return folder;
+export async function folderToOpen(carried: string): Promise<string> {
+  return BUILD_INFO?.runtime === "compile" ? await unpacked(carried) : carried;
 }
 
 /**
@@ -33,7 +30,8 @@ export async function describeLibraries(): Promise<string[]> {
   }
   const lines: string[] = [];
   for (const each of folders) {
-    const folder = await checkedFolder(each, false);
+    const folder = await folderToOpen(each);
+    checkFiles(folder);
     // Only the first, as one process cannot hold two.
     if (lines.length === 0) checkAbi(openDependencies(folder));
     const from = ownHashes(folder) ? "built from source" : "of node-llama-cpp's package";

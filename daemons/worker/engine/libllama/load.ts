@@ -1,18 +1,16 @@
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
-import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { onAbort } from "#shared/aborts.ts";
 import type { ChatTemplate } from "../../chat/chat_template.ts";
 import { openChatTemplate } from "../../chat/open_template.ts";
 import type { RawText } from "../../chat/raw_text.ts";
 import type { SpecialToken } from "../../chat/tokenizer.ts";
-import { physicalCores } from "../../cores.ts";
 import { UnusableModelError } from "../../model.ts";
 import { textStack } from "../../stack.ts";
-import { DEFAULT_BATCH, type Engine, type EngineOptions, SCORED_AT_ONCE } from "../engine.ts";
-import { CONSTANTS } from "./c/abi.ts";
-import { calibrate, threadCandidates } from "./calibrate.ts";
+import type { Engine, EngineOptions } from "../engine.ts";
+import { calibrate, threadsToTry } from "./calibrate.ts";
+import { contextOf, generates } from "./context_plan.ts";
 import { DraftPredictor } from "./guess/draft.ts";
 import { CheckpointBook } from "./held/checkpoint_book.ts";
 import { LookupPredictor } from "./guess/lookup.ts";
@@ -24,9 +22,9 @@ import { LibllamaEngine } from "./engine.ts";
 import { type EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
-import { holdsAll, memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
+import { guesserOf, mostCheckpointBytes } from "./memory.ts";
 import { loadError } from "./load_error.ts";
-import { Opening } from "./opening.ts";
+import { type OpenContext, Opening } from "./opening.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";
@@ -95,7 +93,7 @@ export async function openEngine(
   opening: Opening,
   options: EngineOptions,
 ): Promise<OpenedEngine> {
-  const { settings, slots, gpuLayers, context = DEFAULT_CONTEXT } = options;
+  const { settings, slots, gpuLayers } = options;
   const { thread } = opening;
   const { library: { llama }, gpus } = await opening.libraries;
   const facts = await opening.model();
@@ -108,16 +106,13 @@ export async function openEngine(
     const reason = `its vocabulary has no token for byte ${missing}, which a text may need`;
     throw new UnusableModelError(`Cannot load model "${options.model}": ${reason}`);
   }
-  const contextPerSlot = options.context ??
-    Math.min(facts.trainedContext || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
+  const contextPerSlot = contextOf(facts, options.context);
   const candidates = threadsToTry(options.threads);
   let threads = candidates[0]!;
-  const openGroup = (model: ModelFacts, predictor?: NewPredictor) =>
-    openSequences(thread, model, {
-      ...{ slots: options.slots, contextPerSlot, settings, predictor },
-      onWarning: options.onWarning,
+  const group = (open: OpenContext, predictor?: NewPredictor) =>
+    sequencesOf(thread, open, {
+      ...{ settings, predictor, threads: () => threads, onWarning: options.onWarning },
       ends: (token) => vocabulary.endsGeneration(token),
-      ...{ maxThreads: Math.max(...candidates), threads: () => threads },
     });
   const drafts: LibllamaSampling[] = [];
   // The thread makes the contexts, while this one reads the vocabulary and the template.
@@ -170,27 +165,23 @@ export async function openEngine(
   };
 
   async function openSlots(): Promise<readonly LibllamaSequence[]> {
+    const first = await opening.context();
+    if (first) return group(first, ownPredictor(settings));
     if (!generates(facts)) return [];
-    const { draft_model, speculative } = settings;
-    if (speculative === "mtp") {
-      if (facts.draftLayers === 0) throw failed(noDraftLayers(options.model));
-      return await openGroup(facts, ({ slot, most, collector }) =>
-        new OwnLayersPredictor(
-          (token, position, count) => collector.draft({ sequence: slot, token, position, count }),
-          most,
-        ));
-    }
-    if (speculative === "lookup") {
-      return await openGroup(facts, ({ most }) => new LookupPredictor(most));
-    }
-    if (!draft_model) return await openGroup(facts);
+    const draft_model = settings.draft_model!;
     const draftHolders = holdersOf({
-      ...{ gpus: gpus.slice(0, 1), settings: {}, load: { context, slots } },
+      ...{ gpus: gpus.slice(0, 1), settings: {}, load: { context: contextPerSlot, slots } },
       gpuLayers: gpuLayers === "fit" ? undefined : gpuLayers,
     });
     const draftFacts = await opening.read(draft_model, draftHolders, false);
     requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
-    const drafted = await openGroup(draftFacts);
+    const context = contextPerSlot;
+    const drafting = await opening.makeContext(draftFacts, {
+      context,
+      guesses: false,
+      scores: false,
+    });
+    const drafted = group(drafting);
     const canDraft = drafted.every((sequence) => sequence.memory.kind !== "recurrent");
     if (!canDraft) options.onWarning(CANNOT_DRAFT);
     const predictor: NewPredictor = ({ slot, most }) => {
@@ -202,33 +193,38 @@ export async function openEngine(
       drafts.push(sampling);
       return new DraftPredictor(drafted[slot]!, sampling, most);
     };
-    return await openGroup(facts, canDraft ? predictor : undefined);
+    const own = await opening.makeContext(facts, { context, guesses: canDraft, scores: true });
+    return group(own, canDraft ? predictor : undefined);
+  }
+}
+
+/** What guesses tokens without a draft model; undefined: nothing does. */
+function ownPredictor(settings: LlamaSettings): NewPredictor | undefined {
+  switch (guesserOf(settings)) {
+    case "lookup":
+      return ({ most }) => new LookupPredictor(most);
+    case "mtp":
+      return ({ slot, most, collector }) =>
+        new OwnLayersPredictor(
+          (token, position, count) => collector.draft({ sequence: slot, token, position, count }),
+          most,
+        );
+    default:
+      return undefined;
   }
 }
 
 /** Time that `--threads auto` may add to a load, in milliseconds. */
 const CALIBRATION_MS = 2_000;
 
-function threadsToTry(threads: number | "auto"): readonly number[] {
-  return threads === "auto" ? threadCandidates(physicalCores()) : [threads];
-}
-
 /** Creates what guesses the tokens of a slot, at most `most`. */
 type NewPredictor = (
   context: { readonly slot: number; readonly most: number; readonly collector: StepCollector },
 ) => Predictor;
 
-function noDraftLayers(model: string): string {
-  return `Cannot load model "${model}" with speculative = "mtp": its file has no layers for ` +
-    'multi-token prediction; use "lookup", "draft" or "off"';
-}
-
-/** Options of {@linkcode openSequences}. */
+/** Options of {@linkcode sequencesOf}. */
 interface GroupOptions {
-  readonly slots: number;
-  readonly contextPerSlot: number;
   readonly settings: LlamaSettings;
-  readonly maxThreads: number;
   readonly threads: () => number;
   /** Undefined: nothing is guessed. */
   readonly predictor: NewPredictor | undefined;
@@ -236,35 +232,13 @@ interface GroupOptions {
   readonly onWarning: (message: string) => void;
 }
 
-/** Creates a context of a model, with its sequences. */
-async function openSequences(
+/** The sequences of a context. */
+function sequencesOf(
   thread: EngineThread,
-  facts: ModelFacts,
-  { slots, contextPerSlot, settings, maxThreads, threads, predictor, ends, onWarning }:
-    GroupOptions,
-): Promise<LibllamaSequence[]> {
-  const batchSize = settings.batch_size ?? DEFAULT_BATCH;
-  const shape = { contextPerSlot, batchSize };
-  const memory = memoryOf(facts, shape);
-  const most = predictor ? mostGuesses(settings, memory, batchSize) : 0;
-  const draftsItself = settings.speculative === "mtp" && predictor !== undefined;
-  const { context, rollback } = await thread.call("context", {
-    model: facts.model,
-    sequences: slots,
-    contextPerSequence: contextPerSlot,
-    batchSize,
-    outputs: outputsOf(batchSize, slots, most),
-    threads: maxThreads,
-    flashAttention: FLASH_ATTENTION[settings.flash_attention ?? "auto"],
-    keyType: settings.cache_type_k && CACHE_TYPES[settings.cache_type_k],
-    valueType: settings.cache_type_v && CACHE_TYPES[settings.cache_type_v],
-    holdsAll: holdsAll(facts, shape),
-    window: memory.kind === "window" ? memory.window : 0,
-    rollback: memory.kind === "recurrent" ? most : 0,
-    drafts: draftsItself ? most : 0,
-    // A guess has several outputs.
-    shortlists: settings.backend_sampling === true && most === 0,
-  });
+  { plan, context, rollback }: OpenContext,
+  { settings, threads, predictor, ends, onWarning }: GroupOptions,
+): LibllamaSequence[] {
+  const { order: { sequences, contextPerSequence, batchSize }, memory, guesses: most } = plan;
   const canGuess = most > 0 && (memory.kind !== "recurrent" || rollback > 0);
   if (predictor && !canGuess) onWarning(CANNOT_GUESS);
   const checkpoints = new CheckpointBook(mostCheckpointBytes(settings));
@@ -275,47 +249,18 @@ async function openSequences(
     guarded: (step) => guardChoices(thread, step),
     forgotten: () => checkpoints.takeForgotten(),
   });
-  return Array.from({ length: slots }, (_, id) =>
+  return Array.from({ length: sequences }, (_, id) =>
     new LibllamaSequence({
-      ...{ id, thread, contextId: context, collector, context: contextPerSlot, batchSize },
+      ...{ id, thread, contextId: context, collector, context: contextPerSequence, batchSize },
       ...{ memory, checkpoints, ends },
       predictor: canGuess ? predictor?.({ slot: id, most, collector }) : undefined,
     }));
-}
-
-/**
- * Most outputs of a batch: what all slots ask for in a step while they generate, or one part that is scored.
- *
- * @param guesses Most tokens of a guess.
- */
-export function outputsOf(batchSize: number, slots: number, guesses: number): number {
-  return Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots * (1 + guesses)));
 }
 
 const CANNOT_GUESS = "speculative is off: llama.cpp cannot take guessed tokens back in the " +
   "recurrent state of this model, or the batch size is too small";
 const CANNOT_DRAFT = "speculative is off: llama.cpp cannot take tokens back one by one in the " +
   "recurrent state of the draft model";
-
-/** Values of `llama_flash_attn_type`. */
-const FLASH_ATTENTION = {
-  auto: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_AUTO,
-  off: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_DISABLED,
-  on: CONSTANTS.LLAMA_FLASH_ATTN_TYPE_ENABLED,
-} as const;
-
-/** Values of `ggml_type`. */
-const CACHE_TYPES = {
-  f32: CONSTANTS.GGML_TYPE_F32,
-  f16: CONSTANTS.GGML_TYPE_F16,
-  q4_0: CONSTANTS.GGML_TYPE_Q4_0,
-  q4_1: CONSTANTS.GGML_TYPE_Q4_1,
-  q5_0: CONSTANTS.GGML_TYPE_Q5_0,
-  q5_1: CONSTANTS.GGML_TYPE_Q5_1,
-  q8_0: CONSTANTS.GGML_TYPE_Q8_0,
-  iq4_nl: CONSTANTS.GGML_TYPE_IQ4_NL,
-  bf16: CONSTANTS.GGML_TYPE_BF16,
-} as const;
 
 /** Loads an adapter; a bad one fails the load, so that the operator sees it before any request. */
 async function openAdapter(
@@ -380,11 +325,6 @@ function chatTemplate(
   if (warning !== undefined) onWarning(warning);
   const template = { chat_template: source ?? "", bos_token: bosText, eos_token: eosText };
   return { chatTemplate: found.template, template, raw: found.raw, warning };
-}
-
-/** Whether a model generates: bidirectional encoders and models with a ranking head do not. */
-function generates({ isCausal, ranks }: ModelFacts): boolean {
-  return isCausal && !ranks;
 }
 
 /** Computes one vector or rank, which also creates the context for them. */

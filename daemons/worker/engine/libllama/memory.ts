@@ -43,6 +43,14 @@ export function mostCheckpointBytes({ checkpoint_mib = CHECKPOINT_MIB }: LlamaSe
   return checkpoint_mib * 2 ** 20;
 }
 
+/** What guesses tokens, if something does. */
+export function guesserOf(
+  { speculative, draft_model }: LlamaSettings,
+): "mtp" | "lookup" | "draft" | undefined {
+  if (speculative === "mtp" || speculative === "lookup") return speculative;
+  return draft_model ? "draft" : undefined;
+}
+
 /** Most tokens to guess at once; 0: guesses could not be taken back. */
 export function mostGuesses(
   { draft_tokens, speculative }: LlamaSettings,

@@ -10,20 +10,22 @@ import {
   showOnlyGpus,
   usesGpu,
 } from "./backend.ts";
-import { checkAbi } from "./c/check_abi.ts";
-import { type Library, openDependencies, openLibrary } from "./c/library.ts";
+import { type Library, openLibrary } from "./c/library.ts";
+import { threadsToTry } from "./calibrate.ts";
+import { type ContextPlan, type ContextShape, generates, planContext } from "./context_plan.ts";
 import { watchCrashes, withoutBacktraces } from "./crash_watch.ts";
 import { driverSentence, systemLibraries } from "./driver.ts";
 import { EngineThread, OrderError } from "./engine_thread.ts";
 import { type Holders, holdersOf } from "./holders.ts";
-import { checkedFolder } from "./libraries.ts";
+import { guesserOf } from "./memory.ts";
+import { folderToOpen } from "./libraries.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
 import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
 
 /** What decides how a model is opened. */
 export type OpeningOptions = Pick<
   EngineOptions,
-  "model" | "gpu" | "gpuLayers" | "memory" | "context" | "slots" | "settings"
+  "model" | "gpu" | "gpuLayers" | "memory" | "context" | "slots" | "settings" | "threads"
 >;
 
 /** Hears of a load. */
@@ -39,8 +41,16 @@ export interface OpenLibraries {
   readonly gpus: readonly DeviceFacts[];
 }
 
+/** A model's context, which is open. */
+export interface OpenContext {
+  readonly plan: ContextPlan;
+  readonly context: number;
+  /** Of the plan's rollback, what the model's architecture can do. */
+  readonly rollback: number;
+}
+
 /**
- * The first part of a load: libraries, devices, and the model's file. It works in a thread from the moment
+ * The first part of a load: libraries, devices, the model's file and its context. It works in a thread from the moment
  * that it is created, so that the rest of the program can be loaded meanwhile.
  */
 export class Opening {
@@ -51,13 +61,17 @@ export class Opening {
   readonly #lines: string[] = [];
   #events: OpeningEvents | undefined;
   #model: Promise<ModelFacts> | undefined;
+  #context: Promise<OpenContext | undefined> | undefined;
   #watch: Disposable | undefined;
 
-  /** @param allocates Whether models and contexts get memory; see the order `open`. */
-  constructor(options: OpeningOptions, allocates: boolean) {
+  /**
+   * @param allocates Whether models and contexts get memory; see the order `open`.
+   * @param thread A thread without any order so far.
+   */
+  constructor(options: OpeningOptions, allocates: boolean, thread = new EngineThread()) {
     this.#options = options;
-    // It starts while the files are checked, and opens none of them before it gets an order.
-    this.thread = new EngineThread({
+    this.thread = thread;
+    thread.listen({
       onProgress: (fraction) => this.#events?.onProgress(fraction),
       onWarning: (message) => {
         if (this.#lines.length < MOST_LINES) this.#lines.push(message);
@@ -80,6 +94,24 @@ export class Opening {
     this.#model ??= this.#readModel();
     this.#model.catch(() => {});
     return this.#model;
+  }
+
+  /** The model's context, made once; undefined if it generates nothing, or a draft model's comes first. */
+  context(): Promise<OpenContext | undefined> {
+    this.#context ??= this.#openContext();
+    this.#context.catch(() => {});
+    return this.#context;
+  }
+
+  /** Makes a context of a model, for all slots. */
+  async makeContext(
+    facts: ModelFacts,
+    shape: Pick<ContextShape, "context" | "guesses" | "scores">,
+  ): Promise<OpenContext> {
+    const { slots, settings, threads } = this.#options;
+    const maxThreads = Math.max(...threadsToTry(threads));
+    const plan = planContext(facts, { slots, settings, maxThreads, ...shape });
+    return { plan, ...await this.thread.call("context", plan.order) };
   }
 
   /** Reads a file as a model. */
@@ -120,11 +152,11 @@ export class Opening {
     withoutBacktraces();
     if (onlyCpu) showNoGpu();
     else if (gpu !== undefined) showOnlyGpus(gpu);
-    const folder = await checkedFolder(carried, onlyCpu);
-    checkAbi(openDependencies(folder));
+    const folder = await folderToOpen(carried);
+    // This thread has other work meanwhile: it opens what the other one has checked.
+    const { devices } = await this.thread.call("open", { folder, onlyCpu, allocates });
     const library = openLibrary(folder);
     this.#watch = watchCrashes(library.ggml, (reason) => this.#crashed(reason));
-    const { devices } = await this.thread.call("open", { folder, onlyCpu, allocates });
     return { library, gpus: onlyCpu ? [] : chosenGpus(devices, built[0]!, gpu) };
   }
 
@@ -134,6 +166,16 @@ export class Opening {
     const memory = gpuLayers === "fit" ? await this.#options.memory() : undefined;
     const holders = holdersOf({ gpus, gpuLayers, settings, memory, load: { context, slots } });
     return await this.read(model, holders, settings.speculative === "mtp");
+  }
+
+  async #openContext(): Promise<OpenContext | undefined> {
+    const facts = await this.model();
+    const { model, settings, context } = this.#options;
+    if (!generates(facts)) return undefined;
+    const how = guesserOf(settings);
+    if (how === "draft") return undefined;
+    if (how === "mtp" && facts.draftLayers === 0) throw failed(noDraftLayers(model));
+    return await this.makeContext(facts, { context, guesses: how !== undefined, scores: true });
   }
 
   /** @returns the exit code */
@@ -151,6 +193,11 @@ export class Opening {
       ? new UnusableModelError(message, { cause })
       : new LlorchError("WORKER_START_FAILED", message, { cause });
   }
+}
+
+function noDraftLayers(model: string): string {
+  return `Cannot load model "${model}" with speculative = "mtp": its file has no layers for ` +
+    'multi-token prediction; use "lookup", "draft" or "off"';
 }
 
 /** Folder of libraries that can use the CPU. */

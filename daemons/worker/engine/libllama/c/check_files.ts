@@ -20,8 +20,6 @@ export const OWN_HASHES = "hashes.json";
 
 /** Bytes of a file that are read at once. Reading files whole takes four times as long, for their memory. */
 const CHUNK = 1 << 16;
-/** Chunks after which other work may run: some milliseconds. */
-const CHUNKS_OF_A_TURN = 256;
 
 /** Options of {@linkcode checkFiles}. */
 export interface FileCheckOptions {
@@ -38,16 +36,16 @@ export interface FileCheckOptions {
  *
  * @throws {LlorchError} `WORKER_START_FAILED` that says which file is wrong, and what to do
  */
-export async function checkFiles(folder: string, options: FileCheckOptions = {}): Promise<void> {
-  const problem = await problemOf(folder, options);
+export function checkFiles(folder: string, options: FileCheckOptions = {}): void {
+  const problem = problemOf(folder, options);
   if (problem === undefined) return;
   throw new LlorchError("WORKER_START_FAILED", `Cannot use llama.cpp in ${folder}: ${problem}`);
 }
 
-async function problemOf(
+function problemOf(
   folder: string,
   { onlyCpu = false, packages = HASHES }: FileCheckOptions,
-): Promise<string | undefined> {
+): string | undefined {
   const files = openedIn(folder);
   const owner = ownerProblem(folder, files);
   if (owner !== undefined) return owner;
@@ -62,7 +60,7 @@ async function problemOf(
     !onlyCpu || !GPU_BACKENDS.some((name) => basename(file).includes(name))
   );
   for (const file of names) {
-    const found = await hashProblem(join(folder, file), file, hashes[file]!);
+    const found = hashProblem(join(folder, file), file, hashes[file]!);
     if (found !== undefined) return `${found}; ${fix}`;
   }
   return undefined;
@@ -106,13 +104,9 @@ function fixOf(folder: string, isBuilt: boolean): string {
   return isBuilt ? "build it again" : "remove node_modules and run deno install";
 }
 
-async function hashProblem(
-  path: string,
-  file: string,
-  wanted: string,
-): Promise<string | undefined> {
+function hashProblem(path: string, file: string, wanted: string): string | undefined {
   try {
-    const found = await sha256(path);
+    const found = sha256(path);
     if (found === wanted) return undefined;
     return `${file} is damaged or another one: its SHA-256 is ${found} instead of ${wanted}`;
   } catch (error) {
@@ -122,15 +116,13 @@ async function hashProblem(
 }
 
 /** SHA-256 of a file in hex. */
-export async function sha256(path: string): Promise<string> {
-  using file = await Deno.open(path);
+export function sha256(path: string): string {
+  using file = Deno.openSync(path);
   const hash = createHash("sha256");
   const chunk = new Uint8Array(CHUNK);
-  for (let count = 1;; count++) {
-    // Waiting for each chunk would take longer than reading it.
+  for (;;) {
     const read = file.readSync(chunk);
     if (read === null) return hash.digest("hex");
     hash.update(chunk.subarray(0, read));
-    if (count % CHUNKS_OF_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
   }
 }

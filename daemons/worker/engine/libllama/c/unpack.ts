@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
+import { BUILD_INFO } from "#shared/build_info.ts";
 import { ENV } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { runtimeDir } from "#shared/paths.ts";
@@ -15,6 +16,16 @@ export interface UnpackOptions {
 }
 
 /**
+ * The folder from which libraries are opened: that of the copies, if this program is compiled.
+ *
+ * @param carried Folder as this program carries it.
+ */
+export function openedFolder(carried: string): string {
+  const into = BUILD_INFO?.runtime === "compile" ? unpackFolder() : undefined;
+  return into === undefined ? carried : copiesOf(carried, into, HASHES).copies;
+}
+
+/**
  * Unpacks llama.cpp's libraries out of a compiled executable, once for each content: the system's loader
  * opens only real files. Nobody else can write or read the copies. Their content is not looked at: the check
  * of the files follows.
@@ -25,15 +36,10 @@ export interface UnpackOptions {
  */
 export async function unpacked(
   folder: string,
-  { into = runtimeDir((name) => Deno.env.get(name)), packages = HASHES }: UnpackOptions = {},
+  { into = unpackFolder(), packages = HASHES }: UnpackOptions = {},
 ): Promise<string> {
   if (into === undefined) throw failed(`set ${ENV.runtimeDir} to a folder`);
-  const own = ownHashes(folder);
-  // Without sound hashes nothing is copied but what the check then refuses.
-  const hashes = own === "unsound" ? {} : own ?? packages[basename(folder)] ?? {};
-  const key = createHash("sha256").update(JSON.stringify(hashes)).digest("hex").slice(0, 12);
-  const home = join(into, `llama.cpp-${key}`);
-  const copies = join(home, "llama", basename(folder));
+  const { own, hashes, home, copies } = copiesOf(folder, into, packages);
   try {
     if (await isThere(copies)) return copies;
     await Deno.mkdir(into, { recursive: true, mode: 0o700 });
@@ -55,6 +61,20 @@ export async function unpacked(
     const fix = `make room in ${into}, or set ${ENV.runtimeDir} to another folder`;
     throw failed(`${errorMessage(error)}; ${fix}`, error);
   }
+}
+
+function unpackFolder(): string | undefined {
+  return runtimeDir((name) => Deno.env.get(name));
+}
+
+/** Where copies of a folder's libraries are, which is named after their content. */
+function copiesOf(folder: string, into: string, packages: Readonly<Record<string, Hashes>>) {
+  const own = ownHashes(folder);
+  // Without sound hashes nothing is copied but what the check then refuses.
+  const hashes = own === "unsound" ? {} : own ?? packages[basename(folder)] ?? {};
+  const key = createHash("sha256").update(JSON.stringify(hashes)).digest("hex").slice(0, 12);
+  const home = join(into, `llama.cpp-${key}`);
+  return { own, hashes, home, copies: join(home, "llama", basename(folder)) };
 }
 
 /** Copies a file, also out of an executable, in little memory. */

@@ -1,8 +1,12 @@
+import { builtGpuBackends, cpuBinaries } from "../backend.ts";
 import { CONSTANTS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, textAt } from "../c/c_values.ts";
+import { checkAbi } from "../c/check_abi.ts";
+import { checkFiles } from "../c/check_files.ts";
+import { openedFolder } from "../c/unpack.ts";
 import { Context, type ContextParts } from "./context.ts";
 import { draftFunctions } from "../c/draft_functions.ts";
-import { devices, freeBytes, type Library, loadBackends, openLibrary } from "../c/library.ts";
+import { devices, freeBytes, type Library, loadBackends, openDependencies, openLibrary } from "../c/library.ts";
 import {
   type ContextOrder,
   type DeviceFacts,
@@ -46,6 +50,8 @@ export class Host {
   readonly #vectors = new Map<string, VectorContext>();
   readonly #callbacks: { close(): void }[] = [];
   readonly #memoryLines: string[] = [];
+  /** A folder whose libraries for the CPU are checked. */
+  #checked: string | undefined;
   #library: Library | undefined;
   #lines: string[] = [];
   #allocates = true;
@@ -62,6 +68,7 @@ export class Host {
     const handlers: {
       [Name in keyof Orders]: (take: Orders[Name]["take"]) => Orders[Name]["answer"];
     } = {
+      check: () => this.#checkEarly(),
       open: (order) => this.#open(order),
       model: (order) => this.#load(order),
       beginModel: (order) => this.#begin(order),
@@ -106,7 +113,23 @@ export class Host {
     return this.#library;
   }
 
+  #checkEarly(): true {
+    // With a GPU's libraries there is a choice.
+    const carried = builtGpuBackends().length > 0 ? undefined : cpuBinaries();
+    if (carried === undefined) return true;
+    const folder = openedFolder(carried);
+    try {
+      checkFiles(folder, { onlyCpu: true });
+      this.#checked = folder;
+    } catch {
+      // The load will report it.
+    }
+    return true;
+  }
+
   #open({ folder, onlyCpu, allocates }: Orders["open"]["take"]): { devices: DeviceFacts[] } {
+    if (folder !== this.#checked) checkFiles(folder, { onlyCpu });
+    checkAbi(openDependencies(folder));
     const library = openLibrary(folder);
     this.#library = library;
     this.#allocates = allocates;

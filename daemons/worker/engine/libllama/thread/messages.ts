@@ -4,6 +4,7 @@
  * @module
  */
 import type { TensorOverride } from "#shared/config/llama.ts";
+import type { ErrorCode } from "#shared/errors.ts";
 import type { Odds } from "../../engine.ts";
 import type { Mirostat } from "./mirostat.ts";
 
@@ -191,6 +192,8 @@ export interface Cut {
 
 /** The orders, by name: what they take and what they answer. */
 export interface Orders {
+  /** Checks the files that a load on the CPU opens, if only one is possible, while its settings are still read. */
+  check: { take: Record<string, never>; answer: true };
   /** Without `allocates`, models and contexts get no memory; what they would get is logged. */
   open: {
     take: { folder: string; onlyCpu: boolean; allocates: boolean };
@@ -288,7 +291,13 @@ export interface Order {
 /** What the thread sends. */
 export type Reply =
   | { readonly id: number; readonly answer: unknown }
-  | { readonly id: number; readonly error: string; readonly log: readonly string[] }
+  | {
+    readonly id: number;
+    readonly error: string;
+    /** It is an error of its own, with this code. */
+    readonly code: ErrorCode | undefined;
+    readonly log: readonly string[];
+  }
   | { readonly progress: number }
   | { readonly log: readonly [level: number, text: string] };
 

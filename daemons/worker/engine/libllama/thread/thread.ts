@@ -5,6 +5,7 @@
  * @module
  */
 /// <reference lib="deno.worker" />
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { Host } from "./host.ts";
 import type { Order, Orders, Reply } from "./messages.ts";
 
@@ -22,7 +23,8 @@ self.onmessage = ({ data }: MessageEvent<SharedArrayBuffer | Order>) => {
   } catch (error) {
     reply = {
       id,
-      error: error instanceof Error ? error.message : String(error),
+      error: errorMessage(error),
+      code: error instanceof LlorchError ? error.code : undefined,
       log: host!.takeLog(),
     };
   }
