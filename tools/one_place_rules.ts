@@ -26,7 +26,7 @@ const ONE_PLACE: readonly OnePlace[] = [
   },
   {
     pattern: /\bcreateRequire\b.* from "node:module"/,
-    places: ["daemons/worker/engine/libllama/backend.ts"],
+    places: ["daemons/worker/engine/libllama/c/carried.ts"],
     instead: "import, so that tools/boundaries.ts sees it",
   },
   {

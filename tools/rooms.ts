@@ -177,7 +177,7 @@ const worker: Rooms = {
     "standby.ts",
     "worker.ts",
   ],
-  "main.ts": ["daemon.ts", "own_stack.ts"],
+  "main.ts": ["daemon.ts", "engine/libllama", "own_stack.ts"],
 };
 
 /** Rooms by part. */

@@ -9,5 +9,6 @@ Deno.exit(await runWorker(Deno.args, { thread }));
 
 /** Whether llama.cpp will probably load a model: then its thread starts first, as all else waits for it. */
 function loadsModel(args: readonly string[]): boolean {
-  return args.includes("--model") && !args.includes("openai");
+  return args.some((word) => word === "--model" || word.startsWith("--model=")) &&
+    !args.includes("openai");
 }

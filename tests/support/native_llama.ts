@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "node:path";
-import { cpuBinaries } from "../../daemons/worker/engine/libllama/backend.ts";
+import { cpuBinaries } from "../../daemons/worker/engine/libllama/c/carried.ts";
 
 const MODEL_PARAMS = {
   struct: [

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { loadLibllama } from "../../daemons/worker/engine/libllama/load.ts";
 import { localModel } from "../../daemons/worker/batch/local_model.ts";
-import { cpuBinaries } from "../../daemons/worker/engine/libllama/backend.ts";
+import { cpuBinaries } from "../../daemons/worker/engine/libllama/c/carried.ts";
 import { cString } from "../../daemons/worker/engine/libllama/c/c_values.ts";
 import { openLibrary } from "../../daemons/worker/engine/libllama/c/library.ts";
 import { runWorker } from "../../daemons/worker/daemon.ts";

@@ -73,7 +73,7 @@ async function hashesIn(folder: string, os: LibraryOs): Promise<PlatformHashes> 
   const found: Record<string, Hashes> = {};
   try {
     for await (const { name } of Deno.readDir(folder)) {
-      found[name] = await hashesOf(join(folder, name), os);
+      found[name] = hashesOf(join(folder, name), os);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -82,11 +82,10 @@ async function hashesIn(folder: string, os: LibraryOs): Promise<PlatformHashes> 
 }
 
 /** Hashes of the libraries in a folder. */
-export async function hashesOf(folder: string, os: LibraryOs): Promise<Hashes> {
-  const hashes = openedIn(folder, os).map(async (file) =>
-    [file, sha256(join(folder, file))] as const
+export function hashesOf(folder: string, os: LibraryOs): Hashes {
+  return Object.fromEntries(
+    openedIn(folder, os).map((file) => [file, sha256(join(folder, file))]),
   );
-  return Object.fromEntries(await Promise.all(hashes));
 }
 
 function systemOf({ os }: Target): LibraryOs {

@@ -79,7 +79,7 @@ export async function copyLibraries(built: string, folder: string): Promise<void
       await Deno.copyFile(join(built, name), join(folder, name));
     }
   }
-  const hashes = await hashesOf(folder, Deno.build.os);
+  const hashes = hashesOf(folder, Deno.build.os);
   await Deno.writeTextFile(join(folder, OWN_HASHES), JSON.stringify(hashes, null, 2) + "\n");
 }
 

@@ -28,7 +28,7 @@ export async function withLlama(
   const files: Record<string, string> = {};
   const bins = join(packageFolder(name), "bins");
   for await (const { name: platform } of Deno.readDir(bins)) {
-    Object.assign(files, await hashesOf(join(bins, platform), os));
+    Object.assign(files, hashesOf(join(bins, platform), os));
   }
   const carries: Carried = {
     ...{ name: "llama.cpp", version: tag, files },

@@ -1,4 +1,4 @@
-import { cpuBinaries } from "../engine/libllama/backend.ts";
+import { cpuBinaries } from "../engine/libllama/c/carried.ts";
 import { FIELDS } from "../engine/libllama/c/abi.ts";
 import { addressOf, addressOfBuffer, cString, setFields } from "../engine/libllama/c/c_values.ts";
 import { layoutOf } from "../engine/libllama/c/layout.ts";

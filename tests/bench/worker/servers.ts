@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { findExecutable } from "#shared/executables.ts";
+import { forLlama } from "#shared/for_llama.ts";
 import { delay } from "#shared/lifecycle.ts";
-import { startExecutable } from "../../support/service.ts";
 import { type Program, ROOT, startCommand, within } from "../../support/stack.ts";
 import { freePort } from "../relay/proxies.ts";
 import type { RawRequest } from "../relay/raw_stream.ts";
@@ -76,9 +77,12 @@ export async function startWorker(settings: ServerSettings, name = "llorch"): Pr
     ...["--slots", String(settings.slots), "--context", String(settings.context)],
     ...["--log-level", "warning", ...settings.ownFlags],
   ];
-  const program = settings.program === undefined
-    ? startExecutable("llorch-candled", args)
-    : startCommand(settings.program, args);
+  // As a pool manager and `llorch worker start` do.
+  const worker = settings.program === undefined
+    ? findExecutable("llorch-candled")
+    : { command: settings.program, args: [] };
+  const { command, args: words } = forLlama({ ...worker, args: [...worker.args, ...args] });
+  const program = startCommand(command, words);
   await ready(program, `${url}/ready`);
   let jobs = 0;
   return {

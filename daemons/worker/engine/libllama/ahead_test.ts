@@ -12,7 +12,7 @@ import {
 } from "../../../../tests/support/arch_models.ts";
 import { writeRandomModel } from "../../../../tests/support/models.ts";
 import { words } from "../../testing/states.ts";
-import { cpuBinaries } from "./backend.ts";
+import { cpuBinaries } from "./c/carried.ts";
 import { CONSTANTS } from "./c/abi.ts";
 import { addressOf } from "./c/c_values.ts";
 import { openLibrary } from "./c/library.ts";

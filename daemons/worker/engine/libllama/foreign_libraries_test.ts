@@ -15,7 +15,7 @@ import { runProgram } from "#shared/run_program.ts";
 import { listeningUrl, within } from "../../../../tests/support/stack.ts";
 import { hasCompiler } from "../../../../tools/abi/compiler.ts";
 import { DEMO_MODEL, TOKEN, whenReady } from "../../testing/worker.ts";
-import { cpuBinaries } from "./backend.ts";
+import { cpuBinaries } from "./c/carried.ts";
 
 /** Backends that llama.cpp looks for, with and without what follows the name of one of several. */
 const BACKENDS = ["blas", "cann", "cpu", "cuda", "hip", "metal", "opencl", "rpc", "sycl", "vulkan"]

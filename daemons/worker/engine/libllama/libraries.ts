@@ -1,6 +1,6 @@
 import { BUILD_INFO } from "#shared/build_info.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { cpuBinaries, gpuBinaries } from "./backend.ts";
+import { cpuBinaries, gpuBinaries } from "./c/carried.ts";
 import { checkAbi } from "./c/check_abi.ts";
 import { checkFiles, openedIn, ownHashes } from "./c/check_files.ts";
 import { VERSION } from "./c/abi.ts";

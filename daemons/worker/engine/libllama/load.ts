@@ -351,10 +351,6 @@ async function trialStep(engine: LibllamaEngine): Promise<void> {
   sequence.trim(0);
 }
 
-function failed(message: string): LlorchError {
-  return new LlorchError("WORKER_START_FAILED", message);
-}
-
 /** Sampling that always takes the most probable token. */
 const GREEDY = {
   temperature: 0,

@@ -2,14 +2,8 @@ import { DEFAULT_CONTEXT, EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { UnusableModelError } from "../../model.ts";
 import type { EngineOptions } from "../engine.ts";
-import {
-  builtGpuBackends,
-  cpuBinaries,
-  gpuBinaries,
-  showNoGpu,
-  showOnlyGpus,
-  usesGpu,
-} from "./backend.ts";
+import { showNoGpu, showOnlyGpus, usesGpu } from "./backend.ts";
+import { builtGpuBackends, cpuBinaries, gpuBinaries } from "./c/carried.ts";
 import { type Library, openLibrary } from "./c/library.ts";
 import { threadsToTry } from "./calibrate.ts";
 import { type ContextPlan, type ContextShape, generates, planContext } from "./context_plan.ts";

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { runProgram } from "#shared/run_program.ts";
 import { hasCompiler } from "../../../../tools/abi/compiler.ts";
-import { cpuBinaries } from "./backend.ts";
+import { cpuBinaries } from "./c/carried.ts";
 import { FIELDS, VERSION } from "./c/abi.ts";
 import { checkAbi } from "./c/check_abi.ts";
 import { layoutOf } from "./c/layout.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
-import { cpuBinaries } from "../backend.ts";
+import { cpuBinaries } from "./carried.ts";
 import { checkFiles, type FileCheckOptions, openedIn, sha256 } from "./check_files.ts";
 import { HASHES } from "./hashes.ts";
 
@@ -28,21 +28,27 @@ async function withFiles(test: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-async function refused(folder: string, options: FileCheckOptions = {}): Promise<string> {
-  const error = await checkFiles(folder, { packages: PACKAGES, ...options }).then(
-    () => assert.fail("accepted"),
-    (error) => error,
-  );
+function refused(folder: string, options: FileCheckOptions = {}): string {
+  const error = errorOf(() => checkFiles(folder, { packages: PACKAGES, ...options }));
   assert.ok(error instanceof LlorchError && error.code === "WORKER_START_FAILED", String(error));
   assert.ok(error.message.startsWith(`Cannot use llama.cpp in ${folder}: `), error.message);
   return error.message.slice(`Cannot use llama.cpp in ${folder}: `.length);
 }
 
+function errorOf(call: () => void): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  assert.fail("accepted");
+}
+
 Deno.test({
   name: "the libraries of node-llama-cpp have the hashes that are written down",
   ignore: cpuBinaries() === undefined,
-}, async () => {
-  await checkFiles(cpuBinaries()!);
+}, () => {
+  checkFiles(cpuBinaries()!);
 });
 
 Deno.test("there are hashes of every platform, backends included", () => {
@@ -63,23 +69,23 @@ Deno.test("there are hashes of every platform, backends included", () => {
 
 Deno.test("a changed, a missing and a foreign library are refused by name, with what to do", async () => {
   await withFiles(async (folder) => {
-    await checkFiles(folder, { packages: PACKAGES });
+    checkFiles(folder, { packages: PACKAGES });
     const reinstall = "remove node_modules and run deno install";
     const foreign = file("ggml-cpu-best");
     await Deno.writeTextFile(join(folder, foreign), "");
-    assert.equal(await refused(folder), `${foreign} is none of its libraries; remove it`);
+    assert.equal(refused(folder), `${foreign} is none of its libraries; remove it`);
     await Deno.remove(join(folder, foreign));
 
     await Deno.writeTextFile(join(folder, LLAMA), "another");
     assert.equal(
-      await refused(folder),
+      refused(folder),
       `${LLAMA} is damaged or another one: its SHA-256 is ${hashOf("another")} instead of ` +
         `${hashOf(LLAMA)}; ${reinstall}`,
     );
     await Deno.remove(join(folder, LLAMA));
-    assert.equal(await refused(folder), `${LLAMA} is missing; ${reinstall}`);
+    assert.equal(refused(folder), `${LLAMA} is missing; ${reinstall}`);
     assert.match(
-      await refused(folder, { packages: {} }),
+      refused(folder, { packages: {} }),
       new RegExp(`this version has no hashes of ${PLATFORM}; ${reinstall}`),
     );
   });
@@ -89,11 +95,11 @@ Deno.test("files that the engine does not open do not matter", async () => {
   await withFiles(async (folder) => {
     await Deno.writeTextFile(join(folder, file("llama-common")), "");
     await Deno.writeTextFile(join(folder, "llama-addon.node"), "");
-    await checkFiles(folder, { packages: PACKAGES });
+    checkFiles(folder, { packages: PACKAGES });
     // Half a gigabyte, for nothing.
     for (const each of [CUDA, `fallback/${CUDA}`]) await Deno.truncate(join(folder, each));
-    await checkFiles(folder, { packages: PACKAGES, onlyCpu: true });
-    assert.match(await refused(folder), new RegExp(`^${CUDA} is damaged`));
+    checkFiles(folder, { packages: PACKAGES, onlyCpu: true });
+    assert.match(refused(folder), new RegExp(`^${CUDA} is damaged`));
   });
 });
 
@@ -101,12 +107,12 @@ Deno.test("libraries that were built from source have the hashes beside them", a
   await withFiles(async (folder) => {
     const own = join(folder, "hashes.json");
     await Deno.writeTextFile(own, JSON.stringify(HASHES_OF_FILES));
-    await checkFiles(folder, { packages: {} });
+    checkFiles(folder, { packages: {} });
     await Deno.writeTextFile(join(folder, CPU), "another");
-    assert.match(await refused(folder), new RegExp(`^${CPU} is damaged .*; build it again$`));
+    assert.match(refused(folder), new RegExp(`^${CPU} is damaged .*; build it again$`));
     for (const text of ["[1]", '{"a": 1}', "{"]) {
       await Deno.writeTextFile(own, text);
-      assert.equal(await refused(folder), "hashes.json has no hashes; build it again");
+      assert.equal(refused(folder), "hashes.json has no hashes; build it again");
     }
   });
 });
@@ -118,7 +124,7 @@ Deno.test({
   await withFiles(async (folder) => {
     await Deno.chmod(join(folder, CPU), 0o666);
     assert.equal(
-      await refused(folder),
+      refused(folder),
       `${CPU} is not safe to open, since everyone may change it; chmod go-w ${join(folder, CPU)}`,
     );
   });
@@ -138,7 +144,7 @@ Deno.test("sha256() is right for files of any length", async () => {
     for (const length of [0, 1, (16 << 20) - 1, (16 << 20) + 1]) {
       const bytes = new Uint8Array(length).fill(7);
       await Deno.writeFile(path, bytes);
-      assert.equal(await sha256(path), createHash("sha256").update(bytes).digest("hex"));
+      assert.equal(sha256(path), createHash("sha256").update(bytes).digest("hex"));
     }
   } finally {
     await Deno.remove(path);

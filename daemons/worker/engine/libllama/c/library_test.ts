@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runProgram } from "#shared/run_program.ts";
 import { ROOT } from "../../../../../tests/support/stack.ts";
-import { cpuBinaries } from "../backend.ts";
+import { cpuBinaries } from "./carried.ts";
 import { VERSION } from "./abi.ts";
 
 /** Opens the libraries of a folder. A process of its own: others use the libraries of the package. */

@@ -1,4 +1,4 @@
-import { builtGpuBackends, cpuBinaries } from "../backend.ts";
+import { builtGpuBackends, cpuBinaries } from "../c/carried.ts";
 import { CONSTANTS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, textAt } from "../c/c_values.ts";
 import { checkAbi } from "../c/check_abi.ts";
@@ -6,7 +6,14 @@ import { checkFiles } from "../c/check_files.ts";
 import { openedFolder } from "../c/unpack.ts";
 import { Context, type ContextParts } from "./context.ts";
 import { draftFunctions } from "../c/draft_functions.ts";
-import { devices, freeBytes, type Library, loadBackends, openDependencies, openLibrary } from "../c/library.ts";
+import {
+  devices,
+  freeBytes,
+  type Library,
+  loadBackends,
+  openDependencies,
+  openLibrary,
+} from "../c/library.ts";
 import {
   type ContextOrder,
   type DeviceFacts,

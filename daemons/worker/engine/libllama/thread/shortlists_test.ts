@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeRandomModel } from "../../../../../tests/support/models.ts";
 import { endOf, using } from "../../../testing/llama.ts";
 import { request, textOf } from "../../../testing/generator.ts";
-import { cpuBinaries } from "../backend.ts";
+import { cpuBinaries } from "../c/carried.ts";
 import { createChain } from "../chain.ts";
 import { samplingPlan } from "../sampling_plan.ts";
 import { addressOf, cString } from "../c/c_values.ts";
