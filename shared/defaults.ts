@@ -98,3 +98,6 @@ export const EXIT = {
   unusableModel: 3,
   interrupted: 130,
 } as const;
+
+/** First argument of a standby worker: it prepares itself and waits for orders on stdin. */
+export const STANDBY = "standby";

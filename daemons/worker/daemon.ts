@@ -1,12 +1,10 @@
 import { setImmediate } from "node:timers";
 import { daemonMain } from "#shared/daemon.ts";
-import { STANDBY } from "#shared/contracts/worker.ts";
-import { ENV, EXIT } from "#shared/defaults.ts";
+import { ENV, EXIT, STANDBY } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { configSpec, LIBRARIES, type WorkerConfig } from "./config.ts";
-import type { EngineThread } from "./engine/libllama/engine_thread.ts";
-import { ENGINES, type Engines, isComputing, type Loading } from "./engines.ts";
+import { ENGINES, type Engines, type EngineThread, isComputing, type Loading } from "./engines.ts";
 
 /** Options of {@linkcode runWorker}. */
 export interface RunOptions {
@@ -31,7 +29,8 @@ export async function runWorker(
   { thread, engines = ENGINES }: RunOptions = {},
 ): Promise<number> {
   if (args.length === 1 && args[0] === LIBRARIES) return await showLibraries();
-  const code = await run(args, (config) => engines[config.engine](config, thread));
+  const begin: BeginLoad = (config) => engines[config.engine](config, thread);
+  const code = await run(args, begin, thread);
   if (!isComputing()) return code;
   // The log is written at the end of this turn.
   await new Promise((resolve) => setImmediate(resolve));
@@ -48,10 +47,14 @@ function showLibraries(): Promise<number> {
   });
 }
 
-async function run(args: readonly string[], begin: BeginLoad): Promise<number> {
+async function run(
+  args: readonly string[],
+  begin: BeginLoad,
+  thread?: EngineThread,
+): Promise<number> {
   if (args[0] !== STANDBY) return await serveModel(args, begin);
   const { standBy } = await import("./standby.ts");
-  const orders = await standBy(args.slice(1), Deno.stdin.readable);
+  const orders = await standBy(args.slice(1), { input: Deno.stdin.readable, thread });
   return orders === undefined ? EXIT.ok : await serveModel(orders, begin);
 }
 

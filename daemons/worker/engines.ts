@@ -4,6 +4,9 @@ import { type EngineThread, livingThreads } from "./engine/libllama/engine_threa
 import { Opening } from "./engine/libllama/opening.ts";
 import type { LoadModel } from "./model.ts";
 
+export type { EngineThread } from "./engine/libllama/engine_thread.ts";
+export { openAhead } from "./engine/libllama/opening.ts";
+
 /** A load that has begun. */
 export interface Loading {
   /** Resolves once the model's file is being read, or cannot be: until then, this thread is needed. */

@@ -7,23 +7,35 @@ import { readLines } from "#shared/lines.ts";
 import { createLogger } from "#shared/logging.ts";
 import { standbyModelPath } from "#shared/paths.ts";
 import { workerConfig } from "./config.ts";
-import { ENGINES } from "./engines.ts";
+import { ENGINES, type EngineThread, openAhead } from "./engines.ts";
 import { tinyModel } from "./tiny_model.ts";
 import { Worker } from "./worker.ts";
 
+/** What {@linkcode standBy} uses. */
+export interface StandbyContext {
+  /** Stream of the orders; its end means that there will be none. */
+  readonly input: ReadableStream<Uint8Array>;
+  /** The thread of llama.cpp that will load the model. */
+  readonly thread?: EngineThread | undefined;
+}
+
 /**
- * Prepares a worker before its model is known. With `--gpu none` it serves a tiny model once, so
- * that all code is loaded and compiled; it does not open a GPU, since that would take memory of it.
+ * Prepares a worker before its model is known. With `--gpu none` it opens the libraries, and serves a tiny
+ * model once, so that all code is loaded and compiled; it does not open a GPU, since that would take memory of
+ * it. It goes on as soon as there are orders, prepared or not.
  *
- * @param input Stream of the orders; its end means that there will be none.
  * @returns the arguments to go on with, after setting their environment; undefined without orders
  */
 export async function standBy(
   args: readonly string[],
-  input: ReadableStream<Uint8Array>,
+  { input, thread }: StandbyContext,
 ): Promise<readonly string[] | undefined> {
   const { values } = parseArgs({ args: [...args], options: { gpu: { type: "string" } } });
-  const [orders] = await Promise.all([firstOrders(input), values.gpu === "none" && prepare()]);
+  const ordered = new AbortController();
+  const first = firstOrders(input).finally(() => ordered.abort());
+  if (values.gpu === "none") await prepare(thread, ordered.signal);
+  const orders = await first;
+  if (!orders) await thread?.close();
   for (const [name, value] of Object.entries(orders?.env ?? {})) Deno.env.set(name, value);
   return orders?.args;
 }
@@ -33,12 +45,13 @@ async function firstOrders(input: ReadableStream<Uint8Array>): Promise<StandbyOr
   return undefined;
 }
 
-async function prepare(): Promise<void> {
+async function prepare(thread: EngineThread | undefined, isOver: AbortSignal): Promise<void> {
   try {
-    await serveOnce();
+    if (thread) await openAhead(thread);
+    if (!isOver.aborted) await serveOnce(isOver);
   } catch (error) {
     // The real model may still load; if not, its start reports the error.
-    console.error(`Cannot prepare: ${errorMessage(error)}`);
+    if (!isOver.aborted) console.error(`Cannot prepare: ${errorMessage(error)}`);
   }
 }
 
@@ -46,8 +59,8 @@ async function prepare(): Promise<void> {
 const LOOK_MS = 10;
 const LOOKS = 1_000;
 
-/** Loads a tiny model, generates tokens for a client, and unloads it. */
-async function serveOnce(): Promise<void> {
+/** Loads a tiny model, generates tokens for a client, and unloads it. Rejects early once the signal has aborted. */
+async function serveOnce(signal: AbortSignal): Promise<void> {
   const model = standbyModelPath(Deno.pid);
   try {
     await Deno.writeFile(model, tinyModel(), { mode: 0o600, createNew: true });
@@ -63,7 +76,7 @@ async function serveOnce(): Promise<void> {
       for (let looks = 0; looks < LOOKS; looks++) {
         const { state } = await client.call(workerRoutes.health, {});
         if (state === "ready") break;
-        await delay(LOOK_MS);
+        await delay(LOOK_MS, signal);
       }
       const body = { job_id: "standby", attempt: 1, model: "standby", prompt: "a", max_tokens: 2 };
       const { events } = await client.stream(workerRoutes.execute, { body });

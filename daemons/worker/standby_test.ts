@@ -10,7 +10,7 @@ function stream(text: string): ReadableStream<Uint8Array> {
 Deno.test("standBy() continues with the arguments and the environment that it gets", async () => {
   try {
     const orders = { args: ["--model", "/a b.gguf"], env: { [NAME]: "1" } };
-    const received = await standBy([], stream(JSON.stringify(orders) + "\n"));
+    const received = await standBy([], { input: stream(JSON.stringify(orders) + "\n") });
     assert.deepEqual(received, orders.args);
     assert.equal(Deno.env.get(NAME), "1");
   } finally {
@@ -19,5 +19,5 @@ Deno.test("standBy() continues with the arguments and the environment that it ge
 });
 
 Deno.test("standBy() ends when its stdin is closed", async () => {
-  assert.equal(await standBy([], stream("")), undefined);
+  assert.equal(await standBy([], { input: stream("") }), undefined);
 });

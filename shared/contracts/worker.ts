@@ -32,9 +32,6 @@ export const workerHealth = health.extend({
 /** Health of a worker. */
 export type WorkerHealth = z.output<typeof workerHealth>;
 
-/** First argument of a standby worker: it prepares itself and waits for orders on stdin. */
-export const STANDBY = "standby";
-
 /**
  * The line of JSON that a standby worker reads from stdin. It then continues as if it had been
  * started with these arguments and environment variables.

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
-import { STANDBY, type StandbyOrders } from "#shared/contracts/worker.ts";
+import type { StandbyOrders } from "#shared/contracts/worker.ts";
+import { STANDBY } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import type { Logger } from "#shared/logging.ts";

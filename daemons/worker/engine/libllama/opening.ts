@@ -35,6 +35,15 @@ export interface OpenLibraries {
   readonly gpus: readonly DeviceFacts[];
 }
 
+/** Opens the libraries for a load that will use the CPU, in a thread that has had no order. */
+export async function openAhead(thread: EngineThread): Promise<void> {
+  withoutBacktraces();
+  showNoGpu();
+  const folder = await folderToOpen(folderForCpu(builtGpuBackends()));
+  await thread.call("open", { folder, onlyCpu: true, allocates: true });
+  openLibrary(folder);
+}
+
 /** A model's context, which is open. */
 export interface OpenContext {
   readonly plan: ContextPlan;
@@ -60,7 +69,7 @@ export class Opening {
 
   /**
    * @param allocates Whether models and contexts get memory; see the order `open`.
-   * @param thread A thread without any order so far.
+   * @param thread A thread that has loaded nothing yet.
    */
   constructor(options: OpeningOptions, allocates: boolean, thread = new EngineThread()) {
     this.#options = options;

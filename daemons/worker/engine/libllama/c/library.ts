@@ -43,11 +43,18 @@ export interface Device {
  * @throws {LlorchError} `WORKER_START_FAILED`
  */
 export function openLibrary(folder: string): Library {
+  const known = opened.get(folder);
+  if (known) return known;
   openDependencies(folder);
   const ggml = open(libraryFile(folder, "ggml"), GGML_FUNCTIONS);
   const llama = open(libraryFile(folder, "llama"), FUNCTIONS);
-  return { llama, ggml, folder };
+  const library = { llama, ggml, folder };
+  opened.set(folder, library);
+  return library;
 }
+
+/** Libraries that this thread has opened, by their folders. */
+const opened = new Map<string, Library>();
 
 /**
  * Opens what libllama is linked to, without a call, and returns libllama's file.

@@ -135,6 +135,13 @@ export class Host {
   }
 
   #open({ folder, onlyCpu, allocates }: Orders["open"]["take"]): { devices: DeviceFacts[] } {
+    // It was opened ahead.
+    if (this.#library) {
+      if (this.#library.folder !== folder) throw new Error(`llama.cpp is open in another folder`);
+      this.#endCallbacks();
+      this.#listen(this.#library);
+      return { devices: this.#devices() };
+    }
     if (folder !== this.#checked) checkFiles(folder, { onlyCpu });
     checkAbi(openDependencies(folder));
     const library = openLibrary(folder);
@@ -142,14 +149,17 @@ export class Host {
     this.#allocates = allocates;
     this.#listen(library);
     loadBackends(library, onlyCpu);
+    return { devices: this.#devices() };
+  }
+
+  #devices(): DeviceFacts[] {
+    const library = this.#opened;
     const { ggml } = library;
-    return {
-      devices: devices(library).map(({ pointer, name, description, isGpu }) => ({
-        ...{ name, description, isGpu, freeBytes: freeBytes(library, pointer) },
-        backend: textAt(ggml.ggml_backend_reg_name(ggml.ggml_backend_dev_backend_reg(pointer))) ??
-          "",
-      })),
-    };
+    return devices(library).map(({ pointer, name, description, isGpu }) => ({
+      ...{ name, description, isGpu, freeBytes: freeBytes(library, pointer) },
+      backend: textAt(ggml.ggml_backend_reg_name(ggml.ggml_backend_dev_backend_reg(pointer))) ??
+        "",
+    }));
   }
 
   /** Sends llama.cpp's warnings while it loads, all of which come from this thread. */

@@ -194,7 +194,7 @@ export interface Cut {
 export interface Orders {
   /** Checks the files that a load on the CPU opens, if only one is possible, while its settings are still read. */
   check: { take: Record<string, never>; answer: true };
-  /** Without `allocates`, models and contexts get no memory; what they would get is logged. */
+  /** Done once; the same for whoever asks later. Without `allocates`, models and contexts get no memory; what they would get is logged. */
   open: {
     take: { folder: string; onlyCpu: boolean; allocates: boolean };
     answer: { devices: readonly DeviceFacts[] };
