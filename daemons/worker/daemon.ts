@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers";
 import { daemonMain } from "#shared/daemon.ts";
 import { ENV, EXIT, STANDBY } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
+import type { Logger } from "#shared/logging.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { configSpec, LIBRARIES, type WorkerConfig } from "./config.ts";
 import { ENGINES, type Engines, type EngineThread, isComputing, type Loading } from "./engines.ts";
@@ -14,7 +15,7 @@ export interface RunOptions {
 }
 
 /** Begins to load what a configuration says. */
-type BeginLoad = (config: WorkerConfig) => Loading;
+type BeginLoad = (config: WorkerConfig, log: Logger) => Loading;
 
 /**
  * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
@@ -29,7 +30,8 @@ export async function runWorker(
   { thread, engines = ENGINES }: RunOptions = {},
 ): Promise<number> {
   if (args.length === 1 && args[0] === LIBRARIES) return await showLibraries();
-  const begin: BeginLoad = (config) => engines[config.engine](config, thread);
+  const begin: BeginLoad = (config, log) =>
+    engines[config.engine](config, { log, ...thread ? { thread } : {} });
   const code = await run(args, begin, thread);
   if (!isComputing()) return code;
   // The log is written at the end of this turn.
@@ -77,7 +79,7 @@ function serveModel(args: readonly string[], begin: BeginLoad): Promise<number> 
           `${ENV.spawnToken} is not set: the pool manager would not accept the callback`,
         );
       }
-      const loading = begin(config);
+      const loading = begin(config, log);
       try {
         await loading.begun;
         const { Worker } = await import("./worker.ts");

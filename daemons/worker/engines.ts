@@ -1,3 +1,4 @@
+import type { Logger } from "#shared/logging.ts";
 import { openingOptions } from "./batch/engine_options.ts";
 import type { WorkerConfig } from "./config.ts";
 import { type EngineThread, livingThreads } from "./engine/libllama/engine_thread.ts";
@@ -25,18 +26,25 @@ export function isComputing(): boolean {
   return livingThreads() > 0;
 }
 
+/** What a load may begin with. */
+export interface HowToBegin {
+  /** A thread that is prepared for llama.cpp. */
+  readonly thread?: EngineThread;
+  readonly log?: Logger;
+}
+
 /**
- * How a load begins, for each kind of engine, perhaps in a thread that is prepared for llama.cpp. What goes on with it is loaded meanwhile: it is most of this
+ * How a load begins, for each kind of engine. What goes on with it is loaded meanwhile: it is most of this
  * program.
  */
 export type Engines = Readonly<
-  Record<WorkerConfig["engine"], (config: WorkerConfig, thread?: EngineThread) => Loading>
+  Record<WorkerConfig["engine"], (config: WorkerConfig, how?: HowToBegin) => Loading>
 >;
 
 /** Every kind of engine. */
 export const ENGINES: Engines = {
-  llama(config, thread) {
-    const opening = new Opening(openingOptions(config), true, thread);
+  llama(config, how) {
+    const opening = new Opening(openingOptions(config), true, how);
     void opening.context();
     return {
       begun: opening.libraries.then(() => {}, () => {}),
@@ -60,8 +68,8 @@ export const ENGINES: Engines = {
       abandon: () => opening.abandon(),
     };
   },
-  openai(_config, thread) {
-    void thread?.close();
+  openai(_config, how) {
+    void how?.thread?.close();
     return {
       begun: Promise.resolve(),
       async load(config, context) {

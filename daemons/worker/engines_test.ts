@@ -27,7 +27,7 @@ Deno.test("a prepared thread is nothing that must be stopped, and serves a load"
   const thread = new EngineThread();
   thread.prepare();
   assert.ok(!isComputing());
-  const loading = ENGINES.llama(testConfig(), thread);
+  const loading = ENGINES.llama(testConfig(), { thread });
   await loading.begun;
   assert.ok(isComputing());
   await loading.abandon();

@@ -1,5 +1,6 @@
 import { DEFAULT_CONTEXT, EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
 import { UnusableModelError } from "../../model.ts";
 import type { EngineOptions } from "../engine.ts";
 import { showNoGpu, showOnlyGpus, usesGpu } from "./backend.ts";
@@ -60,6 +61,7 @@ export class Opening {
   readonly thread: EngineThread;
   readonly libraries: Promise<OpenLibraries>;
   readonly #options: OpeningOptions;
+  readonly #log: Logger | undefined;
   /** llama.cpp's warnings so far. */
   readonly #lines: string[] = [];
   #events: OpeningEvents | undefined;
@@ -70,9 +72,15 @@ export class Opening {
   /**
    * @param allocates Whether models and contexts get memory; see the order `open`.
    * @param thread A thread that has loaded nothing yet.
+   * @param log Gets the reason of a crash while nobody listens yet.
    */
-  constructor(options: OpeningOptions, allocates: boolean, thread = new EngineThread()) {
+  constructor(
+    options: OpeningOptions,
+    allocates: boolean,
+    { thread = new EngineThread(), log }: { thread?: EngineThread; log?: Logger } = {},
+  ) {
     this.#options = options;
+    this.#log = log;
     this.thread = thread;
     thread.listen({
       onProgress: (fraction) => this.#events?.onProgress(fraction),
@@ -185,6 +193,7 @@ export class Opening {
   #crashed(reason: string): number {
     const error = this.#because(crashReason(reason), [reason]);
     if (this.#events) return this.#events.onCrash(error);
+    this.#log?.error("start_failed", { reason: error.message });
     console.error(`llorch-candled: ${error.message}`);
     return error instanceof UnusableModelError ? EXIT.unusableModel : EXIT.failed;
   }
