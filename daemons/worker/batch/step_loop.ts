@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { LlorchError, toLlorchError } from "#shared/errors.ts";
 import { type EngineSequence, EngineStuck } from "../engine/engine.ts";
 import { chooseSlot } from "./choose_slot.ts";
@@ -10,7 +11,7 @@ import { Slot } from "./slot.ts";
 /** Dependencies of a {@linkcode StepLoop}. */
 export interface StepLoopOptions {
   readonly sequences: readonly EngineSequence[];
-  readonly table: Pick<RunTable<Run>, "takeNext">;
+  readonly table: Pick<RunTable<Run>, "takeNext" | "waiting">;
   /** Prompt tokens of a step in which runs generate; undefined: decided by `prefillSlowdown`. */
   readonly prefillChunk: number | undefined;
   /** How many times longer than alone a prompt may take beside others that generate. */
@@ -19,6 +20,9 @@ export interface StepLoopOptions {
   /** Called when the loop has failed, after which nothing runs. */
   readonly onFatal: (error: unknown) => void;
 }
+
+/** Most time for which the first of several runs waits for the others, in milliseconds. */
+const GATHER_MS = 5;
 
 /**
  * The only loop that drives the engine. Each turn gives free slots to waiting runs, advances every
@@ -100,8 +104,11 @@ export class StepLoop {
       await this.#doBetween();
       this.#assignWaiting();
       const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.answer.stream.full);
-      if (ready.length === 0) await this.#sleep();
-      else await this.#step(ready);
+      if (ready.length > 0) await this.#step(ready);
+      else {
+        await this.#sleep();
+        await this.#gather();
+      }
     }
     await this.#doBetween();
   }
@@ -114,6 +121,20 @@ export class StepLoop {
   #sleep(): Promise<void> {
     if (this.#woken) return Promise.resolve();
     return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  /**
+   * Lets runs begin together that come together: those that come during the first step would wait for its end,
+   * and then be read slowly beside those that run. One that comes alone waits for one turn of the event loop.
+   */
+  async #gather(): Promise<void> {
+    const { table } = this.#options;
+    const giveUpAt = performance.now() + GATHER_MS;
+    let known: number;
+    do {
+      known = table.waiting;
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (table.waiting > known && performance.now() < giveUpAt);
   }
 
   #releaseEnded(): void {

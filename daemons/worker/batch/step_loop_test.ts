@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
@@ -29,7 +30,7 @@ class Opened {
     this.engine = new FakeEngine({ next: () => 0x61, ...engine });
     this.loop = new StepLoop({
       sequences: this.engine.sequences,
-      table: { takeNext: () => this.queue.shift() },
+      table: tableOf(this.queue),
       prefillChunk: 8,
       prefillSlowdown: 1.4,
       batchSize: 32,
@@ -79,6 +80,16 @@ class Opened {
   }
 }
 
+/** A table of which the queue is what waits. */
+function tableOf(queue: Run[]): StepLoopOptions["table"] {
+  return {
+    takeNext: () => queue.shift(),
+    get waiting() {
+      return queue.length;
+    },
+  };
+}
+
 async function using(
   engine: FakeEngineOptions,
   work: (opened: Opened) => Promise<void>,
@@ -119,6 +130,21 @@ Deno.test("slots are given first come first served, and no run is taken without 
     first.letGo();
     await Promise.all(runs.map(outlineOf));
     assert.deepEqual(opened.started, ["a", "b", "c", "d"]);
+  }));
+
+Deno.test("runs that come in consecutive turns of the event loop begin together", () =>
+  using({ slots: 3 }, async (opened) => {
+    await opened.loop.withSlot(0, () => Promise.resolve());
+    // What the loop does after that takes no turn: now it is idle.
+    await new Promise((resolve) => setImmediate(resolve));
+    const first = opened.hold(0);
+    opened.add("a");
+    setImmediate(() => {
+      opened.add("b");
+      setImmediate(() => opened.add("c"));
+    });
+    await first.begun;
+    assert.equal(opened.loop.active, 3);
   }));
 
 Deno.test("a run gets the free slot that shares its longest prefix, and the first run chooses first", () =>
@@ -226,7 +252,7 @@ Deno.test("any other error that breaks the loop is reported too", () => {
   return using({}, async ({ fatal }) => {
     await until(() => fatal.length > 0);
     assert.deepEqual(fatal, [error]);
-  }, { table: { takeNext } });
+  }, { table: { takeNext, waiting: 0 } });
 });
 
 Deno.test("withSlot() waits for the running step, and the next step waits for it", () =>
