@@ -21,7 +21,7 @@ export interface Prompts {
  * time that they take one by one.
  */
 const TOGETHER = 64;
-/** Tokens of a prompt in a step with generating sequences, before anything was measured. */
+/** Tokens of a prompt in a step with generating sequences, before so many were measured. */
 const FIRST_SHARE = 1 + TOGETHER;
 /** Numbers of tokens to choose from: matrices are multiplied 4 or 16 rows at a time. */
 const FEW = [4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512];
@@ -64,8 +64,9 @@ export class PrefillPace {
   /** Prompt tokens of the next step, for all prompts together. */
   chunk(generating: number, { prompts, depth }: Prompts): number {
     const quiet = this.#quietMs(generating);
-    const many = this.#cost.many.at(depth) ?? this.#cost.few.at(depth);
+    const many = this.#cost.many.at(depth);
     const few = this.#cost.few.at(depth) ?? many;
+    // From few alone, nobody can tell how much less time each of many takes.
     if (quiet === undefined || !many || !few) return FIRST_SHARE * prompts;
     const alone = Math.min(few, many);
     const isEnough = (tokens: number) => {

@@ -51,6 +51,15 @@ Deno.test("PrefillPace starts with a fixed number of tokens", () => {
   assert.equal(new PrefillPace(1.4).chunk(1, { prompts: 1, depth: 0 }), 65);
 });
 
+Deno.test("PrefillPace tries 64 together, whatever short prompts have cost before", () => {
+  const pace = new PrefillPace(1.4);
+  for (let count = 0; count < 20; count++) {
+    pace.observe({ generating: 0, prefilled: 32, ms: 32 * 9, prompts: 1, depth: 0 });
+    pace.observe({ generating: 4, prefilled: 0, ms: 20, prompts: 0, depth: 0 });
+  }
+  assert.equal(learn(pace, 4, { step: 20, few: 9, many: 4 }), 65);
+});
+
 Deno.test("PrefillPace uses the steps with the same number of sequences, or nearly the same", () => {
   const pace = new PrefillPace(2);
   learn(pace, 8, { step: 80, few: 1 });
