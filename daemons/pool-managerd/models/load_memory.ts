@@ -191,11 +191,11 @@ export function measurementKey(
   const own = settingsOf(namesOf(model), worker);
   const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
   const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
-  const { speculative, draft_tokens, checkpoint_mib } = own;
+  const { speculative, draft_tokens, checkpoint_mib, backend_sampling } = own;
   const settings = command ? { command } : {
     ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
     ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
-    ...{ speculative, draft_tokens, checkpoint_mib },
+    ...{ speculative, draft_tokens, checkpoint_mib, backend_sampling },
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
   return configured.length === 0

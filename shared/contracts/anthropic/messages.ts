@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { noTemplate, reasoningEffort } from "../chat_fields.ts";
-import { anyBias, anySeed, anyTopK } from "../openai/lenient.ts";
-import { refuse, type Unsupported } from "../openai/unsupported.ts";
+import { anyBias, anySeed, anyTopK, ONLY_OF_CHAT } from "../openai/lenient.ts";
+import { always, is, isEmpty, refuse, type Unsupported } from "../openai/unsupported.ts";
 import {
   ALWAYS,
   EXACT_FIELDS,
@@ -109,8 +109,11 @@ const jsonFormat = z.object({
 });
 
 const UNSUPPORTED: Unsupported = {
-  mcp_servers: (value) => Array.isArray(value) && value.length === 0,
-  container: () => false,
+  ...ONLY_OF_CHAT,
+  stop: isEmpty,
+  top_logprobs: is(0),
+  mcp_servers: isEmpty,
+  container: always,
 };
 
 /** Fields that make a prompt. */

@@ -146,6 +146,19 @@ export const UNHELD: Unsupported = {
   return_tokens_as_token_ids: is(false),
 };
 
+/**
+ * What of chat completions would change an answer, and dialects do not have that hold and limit answers in another
+ * way.
+ */
+export const ONLY_OF_CHAT: Unsupported = {
+  ...UNHELD,
+  ...Object.fromEntries(Object.keys(heldShape).map((field) => [field, always])),
+  n: is(1),
+  n_predict: always,
+  max_completion_tokens: always,
+  logprobs: is(false),
+};
+
 /** Ways to hold an answer. */
 export interface HeldFields {
   readonly response_format?: z.output<typeof responseFormat> | null | undefined;

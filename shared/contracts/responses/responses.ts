@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { chatShape, noTemplate, reasoningEffort } from "../chat_fields.ts";
-import { anySeed, anyTopK } from "../openai/lenient.ts";
+import { anyBias, anySeed, anyTopK, ONLY_OF_CHAT } from "../openai/lenient.ts";
 import { always, refuse, type Unsupported } from "../openai/unsupported.ts";
 import {
   ALWAYS,
@@ -65,6 +65,8 @@ const textFormat = z.discriminatedUnion("type", [
 export type TextFormat = z.output<typeof textFormat>;
 
 const UNSUPPORTED: Unsupported = {
+  ...ONLY_OF_CHAT,
+  max_tokens: always,
   conversation: always,
   prompt: always,
 };
@@ -100,8 +102,11 @@ export const responsesRequest = z.looseObject({
   top_k: anyTopK,
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
+  repeat_penalty: samplingShape.repetition_penalty.unwrap().nullish()
+    .meta({ description: "The same as repetition_penalty, as llama-server names it" }),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
+  logit_bias: anyBias,
   seed: anySeed,
   ...anySamplingShape,
   stop: requestShape.stop.unwrap().nullish(),

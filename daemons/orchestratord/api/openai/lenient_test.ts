@@ -4,6 +4,8 @@ import {
   chatRequest,
   completionRequest,
   givenSampling,
+  messagesRequest,
+  responsesRequest,
   SAMPLING_OPTIONS,
 } from "#shared/contracts/mod.ts";
 import { chatTasks } from "./chat.ts";
@@ -172,6 +174,30 @@ Deno.test("what the engine has not is refused by name, unless it changes nothing
     const [field] = Object.keys(more);
     for (const schema of [chatRequest, completionRequest]) {
       assert.deepEqual(refused(more, schema), [`${field}: is not supported`]);
+    }
+  }
+});
+
+Deno.test("dialects that hold answers in another way refuse chat's fields by name", () => {
+  const messages = { max_tokens: 1, messages: [{ role: "user", content: "a" }] };
+  const schemas = [[messagesRequest, messages], [responsesRequest, { input: "a" }]] as const;
+  const schema = { type: "object" };
+  for (const [request, body] of schemas) {
+    const harmless = { n: 1, logprobs: false, tfs_z: 1, grammar: null, lora: [], user: "u" };
+    assert.ok(request.parse({ ...body, ...harmless, repeat_penalty: 1.1, logit_bias: { 5: 1 } }));
+    for (
+      const more of [
+        ...[{ tfs_z: 0.5 }, { bad_words: ["a"] }, { n: 2 }, { logprobs: true }, { n_predict: 4 }],
+        ...[{ response_format: { type: "json_object" } }, { json_schema: schema }],
+        ...[{ grammar: "root ::= [a-z]" }, { guided_choice: ["a"] }, { max_completion_tokens: 4 }],
+      ]
+    ) {
+      const { error } = request.safeParse({ ...body, ...more });
+      const [field] = Object.keys(more);
+      assert.deepEqual(
+        error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`),
+        [`${field}: is not supported`],
+      );
     }
   }
 });
