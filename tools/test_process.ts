@@ -2,7 +2,7 @@ import { type Outcome, runDeno } from "./command.ts";
 import { testEnv } from "./test_env.ts";
 
 /** A process in which no test has ended for this long counts as hung, in milliseconds. */
-const STALL_MS = 180_000;
+const STALL_MS = 1_000 * Number(Deno.env.get("LLORCH_TEST_STALL_S") ?? 180);
 
 /** With `--watch` there is no limit, since it waits for changes. */
 const NEVER_MS = 2 ** 31 - 1;
