@@ -12,8 +12,7 @@ import {
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/spec.ts";
 import { contradictionOf, llamaShape, threadsKey } from "#shared/config/llama.ts";
-import { identifier } from "#shared/contracts/common.ts";
-import { modelName } from "#shared/contracts/request.ts";
+import { identifier, modelName } from "#shared/contracts/common.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { engineSection, namedTwice } from "./engines.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { millis } from "#shared/config/common.ts";
 import { devicesOf } from "#shared/contracts/place.ts";
 import type { Device } from "#shared/contracts/pool.ts";
-import { modelName } from "#shared/contracts/request.ts";
+import { modelName } from "#shared/contracts/common.ts";
 import { ENGINE_PLACEHOLDERS, unknownPlaceholder } from "#shared/engine_command.ts";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 

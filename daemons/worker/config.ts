@@ -16,8 +16,7 @@ import {
   readRatio,
   threadsKey,
 } from "#shared/config/llama.ts";
-import { identifier, sha256 } from "#shared/contracts/common.ts";
-import { modelName } from "#shared/contracts/request.ts";
+import { identifier, modelName, sha256 } from "#shared/contracts/common.ts";
 import { PORTS } from "#shared/defaults.ts";
 import { physicalCores } from "./cores.ts";
 

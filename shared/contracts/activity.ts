@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { identifier, timestamp } from "./common.ts";
+import { identifier, modelName, timestamp } from "./common.ts";
 import { poolView, workerView } from "./job.ts";
-import { modelName } from "./request.ts";
 
 /** Kinds of the resumable events of `GET /v2/events`. */
 export const activityKind = z.enum([

@@ -67,3 +67,10 @@ export const idempotencyKey = z.string().regex(
 
 /** Headers of routes that generate: an answer with a key is stored, and given again for the same request. */
 export const idempotent = z.object({ "idempotency-key": idempotencyKey.optional() });
+
+/** Longest name of a model, in characters. */
+export const MODEL_REF_LIMIT = 1024;
+
+/** How a client names a model; shared/models/reference.ts reads it. */
+export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
+  .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { identifier, milliseconds, sha256, timestamp } from "./common.ts";
+import { identifier, milliseconds, modelName, sha256, timestamp } from "./common.ts";
 import { errorData, stopReason } from "./events.ts";
 import { device, modelFacts, unusableModel, workerState } from "./pool.ts";
-import { modelName } from "./request.ts";
 import { toolCall } from "./tools.ts";
 
 /** States of a job, from submission to its end. */

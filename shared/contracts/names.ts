@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { modelName, requestShape } from "./request.ts";
+import { modelName } from "./common.ts";
+import { requestShape } from "./request.ts";
 import { moreSamplingShape } from "./sampling.ts";
 
 /** A field of a request without its default, so that it is known whether it was given. */

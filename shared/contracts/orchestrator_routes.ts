@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { accepted, health, idempotencyKey, identifier } from "./common.ts";
+import { accepted, health, idempotencyKey, identifier, modelName } from "./common.ts";
 import { serviceEvent } from "./activity.ts";
 import { commonRoutes } from "./common_routes.ts";
 import {
@@ -30,7 +30,7 @@ import {
 } from "./pool.ts";
 import { nameView } from "./names.ts";
 import { responsesRoutes } from "./responses/routes.ts";
-import { EXACT_FIELDS, modelName, taskRequest } from "./request.ts";
+import { EXACT_FIELDS, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { sessionView, signIn } from "./session.ts";
 

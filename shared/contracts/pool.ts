@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { bytes, identifier, milliseconds, sha256, timestamp } from "./common.ts";
-import { modelName } from "./request.ts";
+import { bytes, identifier, milliseconds, modelName, sha256, timestamp } from "./common.ts";
 
 /** What kind of memory and compute a device is. */
 export const deviceKind = z.enum(["cuda", "metal", "vulkan", "rocm", "cpu"]);

@@ -1,19 +1,12 @@
 import { isRecord } from "../json.ts";
 import { z } from "zod";
 import { chatShape, checkChatFields, noTemplate } from "./chat_fields.ts";
-import { identifier, milliseconds, tokenId } from "./common.ts";
+import { identifier, milliseconds, MODEL_REF_LIMIT, modelName, tokenId } from "./common.ts";
 import { messages } from "./messages.ts";
 import { moreSamplingShape } from "./sampling.ts";
 import { checkTools, toolShape } from "./tools.ts";
 
 export type { Message, TextMessage } from "./messages.ts";
-
-/** Longest name of a model, in characters. */
-export const MODEL_REF_LIMIT = 1024;
-
-/** How a client names a model; shared/models/reference.ts reads it. */
-export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
-  .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
 /** The same in requests of other vendors' APIs, which may leave it out; then it is empty. */
 export const optionalModelName = z.string().max(MODEL_REF_LIMIT).nullish()

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { chatShape } from "./chat_fields.ts";
-import { accepted, bytes, health, identifier, sha256, tokenId } from "./common.ts";
+import { accepted, bytes, health, identifier, modelName, sha256, tokenId } from "./common.ts";
 import { commonRoutes } from "./common_routes.ts";
 import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
-import { EXACT_FIELDS, executeRequest, modelName, requestShape } from "./request.ts";
+import { EXACT_FIELDS, executeRequest, requestShape } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
 

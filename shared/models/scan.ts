@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { defined } from "../json.ts";
 import type { PoolModel } from "../contracts/pool.ts";
-import { MODEL_REF_LIMIT } from "../contracts/request.ts";
+import { MODEL_REF_LIMIT } from "../contracts/common.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { modelMemory } from "./estimate.ts";
 import { type GgufInfo, readGguf } from "./gguf.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MODEL_REF_LIMIT } from "../request.ts";
+import { MODEL_REF_LIMIT } from "../common.ts";
 
 /** Query of `GET /props`. */
 export const propsQuery = z.object({

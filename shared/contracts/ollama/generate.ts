@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { noTemplate } from "../chat_fields.ts";
 import { refuse, type Unsupported } from "../openai/unsupported.ts";
-import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
+import { modelName } from "../common.ts";
+import { ALWAYS, EXACT_FIELDS, requestShape } from "../request.ts";
 import { tool, toolShape } from "../tools.ts";
 import { keepAlive, ollamaFormat, ollamaOptions, think } from "./options.ts";
 

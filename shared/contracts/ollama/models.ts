@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { embeddingsRequest } from "../openai/embeddings.ts";
-import { modelName } from "../request.ts";
+import { modelName } from "../common.ts";
 import { keepAlive, ollamaOptions } from "./options.ts";
 
 const details = z.object({

@@ -12,9 +12,8 @@ import {
 } from "./embeddings.ts";
 import { anthropicDialect } from "../anthropic/dialect.ts";
 import { openaiDialect } from "./dialect.ts";
-import { idempotent } from "../common.ts";
+import { idempotent, modelName } from "../common.ts";
 import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
-import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
 const openai = {
