@@ -48,7 +48,7 @@ export function planContext(
     keyType: settings.cache_type_k && CACHE_TYPES[settings.cache_type_k],
     valueType: settings.cache_type_v && CACHE_TYPES[settings.cache_type_v],
     holdsAll: holdsAll(facts, shape),
-    window: memory.kind === "window" ? memory.window : 0,
+    window: memory.kind === "recurrent" ? 0 : memory.window,
     rollback: memory.kind === "recurrent" ? most : 0,
     drafts: settings.speculative === "mtp" ? most : 0,
     // A guess has several outputs.
@@ -76,7 +76,8 @@ export function generates({ isCausal, ranks }: Pick<ModelFacts, "isCausal" | "ra
  * @param guesses Most tokens of a guess.
  */
 export function outputsOf(batchSize: number, slots: number, guesses: number): number {
-  return Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots * (1 + guesses)));
+  // llama.cpp wants one for each slot, even in batches that cannot have so many.
+  return Math.max(slots, Math.min(batchSize, Math.max(SCORED_AT_ONCE, slots * (1 + guesses))));
 }
 
 /** Values of `llama_flash_attn_type`. */

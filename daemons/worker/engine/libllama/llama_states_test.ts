@@ -162,3 +162,36 @@ Deno.test("llama.cpp cuts windows anywhere where their cache holds all tokens of
   });
   assert.equal(said[0], said[1]);
 });
+
+Deno.test("llama.cpp does not cut a window that was read back to where it misses tokens", async () => {
+  const write = MODELS["sliding-window"]!.write;
+  const asked = { prompt_tokens: [1, ...words(1, 300)], max_tokens: 40, temperature: 0 };
+  const other = { ...asked, prompt_tokens: [1, ...words(1, 20), ...words(2, 50)] };
+  // The cache holds all tokens of the slot, but llama.cpp writes only those of the window.
+  const options = { context: 512, settings: { checkpoint_mib: 0, batch_size: 512 } };
+  const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
+  try {
+    const path = join(dir, "slot");
+    const said: string[] = [];
+    await withModel(write, options, async ({ generate, engine }) => {
+      said.push(textOf(await generate(asked)));
+      assert.ok(await engine.sequences[0]!.save(path, MARK) > 300);
+      await generate({ prompt_tokens: words(8, 3), max_tokens: 1 });
+      said.push(textOf(await generate(other)));
+    });
+    await withModel(write, options, async ({ generate, engine }) => {
+      for (const [at, fields] of [asked, other].entries()) {
+        await engine.sequences[0]!.restore(path, MARK);
+        const events = await generate(fields);
+        assert.equal(endOf(events).tokens_cached, 0);
+        assert.equal(textOf(events), said[at]);
+      }
+      // What goes on after all that was saved needs no more.
+      const held = await engine.sequences[0]!.restore(path, MARK);
+      assert.ok(held > 300);
+      assert.equal(engine.sequences[0]!.trim(held), held);
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

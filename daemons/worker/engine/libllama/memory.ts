@@ -22,7 +22,7 @@ export function memoryOf(facts: MemoryFacts, shape: CacheShape): Memory {
   const { isRecurrent, isHybrid, window } = facts;
   if (isRecurrent || isHybrid) return { kind: "recurrent" };
   return window === 0 || holdsAll(facts, shape)
-    ? { kind: "whole" }
+    ? { kind: "whole", window }
     : { kind: "window", window, spare: shape.batchSize };
 }
 

@@ -1,7 +1,10 @@
 /** What llama.cpp's memory of a sequence can be cut back to. */
 export type Memory =
-  /** Any length. */
-  | { readonly kind: "whole" }
+  /**
+   * Any length; once it was read back, only those whose last `window` tokens it has: llama.cpp writes no others,
+   * whatever it holds. 0: there is no window.
+   */
+  | { readonly kind: "whole"; readonly window: number }
   /** Lengths whose last `window` tokens it still has; it keeps `spare` tokens more than the window. */
   | { readonly kind: "window"; readonly window: number; readonly spare: number }
   /** Only within the last batch, by the tokens that were guessed in it. */
@@ -28,9 +31,8 @@ export class CutRange {
     const memory = this.#memory;
     switch (memory.kind) {
       case "whole":
-        return true;
       case "window":
-        return this.#first <= Math.max(0, length - memory.window + 1);
+        return memory.window === 0 || this.#first <= Math.max(0, length - memory.window + 1);
       case "recurrent":
         return held - length <= this.#undoable;
     }
@@ -52,7 +54,8 @@ export class CutRange {
   /** The state of that length was read back: no more of a window than is needed there. */
   restored(length: number): void {
     this.#undoable = 0;
-    this.#first = this.#memory.kind === "window" ? Math.max(0, length - this.#memory.window) : 0;
+    const window = this.#memory.kind === "recurrent" ? 0 : this.#memory.window;
+    this.#first = window === 0 ? 0 : Math.max(0, length - window);
   }
 
   /** Nothing can be taken back any more, since something else may be computed first. */

@@ -2,10 +2,24 @@ import assert from "node:assert/strict";
 import { CutRange } from "./cut_range.ts";
 
 Deno.test("a whole memory can be cut anywhere", () => {
-  const range = new CutRange({ kind: "whole" });
+  const range = new CutRange({ kind: "whole", window: 0 });
   range.evaluated(1000);
   range.restored(500);
   for (const length of [0, 1, 499]) assert.ok(range.allows(length, 500));
+});
+
+Deno.test("a whole memory of a window that was read back has no more than the window", () => {
+  const range = new CutRange({ kind: "whole", window: 32 });
+  range.evaluated(1000);
+  assert.ok(range.allows(1, 1000));
+  range.restored(80);
+  assert.ok(range.allows(79, 80));
+  assert.ok(!range.allows(78, 80));
+  range.evaluated(300);
+  assert.ok(range.allows(79, 300));
+  assert.ok(!range.allows(78, 300));
+  range.restored(0);
+  assert.ok(range.allows(1, 50));
 });
 
 Deno.test("a window can be cut as long as nothing of it was overwritten", () => {
