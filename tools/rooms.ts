@@ -166,7 +166,14 @@ const worker: Rooms = {
     "orphan_watch.ts",
     "stack.ts",
   ],
-  "engines.ts": ["batch", "config.ts", "engine/libllama", "model.ts", "servers"],
+  "engines.ts": [
+    "batch",
+    "config.ts",
+    "engine/libllama",
+    "engine/libllama/c",
+    "model.ts",
+    "servers",
+  ],
   "estimate.ts": ["batch", "config.ts", "engine/libllama"],
   "standby.ts": ["config.ts", "engines.ts", "tiny_model.ts", "worker.ts"],
   "daemon.ts": [

@@ -20,6 +20,10 @@ import { identifier, modelName, sha256 } from "#shared/contracts/common.ts";
 import { PORTS } from "#shared/defaults.ts";
 import { physicalCores } from "./cores.ts";
 
+function haveOwnNames(adapters: readonly string[]): boolean {
+  return new Set(adapters.map((each) => each.split("=")[0])).size === adapters.length;
+}
+
 /** Every setting of llorch-candled, by flag or `LLORCH_*`; it has no config file. */
 export const workerConfig = z.strictObject({
   ...commonKeys,
@@ -70,7 +74,8 @@ export const workerConfig = z.strictObject({
   threads: threadsKey.default(Math.max(1, physicalCores() - 1))
     .describe("CPU threads; auto measures a few settings when the model is loaded"),
   ...llamaShape,
-  lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH")).optional()
+  lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH"))
+    .refine(haveOwnNames, "two adapters have the same name").optional()
     .describe("Adapters that requests may name: NAME=PATH"),
   prefill_slowdown: z.number().min(1.01).max(1000).default(1.4)
     .describe("How many times longer a prompt may take beside running streams than alone"),

@@ -24,6 +24,8 @@ Deno.test("settings that contradict each other are refused with the field and th
   assert.deepEqual(faults({ gpu: "0,1", split_ratio: "1,1,1" }), [
     "split_ratio: has 3 parts for 2 GPUs",
   ]);
+  assert.deepEqual(faults({ lora: ["a=/1", "b=/2"] }), []);
+  assert.deepEqual(faults({ lora: ["a=/1", "a=/2"] }), ["lora: two adapters have the same name"]);
   assert.deepEqual(faults({ gpu: "0,1", split_ratio: "3,1", split: "row", cpu_moe: true }), []);
   const server = { engine: "openai", openai: { command: "[]" }, gpu_layers: "fit" };
   assert.deepEqual(faults(server), ["gpu_layers: fit is for --engine llama: give a number"]);

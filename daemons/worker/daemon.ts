@@ -5,7 +5,14 @@ import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import type { Logger } from "#shared/logging.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { configSpec, LIBRARIES, type WorkerConfig } from "./config.ts";
-import { ENGINES, type Engines, type EngineThread, isComputing, type Loading } from "./engines.ts";
+import {
+  endProcess,
+  ENGINES,
+  type Engines,
+  type EngineThread,
+  isComputing,
+  type Loading,
+} from "./engines.ts";
 
 /** Options of {@linkcode runWorker}. */
 export interface RunOptions {
@@ -21,7 +28,7 @@ type BeginLoad = (config: WorkerConfig, log: Logger) => Loading;
  * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
  * gets its orders from the pool manager on stdin; see `standby.ts`.
  *
- * If the engine cannot be stopped, the process ends here, by a signal.
+ * If the engine cannot be stopped, the process ends here, without C's destructors.
  *
  * @returns the exit code
  */
@@ -36,6 +43,8 @@ export async function runWorker(
   if (!isComputing()) return code;
   // The log is written at the end of this turn.
   await new Promise((resolve) => setImmediate(resolve));
+  endProcess(code);
+  // Windows has no such end.
   Deno.kill(Deno.pid, "SIGKILL");
   return await new Promise<never>(() => {});
 }
@@ -55,9 +64,11 @@ async function run(
   thread?: EngineThread,
 ): Promise<number> {
   if (args[0] !== STANDBY) return await serveModel(args, begin);
-  const { standBy } = await import("./standby.ts");
-  const orders = await standBy(args.slice(1), { input: Deno.stdin.readable, thread });
-  return orders === undefined ? EXIT.ok : await serveModel(orders, begin);
+  return await runMain(configSpec.program, async () => {
+    const { standBy } = await import("./standby.ts");
+    const orders = await standBy(args.slice(1), { input: Deno.stdin.readable, thread });
+    return orders === undefined ? EXIT.ok : await serveModel(orders, begin);
+  });
 }
 
 async function estimate(config: WorkerConfig): Promise<number> {

@@ -6,6 +6,7 @@ import { Opening } from "./engine/libllama/opening.ts";
 import type { LoadModel } from "./model.ts";
 
 export type { EngineThread } from "./engine/libllama/engine_thread.ts";
+export { endProcess } from "./engine/libllama/c/native_functions.ts";
 export { openAhead } from "./engine/libllama/opening.ts";
 
 /** A load that has begun. */

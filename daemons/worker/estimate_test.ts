@@ -70,6 +70,12 @@ Deno.test("what cannot be estimated ends with one line", async () => {
     absent.err,
     /^llorch-candled: Cannot .*absent\.gguf.*\n$/,
   );
+  const adapter = await ask(counterModel(), `--lora=a=${counterModel()}`);
+  assert.equal(adapter.code, EXIT.failed);
+  assert.match(
+    adapter.err,
+    /^llorch-candled: Cannot use .*counter\.gguf as the adapter "a": it is no adapter\n$/,
+  );
   const other = await ask(counterModel(), "--engine=openai", '--openai-command=["a"]');
   assert.deepEqual([other.code, other.out], [EXIT.usage, ""]);
   assert.match(other.err, /--estimate: is only for --engine llama/);

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { type StandbyOrders, standbyOrders, workerRoutes } from "#shared/contracts/worker.ts";
-import { errorMessage } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { readLines } from "#shared/lines.ts";
@@ -41,7 +41,14 @@ export async function standBy(
 }
 
 async function firstOrders(input: ReadableStream<Uint8Array>): Promise<StandbyOrders | undefined> {
-  for await (const line of readLines(input)) return standbyOrders.parse(JSON.parse(line));
+  for await (const line of readLines(input)) {
+    try {
+      return standbyOrders.parse(JSON.parse(line));
+    } catch (error) {
+      const message = "The line of orders is not JSON with args and env";
+      throw new LlorchError("INVALID_REQUEST", message, { cause: error });
+    }
+  }
   return undefined;
 }
 

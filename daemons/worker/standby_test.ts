@@ -21,3 +21,11 @@ Deno.test("standBy() continues with the arguments and the environment that it ge
 Deno.test("standBy() ends when its stdin is closed", async () => {
   assert.equal(await standBy([], { input: stream("") }), undefined);
 });
+
+Deno.test("standBy() refuses orders that are none in one line", async () => {
+  for (const orders of ["garbage\n", '{"args": 1}\n']) {
+    await assert.rejects(standBy([], { input: stream(orders) }), {
+      message: "The line of orders is not JSON with args and env",
+    });
+  }
+});

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { overridesOf, readRatio } from "#shared/config/llama.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
@@ -67,7 +68,7 @@ export async function estimateLibllama(options: EngineOptions): Promise<LoadMemo
         weightsOf(path, said.models[index] ?? [], index === 0 ? overridden : undefined)
       ),
     );
-    const adapterBytes = await sizesOf(options.adapters.values());
+    const adapterBytes = await sizesOf(options.adapters, facts.architecture);
     const info = await readGguf(model);
     await engine.dispose();
     const memory = memoryOf(facts, { contextPerSlot: engine.context, batchSize: batch });
@@ -97,10 +98,31 @@ const IN_MAIN_MEMORY: Omit<ModelOrder, "path" | "overrides" | "drafts"> = {
   locksMemory: false,
 };
 
-async function sizesOf(paths: Iterable<string>): Promise<number> {
+/**
+ * Bytes of adapters, which a rehearsal does not load.
+ *
+ * @throws {LlorchError} `WORKER_START_FAILED` for a file that a load would refuse
+ */
+async function sizesOf(
+  adapters: ReadonlyMap<string, string>,
+  architecture: string,
+): Promise<number> {
   let bytes = 0;
-  for (const path of paths) {
-    bytes += (await readGgufHeader(path, createHash("sha256"))).dataBytes;
+  for (const [name, path] of adapters) {
+    const failed = (reason: string, cause?: unknown) =>
+      new LlorchError(
+        "WORKER_START_FAILED",
+        `Cannot use ${path} as the adapter "${name}": ${reason}`,
+        { cause },
+      );
+    const { metadata, dataBytes } = await readGgufHeader(path, createHash("sha256"))
+      .catch((error) => {
+        throw failed(errorMessage(error), error);
+      });
+    if (metadata.get("general.type") !== "adapter") throw failed("it is no adapter");
+    const made = metadata.get("general.architecture");
+    if (made !== architecture) throw failed(`it is for ${made}, and the model is ${architecture}`);
+    bytes += dataBytes;
   }
   return bytes;
 }

@@ -386,3 +386,20 @@ Deno.test("llama.cpp refuses a draft model with another vocabulary", () =>
     ),
     /Cannot draft with .*: its vocabulary is not the model's/,
   ));
+
+Deno.test("llama.cpp: a batch may be smaller than the number of slots", () =>
+  using(
+    counterModel(),
+    { slots: 4, context: 128, settings: { batch_size: 1 } },
+    async ({ generate }) => {
+      const events = await Promise.all(
+        [10, 20, 30, 40].map((from) =>
+          generate({ prompt: ` w${from}`, max_tokens: 3, temperature: 0 })
+        ),
+      );
+      assert.deepEqual(
+        events.map(textOf),
+        [10, 20, 30, 40].map((from) => count(from + 1, from + 3)),
+      );
+    },
+  ));

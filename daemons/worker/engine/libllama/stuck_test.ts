@@ -1,11 +1,12 @@
 /**
- * A thread inside C hears nothing. What it computes for too long ends with its process, by a signal: C's
+ * A thread inside C hears nothing. What it computes for too long ends with its process, by `_exit`: C's
  * destructors must not run around it.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { workerRoutes } from "#shared/contracts/worker.ts";
+import { EXIT } from "#shared/defaults.ts";
 import { delay, SAME_KEYSTROKE_MS } from "#shared/lifecycle.ts";
 import { slowCounterModel } from "../../../../tests/support/slow_counter.ts";
 import { within } from "../../../../tests/support/stack.ts";
@@ -38,8 +39,8 @@ Deno.test("a choice that takes more than 5 s ends its request and the process; n
     });
     assert.deepEqual(guilty, ["INVALID_REQUEST", false]);
     assert.deepEqual(others, neighbours.map(() => ["WORKER_LOST", true]));
-    const { signal } = await within(program.status, "the worker has ended");
-    assert.equal(signal, "SIGKILL");
+    const { code, signal } = await within(program.status, "the worker has ended");
+    assert.deepEqual([code, signal], [EXIT.failed, null]);
     assert.match(
       program.stderr(),
       /^llorch-candled: The grammar takes more than 5 s for a token.*\n$/,
@@ -47,7 +48,7 @@ Deno.test("a choice that takes more than 5 s ends its request and the process; n
     assert.ok(log.some(({ event }) => event === "stopped"), "the log is whole");
   }));
 
-Deno.test("a worker that is told twice to stop ends by a signal, though it computes", () =>
+Deno.test("a worker that is told twice to stop ends, though it computes", () =>
   withWorker(slowCounterModel(), ["--context=64"], async ({ ask, program }) => {
     const stuck = ask(SLOW);
     await eventOf(stuck, "started");
@@ -55,7 +56,7 @@ Deno.test("a worker that is told twice to stop ends by a signal, though it compu
     // Until then, a second signal counts as the same one.
     await delay(SAME_KEYSTROKE_MS + 100);
     program.kill("SIGTERM");
-    const { signal } = await within(program.status, "the worker has ended");
-    assert.equal(signal, "SIGKILL");
+    const { code, signal } = await within(program.status, "the worker has ended");
+    assert.deepEqual([code, signal], [EXIT.interrupted, null]);
     await stuck.return(undefined);
   }));
