@@ -21,6 +21,9 @@ export class Prompts {
   }
 }
 
+/** Part of a stream's tokens that come in events of their own, at least. */
+const MOST_ALONE = 0.8;
+
 /** Arrival times of a stream's tokens, in ms; tokens of one read have the same time. */
 async function arrivals(
   server: Server,
@@ -37,7 +40,8 @@ async function arrivals(
     for (let more = counter.feed(text); more > 0; more--) times.push(at);
     onToken(times.length);
   });
-  if (times.length !== tokens) {
+  // A token that ends in the middle of a character comes with the next one.
+  if (times.length > tokens || times.length < MOST_ALONE * tokens) {
     throw new Error(`${server.name}: ${times.length} of ${tokens} tokens came`);
   }
   return times;
