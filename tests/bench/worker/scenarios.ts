@@ -21,8 +21,8 @@ export class Prompts {
   }
 }
 
-/** Part of a stream's tokens that come in events of their own, at least. */
-const MOST_ALONE = 0.8;
+/** Part of the tokens that come in events of their own, at least: random prompts have odd answers. */
+const MOST_ALONE = 0.4;
 
 /** Arrival times of a stream's tokens, in ms; tokens of one read have the same time. */
 async function arrivals(
