@@ -33,6 +33,8 @@ export async function standBy(
   const { values } = parseArgs({ args: [...args], options: { gpu: { type: "string" } } });
   const ordered = new AbortController();
   const first = firstOrders(input).finally(() => ordered.abort());
+  // Its failure is reported once nothing is being prepared any more.
+  first.catch(() => {});
   if (values.gpu === "none") await prepare(thread, ordered.signal);
   const orders = await first;
   if (!orders) await thread?.close();

@@ -24,8 +24,11 @@ Deno.test("standBy() ends when its stdin is closed", async () => {
 
 Deno.test("standBy() refuses orders that are none in one line", async () => {
   for (const orders of ["garbage\n", '{"args": 1}\n']) {
-    await assert.rejects(standBy([], { input: stream(orders) }), {
-      message: "The line of orders is not JSON with args and env",
-    });
+    // Also while a worker is being prepared.
+    for (const args of [[], ["--gpu", "none"]]) {
+      await assert.rejects(standBy(args, { input: stream(orders) }), {
+        message: "The line of orders is not JSON with args and env",
+      });
+    }
   }
 });
