@@ -48,7 +48,7 @@ Deno.test("a choice that takes more than 5 s ends its request and the process; n
     assert.ok(log.some(({ event }) => event === "stopped"), "the log is whole");
   }));
 
-Deno.test("a worker that is told twice to stop ends, though it computes", () =>
+Deno.test("a second SIGTERM ends a worker that is still computing", () =>
   withWorker(slowCounterModel(), ["--context=64"], async ({ ask, program }) => {
     const stuck = ask(SLOW);
     await eventOf(stuck, "started");

@@ -194,7 +194,10 @@ export interface Cut {
 export interface Orders {
   /** Checks the files that a load on the CPU opens, if only one is possible, while its settings are still read. */
   check: { take: Record<string, never>; answer: true };
-  /** Done once; the same for whoever asks later. Without `allocates`, models and contexts get no memory; what they would get is logged. */
+  /**
+   * Opens the libraries; a second order for the same folder only lists the devices again. Without `allocates`,
+   * models and contexts get no memory, and llama.cpp logs what they would get.
+   */
   open: {
     take: { folder: string; onlyCpu: boolean; allocates: boolean };
     answer: { devices: readonly DeviceFacts[] };
