@@ -121,6 +121,7 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_sampler_chain_add",
   "llama_sampler_chain_remove",
   "llama_sampler_chain_n",
+  "llama_sampler_chain_get",
   "llama_sampler_init_greedy",
   "llama_sampler_init_dist",
   "llama_sampler_init_top_k",

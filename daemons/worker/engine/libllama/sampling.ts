@@ -7,6 +7,7 @@ import type { SamplingPlan } from "./sampling_plan.ts";
 import { firstMu } from "./thread/mirostat.ts";
 import { acceptIfAllowed } from "./thread/chooser.ts";
 import { isFromShortlist } from "./from_shortlist.ts";
+import { type Ranking, rankingOf } from "./ranking.ts";
 import type { Compiled, Grammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
 import type { Choice, ChooseOrder } from "./thread/messages.ts";
@@ -47,6 +48,7 @@ export class LibllamaSampling implements Sampling {
   readonly #stops: readonly number[];
   #chain: Deno.PointerValue;
   #isFromShortlist = false;
+  #ranking: Ranking | undefined;
   /** What comes after XTC. */
   #after: Deno.PointerValue = null;
   #mirostatMu: number | undefined;
@@ -182,6 +184,7 @@ export class LibllamaSampling implements Sampling {
       stops: this.#stops,
       remembers: this.#window > 0,
       grammar: addressOf(this.#grammar),
+      ranking: isPostSampling ? undefined : this.#ranking,
       isLazy: this.#isLazy,
       guessed,
       odds: logprobs,
@@ -283,6 +286,7 @@ export class LibllamaSampling implements Sampling {
     const parts = isFirst ? plan.before : plan.after;
     if (isFirst) {
       const isHeld = this.follows || grammars.first !== undefined;
+      this.#ranking = rankingOf(plan, biases.length > 0);
       this.#isFromShortlist = isFromShortlist(plan, { biases, isHeld, request });
     }
     const chain = createChain(llama, vocabulary, { biases, parts, dry });

@@ -84,12 +84,12 @@ export function samplingPlan(request: SamplingRequest, context: number): Samplin
   const draws = temperature > 0 || options.dynatemp_range > 0 ||
     !options.samplers.includes("temperature");
   const names = namesOf(options.samplers, draws);
-  const at = names.indexOf("xtc");
-  const xtc = at < 0 ? undefined : xtcOf(request);
+  const xtc = names.includes("xtc") ? xtcOf(request) : undefined;
+  const at = xtc ? names.indexOf("xtc") : names.length;
   const parts = (names: readonly Sampler[]) =>
     names.flatMap((name) => partOf(name, request, context) ?? []);
-  const [before, after] = [parts(at < 0 ? names : names.slice(0, at)), parts(names.slice(at + 1))];
-  const all = at < 0 ? before : [...before, ...after];
+  const [before, after] = [parts(names.slice(0, at)), parts(names.slice(at + 1))];
+  const all = [...before, ...after];
   const chooses = draws || xtc !== undefined || all.some(({ kind }) => REMOVES_BEST.includes(kind));
   const kept = (parts: readonly Part[]) =>
     chooses ? withPositive(parts) : parts.filter(({ kind }) => !isIn(KEEPS_BEST, kind));
@@ -98,7 +98,7 @@ export function samplingPlan(request: SamplingRequest, context: number): Samplin
   return {
     before: kept(before),
     xtc,
-    after: at < 0 ? [] : kept(after),
+    after: kept(after),
     dry,
     mirostat: undefined,
     draws,

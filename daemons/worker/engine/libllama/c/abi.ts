@@ -292,6 +292,7 @@ export const LLAMA_FUNCTIONS = {
   llama_sampler_chain_add: { parameters: ["pointer", "pointer"], result: "void" },
   llama_sampler_chain_remove: { parameters: ["pointer", "i32"], result: "pointer" },
   llama_sampler_chain_n: { parameters: ["pointer"], result: "i32" },
+  llama_sampler_chain_get: { parameters: ["pointer", "i32"], result: "pointer" },
   llama_sampler_init_greedy: { parameters: [], result: "pointer" },
   llama_sampler_init_dist: { parameters: ["u32"], result: "pointer" },
   llama_sampler_init_top_k: { parameters: ["i32"], result: "pointer" },

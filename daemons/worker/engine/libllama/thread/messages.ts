@@ -6,6 +6,7 @@
 import type { TensorOverride } from "#shared/config/llama.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 import type { Odds } from "../../engine.ts";
+import type { Ranking } from "../ranking.ts";
 import type { Mirostat } from "./mirostat.ts";
 
 /** How a model's file is loaded. */
@@ -144,6 +145,8 @@ export interface ChooseOrder {
   readonly remembers: boolean;
   /** Pointer of the state of a grammar; 0: none. */
   readonly grammar: number;
+  /** How few candidates the chain needs; undefined: all. */
+  readonly ranking?: Ranking | undefined;
   /** Whether the grammar is given up where it allows nothing. */
   readonly isLazy: boolean;
   /** The tokens after the first output; choices go on while they are equal. */
