@@ -3,8 +3,8 @@ import { FIELDS } from "../c/abi.ts";
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import type { Choice, ChooseOrder } from "./messages.ts";
-import { areEnough, type Ranking } from "../ranking.ts";
 import { nextMu } from "./mirostat.ts";
+import { areEnough, type Ranking } from "./ranking.ts";
 import { oddsAfter, oddsOf } from "./rows.ts";
 import { shortlistAfter } from "./shortlists.ts";
 

@@ -9,12 +9,17 @@ import { addressOf, addressOfBuffer, cString, pointerAt } from "../c/c_values.ts
 import { layoutOf } from "../c/layout.ts";
 import type { Llama } from "../c/library.ts";
 import { createChain } from "../chain.ts";
-import { type Ranking, rankingOf } from "../ranking.ts";
-import { samplingPlan } from "../sampling_plan.ts";
+import { rankingOf } from "../needed_candidates.ts";
+import type { Choice } from "./messages.ts";
+import type { Ranking } from "./ranking.ts";
+import { type SamplingPlan, samplingPlan } from "../sampling_plan.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import { Chooser } from "./chooser.ts";
 
 const VOCABULARY = 12_000;
 const ROUNDS = 30;
+/** Tokens that were chosen before. */
+const SAID = [300, 301, 302] as const;
 const ARRAY = layoutOf(FIELDS.llama_token_data_array);
 
 /** Grammars by how many tokens they allow. */
@@ -33,21 +38,57 @@ const WAYS: Readonly<Record<string, Record<string, unknown>>> = {
   "with typical_p": { temperature: 0.8, top_k: 40, typical_p: 0.7 },
 };
 
-/** Chooses by given logits, and counts the candidates that a grammar was shown. */
-function chooserOf(llama: Llama, logits: Float32Array<ArrayBuffer>, grammar: Deno.PointerValue) {
+/** What was chosen, and how many candidates the grammar was shown. */
+interface Chosen {
+  readonly choice: Choice | undefined;
+  readonly shown: number;
+}
+
+/** A choice to make. */
+interface Case {
+  readonly grammar: string;
+  readonly plan: SamplingPlan;
+  readonly biases: readonly (readonly [token: number, bias: number])[];
+  readonly ranking: Ranking | undefined;
+  readonly logits: Float32Array<ArrayBuffer>;
+  readonly seed: number;
+}
+
+/** Chooses by given logits. */
+function choose(
+  llama: Llama,
+  vocabulary: Vocabulary,
+  { plan, biases, ranking, logits, seed, ...given }: Case,
+): Chosen {
+  const grammar = llama.llama_sampler_init_grammar(
+    vocabulary.pointer,
+    cString(given.grammar),
+    cString("root"),
+  );
+  const chain = createChain(llama, vocabulary, { biases, parts: plan.before, dry: null });
+  for (const token of SAID) llama.llama_sampler_accept(chain, token);
   let shown = 0;
   const counting: Llama = {
     ...llama,
     llama_get_logits_ith: () => pointerAt(addressOfBuffer(logits)),
     llama_sampler_apply(sampler, array) {
       if (addressOf(sampler) === addressOf(grammar)) {
-        shown += Number(new DataView(array!.buffer).getBigUint64(ARRAY.offsets.size, true));
+        const view = new DataView((array as Uint8Array).buffer);
+        shown += Number(view.getBigUint64(ARRAY.offsets.size, true));
       }
       llama.llama_sampler_apply(sampler, array);
     },
   };
   const chooser = new Chooser(counting, null, logits.length, new Set(), () => {});
-  return { chooser, shown: () => shown };
+  const [choice] = chooser.choose(0, [0], {
+    ...{ chain: addressOf(chain), after: 0, seeds: [seed], draws: plan.draws, stops: [] },
+    // What is chosen without the grammar takes a context.
+    ...{ remembers: true, isLazy: false, isPostSampling: false, fromShortlist: false },
+    ...{ guessed: [], odds: undefined, grammar: addressOf(grammar), ranking },
+  });
+  llama.llama_sampler_free(chain);
+  llama.llama_sampler_free(grammar);
+  return { choice, shown };
 }
 
 Deno.test("a grammar is shown the most probable tokens only, and the choice is as with all", async (t) => {
@@ -57,7 +98,7 @@ Deno.test("a grammar is shown the most probable tokens only, and the choice is a
   writeRandomModel(path, { ...shape, vocabulary: VOCABULARY, context: 64, type: "F16" });
   const { llama, model, vocabulary } = openVocabularyOf(path);
   try {
-    for (const [allows, text] of Object.entries(GRAMMARS)) {
+    for (const [allows, grammar] of Object.entries(GRAMMARS)) {
       for (const [way, fields] of Object.entries(WAYS)) {
         await t.step(`${way}; the grammar allows ${allows}`, () => {
           const asked = request(fields);
@@ -75,28 +116,10 @@ Deno.test("a grammar is shown the most probable tokens only, and the choice is a
               () => -4 * Math.log(random()) - 10,
             );
             // The best one was said before.
-            logits[300] = Math.max(...logits) + 1;
-            const choose = (ranking: Ranking | undefined) => {
-              const grammar = llama.llama_sampler_init_grammar(
-                ...[vocabulary.pointer, cString(text), cString("root")] as const,
-              );
-              const chain = createChain(llama, vocabulary, {
-                ...{ biases, parts: plan.before, dry: null },
-              });
-              for (const token of [300, 301, 302]) llama.llama_sampler_accept(chain, token);
-              const { chooser, shown } = chooserOf(llama, logits, grammar);
-              const [choice] = chooser.choose(0, [0], {
-                ...{ chain: addressOf(chain), after: 0, seeds: [round], draws: plan.draws },
-                ...{ stops: [], fromShortlist: false, guessed: [], odds: undefined },
-                // What is chosen without the grammar takes a context.
-                ...{ remembers: true, isLazy: false, isPostSampling: false },
-                ...{ grammar: addressOf(grammar), ranking },
-              });
-              llama.llama_sampler_free(chain);
-              llama.llama_sampler_free(grammar);
-              return { choice, shown: shown() };
-            };
-            const [whole, few] = [choose(undefined), choose(ranking)];
+            logits[SAID[0]] = Math.max(...logits) + 1;
+            const given = { grammar, plan, biases, logits, seed: round };
+            const whole = choose(llama, vocabulary, { ...given, ranking: undefined });
+            const few = choose(llama, vocabulary, { ...given, ranking });
             assert.ok(whole.choice && "token" in whole.choice && whole.shown > VOCABULARY);
             assert.deepEqual(few.choice, whole.choice);
             seen += few.shown;

@@ -6,8 +6,8 @@
 import type { TensorOverride } from "#shared/config/llama.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 import type { Odds } from "../../engine.ts";
-import type { Ranking } from "../ranking.ts";
 import type { Mirostat } from "./mirostat.ts";
+import type { Ranking } from "./ranking.ts";
 
 /** How a model's file is loaded. */
 export interface ModelOrder {

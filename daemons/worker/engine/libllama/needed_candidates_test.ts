@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "../../testing/generator.ts";
-import { areEnough, rankingOf } from "./ranking.ts";
+import { rankingOf } from "./needed_candidates.ts";
 import { samplingPlan } from "./sampling_plan.ts";
 
 const USUAL = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
@@ -29,19 +29,4 @@ Deno.test("a plan needs all candidates where less probable ones decide with", ()
   assert.equal(ranking({ top_k: 0, dynatemp_range: 0.5 }), undefined);
   assert.equal(ranking({ xtc_probability: 0.5, xtc_threshold: 0.1 }), undefined);
   assert.equal(ranking({ mirostat: 2 }), undefined);
-});
-
-Deno.test("candidates are enough if the rest is cut off, or has next to no probability", () => {
-  const needed = { weighs: 0, most: 40, heat: 1 };
-  assert.ok(areEnough(needed, { allowed: 40, left: 1000, gap: 0 }));
-  assert.ok(!areEnough(needed, { allowed: 39, left: 1000, gap: 13 }));
-  assert.ok(areEnough(needed, { allowed: 39, left: 1000, gap: 14 }));
-  assert.ok(!areEnough(needed, { allowed: 1, left: 1000, gap: 14 }), "39 of them may come");
-  assert.ok(areEnough(needed, { allowed: 1, left: 1000, gap: 18 }));
-  assert.ok(!areEnough({ ...needed, heat: 2 }, { allowed: 1, left: 1000, gap: 18 }));
-  assert.ok(!areEnough({ ...needed, most: Infinity }, { allowed: 40, left: 1e6, gap: 18 }));
-  assert.ok(areEnough({ ...needed, most: Infinity }, { allowed: 40, left: 1e6, gap: 28 }));
-  assert.ok(!areEnough({ ...needed, heat: Infinity }, { allowed: 39, left: 1000, gap: 1e9 }));
-  assert.ok(!areEnough({ ...needed, most: 1 }, { allowed: 0, left: 1000, gap: NaN }));
-  assert.ok(areEnough(needed, { allowed: 3, left: 0, gap: NaN }), "there are no others");
 });
