@@ -1,6 +1,11 @@
 import { onAbort } from "#shared/aborts.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { type TokenPiece, type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
+import {
+  type CancelRequest,
+  type TokenPiece,
+  type WorkerHealth,
+  workerRoutes,
+} from "#shared/contracts/worker.ts";
 import { type App, type AppOptions, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { SSE } from "#shared/http/sse.ts";
@@ -18,7 +23,7 @@ export interface WorkerFace {
   savedSlots(): SavedSlots;
   /** @throws {LlorchError} if the attempt cannot be accepted */
   execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
-  cancel(jobId: string, attempt: number): void;
+  cancel(request: CancelRequest): void;
   health(): WorkerHealth;
   shutdown(): void;
 }
@@ -90,7 +95,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     ({ body, signal }) => worker.model().rerank(body, signal),
   );
   app.mount(workerRoutes.cancel, ({ body }) => {
-    worker.cancel(body.job_id, body.attempt);
+    worker.cancel(body);
     return { status: "accepted" } as const;
   });
   app.mount(

@@ -14,6 +14,7 @@ import type {
 import type { Logger } from "#shared/logging.ts";
 import type { Answer } from "./answers/answer.ts";
 import type { PromptFields } from "./answers/prompt.ts";
+import type { AttemptOrder } from "./answers/run_table.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Instruments } from "./instruments.ts";
 
@@ -75,8 +76,8 @@ export interface Model {
   readonly savedSlots: SavedSlots | undefined;
   /** @throws {LlorchError} if the request is invalid, too long, or cannot be accepted now */
   execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
-  /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
-  cancel(jobId: string, attempt: number): void;
+  /** Cancels an attempt of a job, or an earlier one; does nothing if a later one runs. */
+  cancel(order: AttemptOrder): void;
   /**
    * A prompt's tokens, as {@linkcode execute} would read them.
    *

@@ -1,7 +1,7 @@
 import { appLimits, listenLimits } from "#shared/config/common.ts";
 import type { WorkerReady } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
+import { type CancelRequest, type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
 import {
   EXIT,
   imageBodyBytes,
@@ -19,6 +19,7 @@ import type { Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { VERSION } from "#shared/version.ts";
 import type { Answer } from "./answers/answer.ts";
+import { attemptOrder } from "./answers/run_table.ts";
 import { createWorkerApp } from "./app.ts";
 import { sayReady } from "./callback.ts";
 import { modelRef, type WorkerConfig } from "./config.ts";
@@ -175,9 +176,9 @@ export class Worker implements Daemon {
     }
   }
 
-  /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
-  cancel(jobId: string, attempt: number): void {
-    this.#model?.cancel(jobId, attempt);
+  /** See {@linkcode RunTable.cancel}. */
+  cancel(request: CancelRequest): void {
+    this.#model?.cancel(attemptOrder(request));
   }
 
   /** Refuses new work, and ends after the running work. */

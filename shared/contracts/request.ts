@@ -201,11 +201,30 @@ export type TaskRequest = z.output<typeof taskRequest>;
 /** A task as a client writes it; fields with defaults are optional. */
 export type TaskRequestInput = z.input<typeof taskRequest>;
 
+/**
+ * Which orchestrator sends an attempt. What a worker does not know of it is ignored, so nothing here may
+ * change an answer.
+ */
+export const sender = z.object({
+  epoch: z.number().int().min(0).default(0).meta({
+    description: "Number of its start: an attempt of a later one replaces any of an earlier one",
+  }),
+  term: z.number().int().min(0).optional().meta({
+    description:
+      "Term of the leader that decided it; a worker refuses one below the highest that " +
+      "it has seen",
+  }),
+}).meta({ id: "Sender" });
+
+/** A validated sender. */
+export type Sender = z.output<typeof sender>;
+
 /** Body of a worker's `POST /execute`. */
 export const executeRequest = z.strictObject({
   ...requestShape,
   job_id: identifier,
   attempt: z.number().int().min(1),
+  sender: sender.optional(),
   resume_tokens: z.array(tokenId).default([])
     .meta({ description: "Tokens delivered so far: they count in max_tokens and are not sent" }),
   resume_index: z.number().int().min(0).default(0)

@@ -4,7 +4,7 @@ import { accepted, bytes, health, identifier, modelName, sha256, tokenId } from 
 import { commonRoutes } from "./common_routes.ts";
 import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
-import { EXACT_FIELDS, executeRequest, requestShape } from "./request.ts";
+import { EXACT_FIELDS, executeRequest, requestShape, sender } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
 
@@ -61,10 +61,14 @@ export const loadMemory = z.object({
 /** What a load takes, as the engine says. */
 export type LoadMemory = z.output<typeof loadMemory>;
 
-export const cancelRequest = z.strictObject({
+export const cancelRequest = z.object({
   job_id: identifier,
   attempt: z.number().int().min(1),
+  sender: sender.optional(),
 }).meta({ id: "CancelRequest" });
+
+/** A validated cancel. */
+export type CancelRequest = z.output<typeof cancelRequest>;
 
 export const tokenizeRequest = z.strictObject({
   prompt: z.string().optional(),

@@ -18,6 +18,8 @@ export type Outcome = "completed" | "cancelled" | "failed";
 /** The attempt of a job that an {@linkcode Answer} belongs to. */
 export interface AnswerSpec {
   readonly jobId: string;
+  /** Start of the orchestrator that sent it: its attempts come after those of earlier starts. */
+  readonly epoch: number;
   readonly attempt: number;
   readonly workerId: string;
   readonly modelRef: string;

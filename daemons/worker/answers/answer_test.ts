@@ -18,6 +18,7 @@ function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = 
   const answer = new Answer(
     {
       jobId: "j",
+      epoch: 0,
       attempt: 2,
       workerId: "w",
       modelRef: "m",

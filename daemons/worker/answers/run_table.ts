@@ -1,10 +1,21 @@
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { deadline } from "#shared/deadline.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Answer } from "./answer.ts";
+import type { Answer, AnswerSpec } from "./answer.ts";
 
 /** A run, as far as {@linkcode RunTable} uses it. */
 export interface TableRun {
   readonly answer: Pick<Answer, "spec" | "fail" | "requireReader" | "report">;
+}
+
+/** An attempt of a job, as far as its order among the others goes. */
+export type AttemptOrder = Pick<AnswerSpec, "jobId" | "epoch" | "attempt">;
+
+/** The order of the attempt that a request asks for, or cancels. */
+export function attemptOrder(
+  { job_id: jobId, attempt, sender }: Pick<ExecuteRequest, "job_id" | "attempt" | "sender">,
+): AttemptOrder {
+  return { jobId, epoch: sender?.epoch ?? 0, attempt };
 }
 
 /** Every run that has not ended. Those that wait for a slot get one in the order they came. */
@@ -52,15 +63,17 @@ export class RunTable<R extends TableRun> {
    * @param freeSlots Slots without a run.
    * @throws {LlorchError} `CONFLICT`, `QUEUE_FULL`, or `NOT_READY` while the worker stops
    */
-  check(jobId: string, attempt: number, freeSlots: number): void {
+  check(order: AttemptOrder, freeSlots: number): void {
     if (this.#isDrained) throw new LlorchError("NOT_READY", "The worker stops");
+    const { jobId, attempt } = order;
     const running = this.#byJob.get(jobId);
     if (running) {
-      const { attempt: current } = running.answer.spec;
-      if (current < attempt) return;
+      const { spec } = running.answer;
+      if (isLater(order, spec)) return;
+      const whose = order.epoch === spec.epoch ? "" : " of a later start of the orchestrator";
       throw new LlorchError(
         "CONFLICT",
-        `Cannot run attempt ${attempt} of job "${jobId}": attempt ${current} runs here`,
+        `Cannot run attempt ${attempt} of job "${jobId}": attempt ${spec.attempt}${whose} runs here`,
       );
     }
     if (this.#waiting.length < this.#queueLimit + freeSlots) return;
@@ -71,10 +84,10 @@ export class RunTable<R extends TableRun> {
     );
   }
 
-  /** Adds a run; it replaces a lower attempt of its job. Throws as {@linkcode check} does. */
+  /** Adds a run; it replaces an earlier attempt of its job. Throws as {@linkcode check} does. */
   add(run: R, freeSlots: number): void {
     const { jobId, attempt } = run.answer.spec;
-    this.check(jobId, attempt, freeSlots);
+    this.check(run.answer.spec, freeSlots);
     const replaced = this.#byJob.get(jobId);
     // Added before the replaced run ends, so that the table does not look idle in between.
     this.#byJob.delete(jobId);
@@ -90,10 +103,10 @@ export class RunTable<R extends TableRun> {
     return this.#waiting.shift();
   }
 
-  /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
-  cancel(jobId: string, attempt: number): void {
-    const run = this.#byJob.get(jobId);
-    if (run?.answer.spec.attempt !== attempt) return;
+  /** Cancels an attempt of a job, or an earlier one; does nothing if a later one runs. */
+  cancel(order: AttemptOrder): void {
+    const run = this.#byJob.get(order.jobId);
+    if (!run || isLater(run.answer.spec, order)) return;
     run.answer.fail(new LlorchError("CANCELLED", "The job was cancelled"));
   }
 
@@ -133,4 +146,9 @@ export class RunTable<R extends TableRun> {
     if (this.#byJob.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
+}
+
+/** Whether an attempt comes after another of the same job. */
+function isLater(one: AttemptOrder, other: AttemptOrder): boolean {
+  return one.epoch === other.epoch ? one.attempt > other.attempt : one.epoch > other.epoch;
 }

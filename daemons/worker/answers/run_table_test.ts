@@ -12,9 +12,9 @@ class FakeRun implements TableRun {
   reports = 0;
   readonly answer: TableRun["answer"];
 
-  constructor(table: RunTable<FakeRun>, jobId: string, attempt = 1) {
+  constructor(table: RunTable<FakeRun>, jobId: string, attempt = 1, epoch = 0) {
     this.answer = {
-      spec: { jobId, attempt, workerId: "w", modelRef: "m", resumeIndex: 0, seed: 7 },
+      spec: { jobId, epoch, attempt, workerId: "w", modelRef: "m", resumeIndex: 0, seed: 7 },
       fail: (error) => {
         this.errors.push(error);
         table.remove(this);
@@ -34,14 +34,14 @@ class FakeRun implements TableRun {
 async function using(
   work: (
     table: RunTable<FakeRun>,
-    add: (jobId: string, attempt?: number) => FakeRun,
+    add: (jobId: string, attempt?: number, epoch?: number) => FakeRun,
   ) => unknown,
   { reportMs = 60_000, isComputing = (): boolean => true } = {},
 ): Promise<void> {
   const table = new RunTable<FakeRun>(2, reportMs, isComputing);
   try {
-    await work(table, (jobId, attempt) => {
-      const run = new FakeRun(table, jobId, attempt);
+    await work(table, (jobId, attempt, epoch) => {
+      const run = new FakeRun(table, jobId, attempt, epoch);
       table.add(run, 0);
       return run;
     });
@@ -49,6 +49,8 @@ async function using(
     table.close();
   }
 }
+
+const order = (jobId: string, attempt = 1, epoch = 0) => ({ jobId, epoch, attempt });
 
 const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
@@ -67,11 +69,11 @@ Deno.test("runs are taken first come first served, and stay until they end", () 
 
 Deno.test("more runs than the queue and the free slots take are refused", () =>
   using((table, add) => {
-    table.check("a", 1, 0);
+    table.check(order("a"), 0);
     add("a");
     add("b");
-    table.check("c", 1, 1);
-    assert.throws(() => table.check("c", 1, 0), (error: unknown) => {
+    table.check(order("c"), 1);
+    assert.throws(() => table.check(order("c"), 0), (error: unknown) => {
       assert.ok(error instanceof LlorchError);
       assert.deepEqual([error.code, error.retryAfterMs], ["QUEUE_FULL", 1000]);
       return true;
@@ -79,14 +81,14 @@ Deno.test("more runs than the queue and the free slots take are refused", () =>
     assert.throws(() => add("c"), codeIs("QUEUE_FULL"));
     assert.equal(table.size, 2);
     table.takeNext();
-    table.check("c", 1, 0);
+    table.check(order("c"), 0);
   }));
 
 Deno.test("a higher attempt of a job replaces the one that is here, though the queue is full", () =>
   using((table, add) => {
     const old = add("a", 2);
     const other = add("b");
-    table.check("a", 3, 0);
+    table.check(order("a", 3), 0);
     const next = add("a", 3);
     assert.deepEqual([old.codes, other.codes, next.codes], [["CANCELLED"], [], []]);
     assert.equal(table.waiting, 2);
@@ -99,22 +101,34 @@ Deno.test("an attempt of a job is refused while that one or a higher one is here
   using((table, add) => {
     const run = add("a", 2);
     for (const attempt of [1, 2]) {
-      assert.throws(() => table.check("a", attempt, 4), codeIs("CONFLICT"));
+      assert.throws(() => table.check(order("a", attempt), 4), codeIs("CONFLICT"));
       assert.throws(() => add("a", attempt), codeIs("CONFLICT"));
     }
     assert.deepEqual([run.codes, table.all()], [[], [run]]);
   }));
 
-Deno.test("a cancel ends the current attempt of its job, waiting or not, and no other", () =>
+Deno.test("an attempt of a later epoch replaces any of an earlier one, which is refused then", () =>
+  using((table, add) => {
+    const old = add("a", 7);
+    const next = add("a", 1, 1);
+    assert.deepEqual([old.codes, next.codes], [["CANCELLED"], []]);
+    assert.throws(() => table.check(order("a", 8), 4), /attempt 1 of a later start of the orch/);
+    assert.throws(() => add("a", 8), codeIs("CONFLICT"));
+    table.cancel(order("a", 8));
+    assert.deepEqual(next.codes, []);
+    table.cancel(order("a", 1, 2));
+    assert.deepEqual(next.codes, ["CANCELLED"]);
+  }));
+
+Deno.test("a cancel ends that attempt of its job or an earlier one, waiting or not", () =>
   using((table, add) => {
     const [taken, waiting] = [add("a", 2), add("b")];
     table.takeNext();
-    table.cancel("a", 1);
-    table.cancel("a", 3);
-    table.cancel("other", 1);
+    table.cancel(order("a", 1));
+    table.cancel(order("other"));
     assert.deepEqual([taken.codes, waiting.codes], [[], []]);
-    table.cancel("a", 2);
-    table.cancel("b", 1);
+    table.cancel(order("a", 2));
+    table.cancel(order("b", 2));
     assert.deepEqual([taken.codes, waiting.codes], [["CANCELLED"], ["CANCELLED"]]);
     assert.deepEqual([table.size, table.takeNext()], [0, undefined]);
   }));

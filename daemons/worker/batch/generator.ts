@@ -4,7 +4,7 @@ import { checkLength, checkPromptLogprobs, checkTokenIds, readPrompt } from "../
 import { type Reading, readingOf } from "../answers/reading.ts";
 import type { Answer, AnswerObserver } from "../answers/answer.ts";
 import { Run, type ThinkingLimit } from "./run.ts";
-import { RunTable } from "../answers/run_table.ts";
+import { type AttemptOrder, attemptOrder, RunTable } from "../answers/run_table.ts";
 import { validationOf, validationOfWhole } from "../grammar/validation.ts";
 import { randomSeed } from "../engine/seed.ts";
 import type { Slot } from "./slot.ts";
@@ -74,7 +74,8 @@ export class Generator {
    */
   async execute(request: ExecuteRequest, log = this.#options.log): Promise<Answer> {
     const { engine, workerId, modelRef } = this.#options;
-    this.#table.check(request.job_id, request.attempt, this.#loop.free);
+    const order = attemptOrder(request);
+    this.#table.check(order, this.#loop.free);
     checkTokenIds(request, engine);
     const prompt = await readPrompt(request, engine);
     checkLength(prompt.tokens, engine);
@@ -85,8 +86,7 @@ export class Generator {
     const seed = request.seed ?? randomSeed();
     const sampling = await engine.createSampling(request, seed, hold, begun);
     const run: Run = new Run({
-      jobId: request.job_id,
-      attempt: request.attempt,
+      ...order,
       workerId,
       modelRef,
       prompt: prompt.tokens,
@@ -142,8 +142,8 @@ export class Generator {
   }
 
   /** See {@linkcode RunTable.cancel}. */
-  cancel(jobId: string, attempt: number): void {
-    this.#table.cancel(jobId, attempt);
+  cancel(order: AttemptOrder): void {
+    this.#table.cancel(order);
   }
 
   /** See {@linkcode StepLoop.withSlot}. */

@@ -238,8 +238,8 @@ Deno.test("a cancelled run ends with CANCELLED and frees its slot after the runn
     const events = readEvents(run.stream.body);
     await until(() => engine.steps.length > 1);
     assert.equal(generator.active, 1);
-    generator.cancel("j", 1);
-    generator.cancel("j", 1);
+    generator.cancel({ jobId: "j", epoch: 0, attempt: 1 });
+    generator.cancel({ jobId: "j", epoch: 0, attempt: 1 });
     assert.equal(outline(await events).at(-1), "error CANCELLED");
     await until(() => generator.active === 0);
   }));
@@ -266,7 +266,7 @@ Deno.test("a higher attempt replaces a lower one; a lower one is refused; an old
       codeIs("CONFLICT"),
     );
     const second = await generator.execute(request({ job_id: "j", attempt: 3, max_tokens: 20 }));
-    generator.cancel("j", 2);
+    generator.cancel({ jobId: "j", epoch: 0, attempt: 2 });
     assert.equal(outline(await firstEvents).at(-1), "error CANCELLED");
     assert.equal(outline(await readEvents(second.stream.body)).at(-1), "end MAX_TOKENS");
   }));
@@ -375,8 +375,8 @@ const ENDS: Readonly<Record<string, { engine: FakeEngineOptions; work: Way }>> =
       for (const job_id of ["a", "b"]) runs.push(await generator.execute(request({ job_id })));
       await until(() => engine.steps.length > 1);
       for (const job_id of ["b", "a"]) {
-        generator.cancel(job_id, 1);
-        generator.cancel(job_id, 1);
+        generator.cancel({ jobId: job_id, epoch: 0, attempt: 1 });
+        generator.cancel({ jobId: job_id, epoch: 0, attempt: 1 });
       }
       for (const run of runs) await readEvents(run.stream.body);
     },

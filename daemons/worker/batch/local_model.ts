@@ -135,7 +135,7 @@ function serve(
       requireCapability(engine, "generate");
       return await generator.execute(request, log);
     },
-    cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
+    cancel: (order) => generator.cancel(order),
     async tokenize(fields) {
       const { tokens } = await readPrompt(fields, engine);
       return fields.with_pieces ? { tokens, pieces: await piecesOf(tokens, engine) } : { tokens };

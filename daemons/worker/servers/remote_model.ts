@@ -7,7 +7,7 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkVocabulary } from "../answers/pieces.ts";
 import { checkLength, checkTokenIds } from "../answers/prompt.ts";
-import { RunTable } from "../answers/run_table.ts";
+import { type AttemptOrder, attemptOrder, RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
 import { matchStops } from "../answers/stop_match.ts";
 import { validationOf } from "../grammar/validation.ts";
@@ -86,7 +86,7 @@ export class RemoteModel implements Model {
 
   async execute(request: ExecuteRequest, log: Logger): Promise<Answer> {
     requireCapability(this, "generate");
-    this.#table.check(request.job_id, request.attempt, this.#free);
+    this.#table.check(attemptOrder(request), this.#free);
     const { context: { observer }, config } = this.#parts;
     const validate = validationOf(request, undefined, log);
     const run: RemoteRun = new RemoteRun({ ...await this.#prepare(request), validate }, {
@@ -102,8 +102,8 @@ export class RemoteModel implements Model {
     return run.answer;
   }
 
-  cancel(jobId: string, attempt: number): void {
-    this.#table.cancel(jobId, attempt);
+  cancel(order: AttemptOrder): void {
+    this.#table.cancel(order);
   }
 
   async tokenize(fields: TokenizeFields): Promise<TokenizedPrompt> {
@@ -191,8 +191,7 @@ export class RemoteModel implements Model {
     if (request.prompt_logprobs !== undefined) refuseSwitch("prompt_logprobs");
     const seed = request.seed ?? randomSeed();
     const common = {
-      jobId: request.job_id,
-      attempt: request.attempt,
+      ...attemptOrder(request),
       workerId: config.worker_id,
       modelRef: modelRef(config),
       resumeIndex: resume_index,

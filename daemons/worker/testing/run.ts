@@ -22,6 +22,7 @@ export function answerContext(options: Partial<AnswerContext> = {}): AnswerConte
 export function testRun(spec: Partial<RunSpec> = {}, context: Partial<RunContext> = {}): Run {
   return new Run({
     jobId: "j",
+    epoch: 0,
     attempt: 1,
     workerId: "w",
     modelRef: "m",
