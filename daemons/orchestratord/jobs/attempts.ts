@@ -46,7 +46,7 @@ export class Attempts {
   readonly #deps: AttemptsDeps;
   readonly #onEnded: (job: LiveJob) => void;
 
-  /** @param onEnded Called before a job's last event. */
+  /** @param onEnded Called when a job's last event is on its way to the store. */
   constructor(deps: AttemptsDeps, onEnded: (job: LiveJob) => void) {
     this.#deps = deps;
     this.#onEnded = onEnded;
@@ -239,7 +239,6 @@ export class Attempts {
     patch: JobPatch,
   ): Promise<void> | undefined {
     const now = this.#deps.clock.now();
-    this.#onEnded(job);
     this.#charge(job, patch.usage, now);
     this.#deps.log.info("job_ended", {
       job_id: job.id,
@@ -251,7 +250,9 @@ export class Attempts {
       duration_ms: now - job.facts.createdAt,
     });
     const contentExpiresAt = now + this.#deps.config.retention.unread_ms;
-    return job.finish(event, now, { ...patch, contentExpiresAt });
+    const full = job.finish(event, now, { ...patch, contentExpiresAt });
+    this.#onEnded(job);
+    return full;
   }
 }
 

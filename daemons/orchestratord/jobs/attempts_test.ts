@@ -196,7 +196,7 @@ Deno.test("an end is reported to the scheduler before it is written", () =>
       outcome,
     } as const;
     assert.deepEqual(sent.at(-1), last);
-    assert.deepEqual(ended, [{ id: "j1", hadLastEvent: false }]);
+    assert.deepEqual(ended, [{ id: "j1", hadLastEvent: true }]);
     assert.equal((await store.events("j1", 0, 1000)).length, 1, "nothing is written yet");
     held.release();
     await run;
@@ -221,7 +221,7 @@ Deno.test("a job that its worker refuses for good ends with that error, which is
     await attempts.run(job, dispatch());
     const data = { code: error.code, message: "too long", retriable: false, details };
     assert.deepEqual(failed, [data]);
-    assert.deepEqual(ended, [{ id: "j1", hadLastEvent: false }]);
+    assert.deepEqual(ended, [{ id: "j1", hadLastEvent: true }]);
     assert.deepEqual(errorOf(await readAll(job.stream)), data);
     assert.deepEqual(sent, [{
       kind: "attempt_ended",

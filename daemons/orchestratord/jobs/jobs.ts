@@ -26,6 +26,7 @@ export type JobsDeps = AttemptsDeps & SubmissionDeps;
 /** Accepts jobs and follows them to their end. */
 export class Jobs {
   readonly #deps: JobsDeps;
+  /** Jobs that have not ended, and those whose last event is not stored yet: nobody else knows it. */
   readonly #live = new Map<string, LiveJob>();
   readonly #attempts: Attempts;
   readonly #submissions: Submissions;
@@ -33,23 +34,28 @@ export class Jobs {
   constructor(deps: JobsDeps) {
     this.#deps = deps;
     this.#attempts = new Attempts(deps, (job) => {
-      this.#live.delete(job.id);
       job.facts.letGo?.();
+      if (!job.isStoring) this.#live.delete(job.id);
     });
     this.#submissions = new Submissions(deps, {
       live: (jobId) => this.#live.get(jobId),
       open: (facts) => this.#open(facts),
-      cancel: (jobId, message) => this.cancel(jobId, message),
+      withdraw: (jobId, message) => this.#withdraw(jobId, message),
     });
   }
 
+  /** A job whose events come from here; it may have ended, if its last event is not stored yet. */
   live(jobId: string): LiveJob | undefined {
     return this.#live.get(jobId);
   }
 
+  get #unended(): LiveJob[] {
+    return [...this.#live.values()].filter(({ ended }) => !ended);
+  }
+
   /** Progress of a tenant's waiting and running jobs. */
   progressOf(tenant: string): Progress[] {
-    return [...this.#live.values()].filter(({ facts }) => facts.tenant === tenant).map((job) => ({
+    return this.#unended.filter(({ facts }) => facts.tenant === tenant).map((job) => ({
       firstTokenAt: job.firstTokenAt,
       tokensIn: job.promptRead,
       tokensOut: job.tokensOut,
@@ -75,14 +81,18 @@ export class Jobs {
 
   /** Ends a job with `CANCELLED`; false when there is no such live job. */
   cancel(jobId: string, message: string): boolean {
-    if (!this.#live.has(jobId)) return false;
-    this.#deps.loop.send({ kind: "cancel", jobId, error: { code: "CANCELLED", message } });
+    if (this.#live.get(jobId)?.ended !== false) return false;
+    this.#withdraw(jobId, message);
     return true;
+  }
+
+  #withdraw(jobId: string, message: string): void {
+    this.#deps.loop.send({ kind: "cancel", jobId, error: { code: "CANCELLED", message } });
   }
 
   /** Ends every job of a tenant with `CANCELLED`. */
   cancelOf(tenant: string, message: string): void {
-    for (const { id, facts } of [...this.#live.values()]) {
+    for (const { id, facts } of this.#unended) {
       if (facts.tenant === tenant) this.cancel(id, message);
     }
   }
@@ -90,7 +100,7 @@ export class Jobs {
   /** Ends a tenant's waiting jobs that have delivered nothing yet. */
   refuseWaiting(tenant: string, { code, message }: LlorchError): void {
     const { loop } = this.#deps;
-    for (const { id, facts, tokensOut } of [...this.#live.values()]) {
+    for (const { id, facts, tokensOut } of this.#unended) {
       if (facts.tenant !== tenant || tokensOut > 0 || !loop.state.queued.has(id)) continue;
       loop.send({ kind: "cancel", jobId: id, error: { code, message } });
     }
@@ -215,7 +225,7 @@ export class Jobs {
   storage(isWritable: boolean): void {
     this.#deps.loop.send({ kind: "storage", isWritable });
     if (!isWritable) {
-      for (const job of [...this.#live.values()]) this.#attempts.yieldUnwritten(job);
+      for (const job of this.#unended) this.#attempts.yieldUnwritten(job);
     }
   }
 
@@ -224,7 +234,7 @@ export class Jobs {
     const { loop } = this.#deps;
     loop.send({ kind: "drain" });
     const error = { code: "NOT_READY", message: "The orchestrator is stopping" } as const;
-    for (const { id, facts } of [...this.#live.values()]) {
+    for (const { id, facts } of this.#unended) {
       if (!facts.store && loop.state.queued.has(id)) {
         loop.send({ kind: "cancel", jobId: id, error });
       }
@@ -236,7 +246,7 @@ export class Jobs {
    * over. A job that is not stored ends here.
    */
   close(): void {
-    for (const job of [...this.#live.values()]) {
+    for (const job of this.#unended) {
       job.suspend();
       if (!job.facts.store) {
         this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
@@ -257,8 +267,9 @@ export class Jobs {
       store: isStored ? this.#deps.store : undefined,
       onBroken: (error) => {
         this.#deps.log.error("job_write_failed", { job_id: id, error });
-        this.cancel(id, "The job's events can no longer be written to disk");
+        this.#withdraw(id, "The job's events can no longer be written to disk");
       },
+      onStored: () => this.#live.delete(id),
     }, kept);
     this.#live.set(id, job);
     return job;

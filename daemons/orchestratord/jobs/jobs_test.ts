@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { LlorchError } from "#shared/errors.ts";
+import { delay } from "#shared/lifecycle.ts";
 import { openStage, type Stage } from "../testing/jobs_stage.ts";
 import {
   acceptedJob,
@@ -63,6 +64,22 @@ Deno.test("a job can be cancelled while it runs and while it waits, and only whi
     await stream.closed;
     assert.equal(streams.opened.length, 1, "the waiting job was not started");
     assert.deepEqual(stage.failed, []);
+  }));
+
+Deno.test("a job whose last event is not stored yet is there for readers, and has ended for others", () =>
+  withStore(async (store) => {
+    const held = holdAppends(store);
+    const { jobs, streams, ...stage } = openStage(held);
+    const job = await stage.start({}, { tenant: "k1" });
+    (await streams.next()).say(started(job.id), token(0), end(1));
+    while (!job.ended) await delay(1);
+    assert.equal(jobs.live(job.id), job);
+    assert.deepEqual([jobs.progressOf("k1"), jobs.cancel(job.id, "late")], [[], false]);
+    const read = readAll(jobs.live(job.id)!.stream);
+    held.release();
+    assert.deepEqual(names(await read), ["queued", "started", "token", "end"]);
+    assert.equal(jobs.live(job.id), undefined);
+    assert.equal((await store.get(job.id))?.status, "completed");
   }));
 
 Deno.test("an attempt belongs to the trace of its job's request, whichever request freed the slot", () =>

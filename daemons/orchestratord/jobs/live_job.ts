@@ -37,6 +37,8 @@ export interface LiveJobFacts {
   readonly store: JobStore | undefined;
   /** Called once when the job's events can no longer be stored. */
   readonly onBroken: (error: unknown) => void;
+  /** Called once the events of a job that has ended are stored, or never will be. */
+  readonly onStored: () => void;
   readonly correlationId: string;
   /** Runs something as part of the trace of the request that submitted the job. */
   readonly inTrace: <T>(work: () => T) => T;
@@ -143,6 +145,11 @@ export class LiveJob {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Whether events of it are on their way to the store, which nobody has seen yet. */
+  get isStoring(): boolean {
+    return this.#pending > 0;
   }
 
   /** Of the model that answers now. */
@@ -273,10 +280,10 @@ export class LiveJob {
     return this.#written = store.append(this.id, () => {
       if (this.#next === next) this.#next = undefined;
       return next;
-    })
-      .then(() => this.stream.publish(next.events))
-      .catch((error) => this.#break(error))
-      .finally(() => this.#pending -= next.events.length);
+    }).then(() => this.stream.publish(next.events), (error) => this.#break(error)).finally(() => {
+      this.#pending -= next.events.length;
+      if (this.#ended && !this.isStoring) this.facts.onStored();
+    });
   }
 
   /** Changes the stored job without an event. */

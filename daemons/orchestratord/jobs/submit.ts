@@ -40,7 +40,7 @@ export interface SubmissionDeps {
 }
 
 /** What is known of a job when it is opened. */
-export type NewJobFacts = Omit<LiveJobFacts, "store" | "onBroken" | "inTrace"> & {
+export type NewJobFacts = Omit<LiveJobFacts, "store" | "onBroken" | "onStored" | "inTrace"> & {
   /** Whether its events are kept in the database. */
   readonly isStored: boolean;
 };
@@ -49,7 +49,7 @@ export type NewJobFacts = Omit<LiveJobFacts, "store" | "onBroken" | "inTrace"> &
 export interface LiveJobs {
   live(jobId: string): LiveJob | undefined;
   open(facts: NewJobFacts): LiveJob;
-  cancel(jobId: string, message: string): void;
+  withdraw(jobId: string, message: string): void;
 }
 
 /** Retry-After during a restart, in ms. */
@@ -347,7 +347,7 @@ export class Submissions {
       if (durable) await store.sync();
     } catch (error) {
       job.abandon();
-      this.#jobs.cancel(jobId, "The job could not be written to disk");
+      this.#jobs.withdraw(jobId, "The job could not be written to disk");
       // The job may be committed but not synced: the next start must not run a refused job.
       if (durable) void store.remove(jobId).catch(() => {});
       const reason = errorMessage(error instanceof LlorchError ? error.cause : error);

@@ -31,6 +31,7 @@ export function factsOf(more: Partial<LiveJobFacts> = {}): LiveJobFacts {
     createdAt: T0,
     deadlineAt: undefined,
     store: undefined,
+    onStored() {},
     onBroken: (error) => {
       throw error;
     },
