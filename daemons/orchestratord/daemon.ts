@@ -187,6 +187,7 @@ async function openParts(
       }),
   });
   parts.defer(() => store.close());
+  log.info("store_opened", { start: await store.begin() });
   // Not awaited: on a full disk it waits.
   store.files.removeUnfinished().catch((error) => log.error("uploads_not_removed", { error }));
   const { bytes, canShrink } = store.size();
