@@ -187,6 +187,8 @@ async function openParts(
       }),
   });
   parts.defer(() => store.close());
+  const start = await store.begin();
+  log.info("store_opened", { start });
   // Not awaited: on a full disk it waits.
   store.files.removeUnfinished().catch((error) => log.error("uploads_not_removed", { error }));
   const { bytes, canShrink } = store.size();
@@ -203,7 +205,7 @@ async function openParts(
   }
 
   let phase: Phase = "restoring";
-  const loop = new Loop(policyOf(config), clock);
+  const loop = new Loop(policyOf(config), clock, start);
   const metrics = createOrchestratorMetrics(
     () => loop.state,
     () => orchestrator.notReadyReason() === undefined,

@@ -19,7 +19,7 @@ import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch } from "../store/job_store.ts";
-import type { KeyStore } from "../store/key_store.ts";
+import type { Charge, KeyStore } from "../store/key_store.ts";
 import { callOutcomes } from "./call_outcomes.ts";
 import type { LiveJob } from "./live_job.ts";
 import type { RelayOutcome } from "./relay.ts";
@@ -73,6 +73,7 @@ export class Attempts {
       started_at: new Date(clock.now()).toISOString(),
     });
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
+    const sender = { epoch: loop.state.start };
     let isComplete = false;
     const run = (request: ReturnType<typeof inferencePart>) =>
       job.facts.runAttempt({
@@ -83,7 +84,7 @@ export class Attempts {
           openEvents: this.#deps.openEvents,
         }),
         workerId: worker.worker_id,
-        request: { ...request, job_id: job.id, attempt, ...resume },
+        request: { ...request, job_id: job.id, attempt, sender, ...resume },
         signal,
         stallMs: config.failover.stall_ms,
         clock,
@@ -149,7 +150,7 @@ export class Attempts {
         else if (sinceLastMs !== undefined) metrics.interToken.observe(sinceLastMs / 1000);
         metrics.tokens.inc(count);
         if (isFirstOfAttempt) this.#progress(job, attempt);
-        const written = job.emit(event, isFirst ? { firstTokenAt: now } : undefined);
+        const written = job.emit(event, isFirst ? { patch: { firstTokenAt: now } } : undefined);
         if (written && !loop.state.isStorageWritable) this.yieldUnwritten(job);
         return written;
       }
@@ -223,14 +224,13 @@ export class Attempts {
     this.#end(job, { event: "error", data }, patch);
   }
 
-  /** Counts a job's tokens for the API key that it belongs to, if any. */
-  #charge(job: LiveJob, usage: JobPatch["usage"], now: number): void {
+  /** What the API key that a job belongs to is charged for it, if any. */
+  #charge(job: LiveJob, usage: JobPatch["usage"], now: number): Charge | undefined {
     const tokens = (usage?.tokens_in ?? 0) + Math.max(usage?.tokens_out ?? 0, job.tokensOut);
     const { meaning } = job.facts;
     if (meaning?.isConfigured) this.#deps.metrics.nameTokens.inc({ name: meaning.name }, tokens);
-    if (tokens === 0 || job.facts.tenant === "") return;
-    this.#deps.store.keys.addTokens(job.facts.tenant, dayOf(now), tokens)
-      .catch((error) => this.#deps.log.error("tokens_write_failed", { job_id: job.id, error }));
+    if (tokens === 0 || job.facts.tenant === "") return undefined;
+    return { keyId: job.facts.tenant, day: dayOf(now), tokens };
   }
 
   #end(
@@ -239,7 +239,11 @@ export class Attempts {
     patch: JobPatch,
   ): Promise<void> | undefined {
     const now = this.#deps.clock.now();
-    this.#charge(job, patch.usage, now);
+    const charge = this.#charge(job, patch.usage, now);
+    if (charge && !job.facts.store) {
+      this.#deps.store.keys.addTokens(charge)
+        .catch((error) => this.#deps.log.error("tokens_write_failed", { job_id: job.id, error }));
+    }
     this.#deps.log.info("job_ended", {
       job_id: job.id,
       correlation_id: job.facts.correlationId,
@@ -250,7 +254,7 @@ export class Attempts {
       duration_ms: now - job.facts.createdAt,
     });
     const contentExpiresAt = now + this.#deps.config.retention.unread_ms;
-    const full = job.finish(event, now, { ...patch, contentExpiresAt });
+    const full = job.finish(event, now, { ...patch, contentExpiresAt }, charge);
     this.#onEnded(job);
     return full;
   }

@@ -348,7 +348,7 @@ Deno.test("a key is charged for the tokens that were read and delivered, however
   const charged: unknown[] = [];
   const { attempts, log, clock } = open({
     clock: new FakeClock(3 * DAY + 5),
-    addTokens(...charge) {
+    addTokens(charge) {
       charged.push(charge);
       return Promise.reject(new Error("the disk is full"));
     },
@@ -360,13 +360,13 @@ Deno.test("a key is charged for the tokens that were read and delivered, however
   ];
   const completed = workerSending([...answer, end(2, { tokens_in: 20 })]);
   await attempts.run(await acceptedJob({ tenant: "k1", runAttempt: completed }), dispatch());
-  assert.deepEqual(charged.splice(0), [["k1", 3, 23]]);
+  assert.deepEqual(charged.splice(0), [{ keyId: "k1", day: 3, tokens: 23 }]);
 
   const error = new LlorchError("INVALID_REQUEST", "no");
   const refused = workerSending(answer, { kind: "failed", error });
   clock.advance(DAY);
   await attempts.run(await acceptedJob({ tenant: "k1", runAttempt: refused }), dispatch());
-  assert.deepEqual(charged.splice(0), [["k1", 4, 13]]);
+  assert.deepEqual(charged.splice(0), [{ keyId: "k1", day: 4, tokens: 13 }]);
   assert.equal(log.of("tokens_write_failed").length, 2);
 
   await attempts.run(await acceptedJob({ runAttempt: completed }), dispatch());

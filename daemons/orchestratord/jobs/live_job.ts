@@ -13,7 +13,15 @@ import type { Clock } from "#shared/clock.ts";
 import type { Meaning } from "../scheduler/names.ts";
 import type { RunAttempt } from "./relay.ts";
 import { JobStream } from "./job_stream.ts";
-import type { JobPatch, JobRow, JobStore, NumberedEvent, Usage } from "../store/job_store.ts";
+import type {
+  Addition,
+  JobPatch,
+  JobRow,
+  JobStore,
+  NumberedEvent,
+  Usage,
+} from "../store/job_store.ts";
+import type { Charge } from "../store/key_store.ts";
 
 /** Unwritten events above which the worker's stream has to wait. */
 const MAX_PENDING_EVENTS = 256;
@@ -114,7 +122,9 @@ export class LiveJob {
   /** Events that are not written yet. */
   #pending = 0;
   /** What is collected for the store's next write. */
-  #next: { readonly events: NumberedEvent[]; readonly patch: JobPatch } | undefined;
+  #next:
+    | { readonly events: NumberedEvent[]; readonly patch: JobPatch; charge: Charge | undefined }
+    | undefined;
   /** Settles when the write of {@linkcode #next} is done. */
   #written: Promise<void> = Promise.resolve();
 
@@ -254,7 +264,10 @@ export class LiveJob {
    *
    * @returns a promise to wait for if too many events are unwritten, otherwise undefined
    */
-  emit(event: StoredJobEvent, patch?: JobPatch): Promise<void> | undefined {
+  emit(
+    event: StoredJobEvent,
+    more?: Pick<Addition, "patch" | "charge">,
+  ): Promise<void> | undefined {
     if (this.#ended) return undefined;
     this.#ended = isTerminal(event);
     const numbered = { id: this.#nextId++, event };
@@ -264,18 +277,23 @@ export class LiveJob {
       return undefined;
     }
     this.#pending++;
-    const written = this.#write(store, [numbered], patch);
+    const written = this.#write(store, [numbered], more);
     return this.isFull ? written : undefined;
   }
 
   /** Collects events and changes until the store takes them, so that all of a turn are one write. */
-  #write(store: JobStore, events: readonly NumberedEvent[], patch: JobPatch = {}): Promise<void> {
+  #write(
+    store: JobStore,
+    events: readonly NumberedEvent[],
+    more?: Pick<Addition, "patch" | "charge">,
+  ): Promise<void> {
     if (this.#next) {
       this.#next.events.push(...events);
-      Object.assign(this.#next.patch, patch);
+      Object.assign(this.#next.patch, more?.patch);
+      this.#next.charge ??= more?.charge;
       return this.#written;
     }
-    const next = { events: [...events], patch: { ...patch } };
+    const next = { events: [...events], patch: { ...more?.patch }, charge: more?.charge };
     this.#next = next;
     return this.#written = store.append(this.id, () => {
       if (this.#next === next) this.#next = undefined;
@@ -289,7 +307,7 @@ export class LiveJob {
   /** Changes the stored job without an event. */
   patch(patch: JobPatch): void {
     if (this.#ended) return;
-    if (this.facts.store) void this.#write(this.facts.store, [], patch);
+    if (this.facts.store) void this.#write(this.facts.store, [], { patch });
   }
 
   /** Stores and shows nothing more: the job was refused before its id was given out. */
@@ -376,7 +394,7 @@ export class LiveJob {
       : { model: fallback, fallback: true as const };
     return this.emit(
       { event: "started", data: { ...data, ...answers, queue_wait_ms } },
-      { status: "running", startedAt: this.#startedAt, fingerprint: this.#fingerprint },
+      { patch: { status: "running", startedAt: this.#startedAt, fingerprint: this.#fingerprint } },
     );
   }
 
@@ -447,16 +465,18 @@ export class LiveJob {
   /**
    * Sends the last event.
    *
+   * @param charge Stored with it, if the job is stored.
    * @returns as {@linkcode emit}
    */
   finish(
     event: Extract<StoredJobEvent, { event: "end" | "error" }>,
     at: number,
     patch: JobPatch,
+    charge?: Charge,
   ): Promise<void> | undefined {
     this.keep();
     this.endAttempt(at);
-    return this.emit(event, { ...patch, endedAt: at, attempts: this.#attempts });
+    return this.emit(event, { patch: { ...patch, endedAt: at, attempts: this.#attempts }, charge });
   }
 
   /** Stops its attempt and releases its readers: a later process takes the job over. */

@@ -131,7 +131,7 @@ Deno.test("a job that a later process restores continues after its stored events
     before.beginAttempt(attemptOn("w1"));
     before.start(started().data, T0 + 5);
     before.takeToken(token(0, [5, 6]).data, T0 + 10);
-    before.emit(token(0, [5, 6]), { firstTokenAt: T0 + 10 });
+    before.emit(token(0, [5, 6]), { patch: { firstTokenAt: T0 + 10 } });
     await readTo(before.stream, 3);
 
     const row = (await store.get("j1"))!;
@@ -293,7 +293,7 @@ Deno.test("a job with more than 256 events to write makes its worker wait, and w
     const job = await acceptedJob({ store: held });
     for (let i = 0; i < 256; i++) assert.equal(job.emit(token(i)), undefined);
     assert.equal(job.isFull, false);
-    const written = job.emit(token(256), { firstTokenAt: T0 + 1 });
+    const written = job.emit(token(256), { patch: { firstTokenAt: T0 + 1 } });
     assert.ok(written);
     assert.equal(job.isFull, true);
     assert.equal(job.stream.lastId, 1, "nothing is shown before it is stored");

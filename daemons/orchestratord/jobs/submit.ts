@@ -14,7 +14,7 @@ import type { Loop } from "../scheduler/loop.ts";
 import { type Images, refuseImages, type TakenImages } from "../images/images.ts";
 import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
-import type { Store, StoredCall } from "../store/job_store.ts";
+import type { JobRow, Store, StoredCall } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
 import { bounded } from "./bounded.ts";
 import { storedAttempt } from "./call_attempt.ts";
@@ -95,6 +95,9 @@ interface Checked {
 interface Accepting extends SubmitOptions {
   readonly taken?: TakenImages;
 }
+
+/** Another submission has taken a task's idempotency key since it was looked up. */
+class KeyTaken extends Error {}
 
 /** An accepted task, or one that was submitted before with the same idempotency key. */
 export interface Submitted {
@@ -208,8 +211,20 @@ export class Submissions {
   }
 
   async #takeKeyed(task: TaskRequest, options: Accepting, key: string): Promise<Submitted> {
-    const prior = await this.#deps.store.findByKey(key);
-    if (!prior) return await this.#take(task, options);
+    while (true) {
+      const prior = await this.#deps.store.findByKey(key);
+      if (prior) return this.#repeated(prior, task, options);
+      try {
+        return await this.#take(task, options);
+      } catch (error) {
+        // Each round has lost against another submission, whose job is found next.
+        if (!(error instanceof KeyTaken)) throw error;
+      }
+    }
+  }
+
+  /** Answers with the job that a task became when it was submitted before. */
+  #repeated(prior: JobRow, task: TaskRequest, options: Accepting): Submitted {
     if (prior.bodySha256 !== bodyHash(options.asWritten ?? task, options.call)) {
       throw new LlorchError(
         "CONFLICT",
@@ -313,8 +328,8 @@ export class Submissions {
     });
     const committed = job.accept(
       { event: "queued", data: { job_id: jobId, ...place } },
-      (queued) =>
-        store.accept({
+      async (queued) => {
+        const holder = await store.accept({
           jobId,
           idempotencyKey,
           bodySha256: bodyHash(options.asWritten ?? task, call),
@@ -325,7 +340,9 @@ export class Submissions {
           createdAt: now,
           deadlineAt,
           tenant,
-        }, queued),
+        }, queued);
+        if (holder !== jobId) throw new KeyTaken(holder);
+      },
     );
     const { model, priority } = request;
     loop.send({
@@ -347,6 +364,10 @@ export class Submissions {
       if (durable) await store.sync();
     } catch (error) {
       job.abandon();
+      if (error instanceof KeyTaken) {
+        this.#jobs.withdraw(jobId, `Job ${error.message} has the same Idempotency-Key`);
+        throw error;
+      }
       this.#jobs.withdraw(jobId, "The job could not be written to disk");
       // The job may be committed but not synced: the next start must not run a refused job.
       if (durable) void store.remove(jobId).catch(() => {});

@@ -28,7 +28,11 @@ Deno.test("a durable task is on disk when it is accepted, and a task that is not
     const steps: string[] = [];
     const stage = openStage({
       ...store,
-      accept: (job, queued) => store.accept(job, queued).then(() => void steps.push("committed")),
+      async accept(job, queued) {
+        const holder = await store.accept(job, queued);
+        steps.push("committed");
+        return holder;
+      },
       sync: () => store.sync().then(() => void steps.push("synced")),
     });
     const { accepted, job } = await stage.submit({ seed: 5, deadline_ms: 900, session_id: "s1" });
@@ -120,6 +124,26 @@ Deno.test("a key that is used by several at once makes one job, or another where
     ]);
     assert.equal(refused.status === "rejected" && refused.reason, refusal);
     assert.equal(taken.status === "fulfilled" && taken.value.isRepeat, undefined);
+  }));
+
+Deno.test("a task whose key another process took meanwhile is that process's job, and runs once", () =>
+  withStore(async (store) => {
+    const other = openStage(store);
+    let winner: string | undefined;
+    const stage = openStage({
+      ...store,
+      async accept(job, queued) {
+        winner ??= (await other.submit({}, KEYED)).accepted.job_id;
+        return await store.accept(job, queued);
+      },
+    });
+    const { accepted, job, isRepeat } = await stage.submit({}, KEYED);
+    assert.deepEqual([accepted.job_id, job, isRepeat], [winner, undefined, true]);
+    const { queued, running } = stage.loop.state;
+    assert.deepEqual([queued.size, running.size, stage.jobs.progressOf("")], [0, 0, []]);
+    assert.deepEqual((await store.unfinished()).map(({ jobId }) => jobId), [winner]);
+    assert.equal((await submitted(stage))["repeated"], 1);
+    await assert.rejects(stage.submit({ max_tokens: 2 }, KEYED), { code: "CONFLICT" });
   }));
 
 Deno.test("a stopping orchestrator accepts no task, and one that restores knows only what its pools reported", () =>

@@ -55,8 +55,9 @@ export class Loop {
   #watch: Watch | undefined;
   #report: (happened: Happened) => void = () => {};
 
-  constructor(policy: Policy, clock: Clock) {
-    this.#state = initialState(policy);
+  /** @param start See {@linkcode initialState}. */
+  constructor(policy: Policy, clock: Clock, start?: number) {
+    this.#state = initialState(policy, start);
     this.#clock = clock;
   }
 

@@ -21,7 +21,8 @@ export function startSpawn(
 ): Effect & { kind: "spawn" } {
   const { pool, device, model } = site;
   const spawn = {
-    requestId: `${SPAWN_PREFIX}${now}-${++state.spawnCount}`,
+    // No other start of the service may have it, whatever its clock said.
+    requestId: `${SPAWN_PREFIX}${state.start}-${now}-${++state.spawnCount}`,
     poolId: pool.id,
     fingerprint: model.fingerprint,
     device: device.id,

@@ -274,6 +274,8 @@ export interface State {
   /** Models that a pool had and no longer has; see `missing.ts`. */
   readonly missing: Map<string, Missing>;
   /** Makes request ids unique within this state. */
+  /** Number of this start of the service; see {@linkcode initialState}. */
+  readonly start: number;
   spawnCount: number;
 }
 
@@ -420,10 +422,15 @@ export type StopReason =
   | "unload"
   | "idle";
 
-/** The state of a new scheduler, without jobs and pools. */
-export function initialState(policy: Policy): State {
+/**
+ * The state of a new scheduler, without jobs and pools.
+ *
+ * @param start Number of this start of the service, which no other has.
+ */
+export function initialState(policy: Policy, start = 0): State {
   return {
     policy,
+    start,
     draining: false,
     queued: new Map(),
     lines: new Map(),

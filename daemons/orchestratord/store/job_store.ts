@@ -11,7 +11,7 @@ import type { Pin, Place } from "../scheduler/state.ts";
 import type { BatchStore } from "./batch_store.ts";
 import type { FileStore } from "./file_store.ts";
 import type { ImageStore } from "./image_store.ts";
-import type { KeyStore } from "./key_store.ts";
+import type { Charge, KeyStore } from "./key_store.ts";
 import type { ResponseStore } from "./response_store.ts";
 
 /** An event with its id on the wire: 1, 2, 3 … within its job. */
@@ -97,10 +97,12 @@ export interface JobPatch {
   readonly contentExpiresAt?: number;
 }
 
-/** Events and changes that one write adds to a job. */
+/** What one write adds to a job. */
 export interface Addition {
   readonly events: readonly NumberedEvent[];
   readonly patch?: JobPatch;
+  /** For the whole job; counted where its terminal event is stored for the first time. */
+  readonly charge?: Charge | undefined;
 }
 
 /** Which jobs a page shows. */
@@ -148,12 +150,23 @@ export interface StoreSize {
  * accepted jobs wait until it can. Reads go on, without the writes that wait.
  */
 export interface JobStore {
-  /** Stores a new job and its first event; rejects if that cannot be written. */
-  accept(job: NewJobRow, queued: NumberedEvent): Promise<void>;
+  /**
+   * Begins a start of the service, before it accepts and continues jobs.
+   *
+   * @returns a number that no other start has had or will have; later starts have higher ones
+   */
+  begin(): Promise<number>;
+  /**
+   * Stores a new job and its first event, unless another job has its idempotency key; rejects if that cannot
+   * be written. The same job once more changes nothing.
+   *
+   * @returns the job's id, or that of the job that has the key
+   */
+  accept(job: NewJobRow, queued: NumberedEvent): Promise<string>;
   /** Resolves when every write that was committed so far is on disk: it then survives a power cut. */
   sync(): Promise<void>;
   /**
-   * Adds events to a job, and changes it.
+   * Adds events to a job, and changes it. An event that is stored already, by its id, changes nothing.
    *
    * @param take Called when the write happens, and again after a failure; returns what to write.
    */

@@ -1,5 +1,8 @@
 import type { KeyLimits, KeyRole } from "#shared/contracts/mod.ts";
 
+/** Days before the current one whose token counts are kept; for operators only. */
+export const KEPT_DAYS = 31;
+
 /** A stored API key. Times are ms since the epoch. */
 export interface KeyRow {
   readonly keyId: string;
@@ -12,6 +15,14 @@ export interface KeyRow {
   readonly expiresAt: number | undefined;
   readonly revokedAt: number | undefined;
   readonly lastUsedAt: number | undefined;
+}
+
+/** Tokens that an API key has used. */
+export interface Charge {
+  readonly keyId: string;
+  /** UTC, in days since the epoch. */
+  readonly day: number;
+  readonly tokens: number;
 }
 
 /**
@@ -27,7 +38,8 @@ export interface KeyStore {
   revoke(keyId: string, at: number): Promise<void>;
   /** Notes when a key was last used. */
   touch(keyId: string, at: number): Promise<void>;
-  /** Adds to the tokens that a key used on a day (UTC, days since the epoch); ignores unknown keys. */
-  addTokens(keyId: string, day: number, tokens: number): Promise<void>;
+  /** Counts the tokens of a job that is not stored, unless the key is unknown; see `Addition.charge`. */
+  addTokens(charge: Charge): Promise<void>;
+  /** Tokens that a key has used on a day (UTC, days since the epoch). */
   tokensOn(keyId: string, day: number): Promise<number>;
 }

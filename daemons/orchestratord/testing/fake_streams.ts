@@ -64,6 +64,7 @@ export class FakeStream {
   async *batches(signal: AbortSignal | undefined): AsyncGenerator<readonly SseMessage[]> {
     const close = () => this.#close(signal?.reason);
     signal?.addEventListener("abort", close);
+    if (signal?.aborted) close();
     try {
       yield* this.#messages;
     } finally {

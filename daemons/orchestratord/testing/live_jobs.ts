@@ -49,13 +49,14 @@ export async function acceptedJob(more: Partial<LiveJobFacts> = {}): Promise<Liv
   const { id: jobId, facts: { store, request, fingerprint, seed, createdAt, tenant } } = job;
   await job.accept(
     { event: "queued", data: { job_id: jobId, queue_position: 0, predicted_start_ms: 0 } },
-    async (queued) =>
+    async (queued) => {
       await store?.accept({
         ...{ jobId, request, fingerprint, seed, createdAt, tenant },
         idempotencyKey: undefined,
         bodySha256: "x",
         deadlineAt: undefined,
-      }, queued),
+      }, queued);
+    },
   );
   return job;
 }

@@ -11,7 +11,7 @@ import { until } from "../../../tests/support/stack.ts";
 import { BATCH_CASES } from "./batch_cases.ts";
 import { FILE_CASES } from "./file_cases.ts";
 import { IMAGE_CASES } from "./image_cases.ts";
-import { RESPONSE_CASES, storedResponse } from "./response_cases.ts";
+import { RESPONSE_CASES, runningResponse, storedResponse } from "./response_cases.ts";
 
 /** Location of one store, initially empty. */
 export interface StoreHome {
@@ -43,7 +43,7 @@ export function accept(
     createdAt?: number;
     call?: StoredCall;
   } = {},
-): Promise<void> {
+): Promise<string> {
   return store.accept({
     jobId,
     idempotencyKey: key,
@@ -72,6 +72,18 @@ const apiKey = (keyId: string, createdAt: number): KeyRow => ({
   revokedAt: undefined,
   lastUsedAt: undefined,
 });
+
+/** The last event of a job with two tokens. */
+const LAST: NumberedEvent = {
+  id: 4,
+  event: {
+    event: "end",
+    data: {
+      ...{ tokens_in: 1, tokens_cached: 0, tokens_out: 2, ttft_ms: 1, decode_time_ms: 1 },
+      ...{ stop_reason: "EOS", seed: 1 },
+    },
+  },
+};
 
 const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
 
@@ -233,15 +245,90 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 
   async "a failed write does not fail the others of its turn"(store) {
-    await accept(store, "j1", { key: "key" });
-    const [first, second] = await Promise.allSettled([
-      accept(store, "j2", { key: "key" }),
-      accept(store, "j3"),
+    await accept(store, "j1");
+    const [first, second, third] = await Promise.allSettled([
+      store.append("none", () => ({ events: [token(2)] })),
+      store.append("j1", () => ({ events: [token(2)] })),
+      accept(store, "j2"),
     ]);
-    assert.equal(first.status, "rejected");
-    assert.equal(second.status, "fulfilled");
-    assert.equal(await store.get("j2"), undefined);
-    assert.equal((await store.get("j3"))?.jobId, "j3");
+    assert.deepEqual(
+      [first.status, second.status, third.status],
+      ["rejected", "fulfilled", "fulfilled"],
+    );
+    assert.equal((await store.events("j1", 1, 10)).length, 1);
+    assert.equal((await store.get("j2"))?.jobId, "j2");
+  },
+
+  async "of jobs with one idempotency key only the first is stored, and the others get its id"(
+    store,
+  ) {
+    const keyed = (id: string) => accept(store, id, { key: "key" });
+    assert.deepEqual(
+      await Promise.all([keyed("j1"), keyed("j2"), accept(store, "j3"), keyed("j4")]),
+      ["j1", "j1", "j3", "j1"],
+    );
+    assert.equal(await keyed("j5"), "j1");
+    assert.deepEqual(ids(await store.unfinished()), ["j1", "j3"]);
+    assert.deepEqual(await store.events("j2", 0, 10), []);
+    await store.remove("j1");
+    assert.equal(await keyed("j2"), "j2", "the key of a removed job is free");
+  },
+
+  async "what is written once more, because its outcome is not known, changes nothing"(store) {
+    const { keys } = store;
+    await keys.add(apiKey("a", 1));
+    const charge = { keyId: "a", day: 100, tokens: 5 };
+    const writes = async () => {
+      assert.equal(await accept(store, "j1", { key: "key" }), "j1");
+      await store.append("j1", () => ({ events: [token(2)], patch: { status: "running" } }));
+      await store.append("j1", () => ({
+        events: [token(3), LAST],
+        patch: { status: "completed", endedAt: 3000 },
+        charge,
+      }));
+    };
+    await writes();
+    await writes();
+    assert.deepEqual(await store.events("j1", 1, 10), [token(2), token(3), LAST]);
+    assert.equal((await store.get("j1"))?.status, "completed");
+    assert.equal(await keys.tokensOn("a", 100), 5);
+  },
+
+  async "a key is charged with the terminal event of its job, and for nothing else"(store) {
+    const { keys } = store;
+    await keys.add(apiKey("a", 1));
+    for (const id of ["j1", "j2", "j3"]) await accept(store, id, { tenant: "a" });
+    const charge = { keyId: "a", day: 100, tokens: 5 };
+    await Promise.all([
+      store.append("j1", () => ({ events: [token(2)], charge })),
+      store.append("j2", () => ({ events: [{ ...LAST, id: 2 }], charge })),
+      store.append(
+        "j3",
+        () => ({ events: [{ ...LAST, id: 2 }], charge: { ...charge, keyId: "b" } }),
+      ),
+    ]);
+    assert.deepEqual([await keys.tokensOn("a", 100), await keys.tokensOn("b", 100)], [5, 0]);
+    await store.append("j1", () => ({ events: [token(3), { ...LAST, id: 4 }], charge }));
+    await keys.addTokens({ ...charge, tokens: 1 });
+    assert.equal(await keys.tokensOn("a", 100), 11);
+  },
+
+  async "begin() returns numbers that only grow"(store, { reopen }) {
+    const first = await store.begin();
+    const second = await (await reopen()).begin();
+    assert.ok(Number.isSafeInteger(first) && second > first, `${first}, ${second}`);
+  },
+
+  async "what is erased stays erased, whatever its job still writes"(store) {
+    await accept(store, "j1");
+    await store.responses.add(runningResponse("r1", { jobId: "j1" }));
+    await store.responses.remove("r1");
+    assert.equal((await store.get("j1"))?.request?.prompt, "secret words", "it is still needed");
+    const end = { status: "completed", endedAt: 3000, contentExpiresAt: 9000 } as const;
+    await store.append("j1", () => ({ events: [token(2)], patch: end }));
+    assert.equal((await store.get("j1"))?.request, undefined);
+    assert.deepEqual(await store.expire(3000, 0), { erased: 1, forgotten: 0 });
+    assert.deepEqual(await store.events("j1", 0, 10), []);
   },
 
   async "remove() removes a job with its events and its key, and no other"(store, { reopen }) {
@@ -339,10 +426,10 @@ const CASES: Readonly<Record<string, Case>> = {
     await keys.touch("a", 8);
     const { revokedAt, lastUsedAt } = (await keys.get("a"))!;
     assert.deepEqual({ revokedAt, lastUsedAt }, { revokedAt: 7, lastUsedAt: 8 });
-    await keys.addTokens("a", 100, 5);
-    await keys.addTokens("a", 100, 6);
-    await keys.addTokens("a", 101, 1);
-    await keys.addTokens("none", 100, 1);
+    await keys.addTokens({ keyId: "a", day: 100, tokens: 5 });
+    await keys.addTokens({ keyId: "a", day: 100, tokens: 6 });
+    await keys.addTokens({ keyId: "a", day: 101, tokens: 1 });
+    await keys.addTokens({ keyId: "none", day: 100, tokens: 1 });
     assert.equal(await keys.tokensOn("a", 100), 11);
     assert.equal(await keys.tokensOn("a", 102), 0);
     assert.equal(await keys.tokensOn("none", 100), 0);

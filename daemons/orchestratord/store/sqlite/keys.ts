@@ -1,10 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { keyLimits, keyRole } from "#shared/contracts/mod.ts";
 import type { Committer } from "#shared/committer.ts";
-import type { KeyRow, KeyStore } from "../key_store.ts";
-
-/** Days before the current one whose token counts are kept; for operators only. */
-const KEPT_DAYS = 31;
+import { type Charge, KEPT_DAYS, type KeyRow, type KeyStore } from "../key_store.ts";
 
 /**
  * The {@linkcode KeyStore} in the tables of the job store. Reads do not flush pending writes: every request
@@ -14,11 +11,7 @@ export function sqliteKeys(db: DatabaseSync, committer: Committer): KeyStore {
   const select = db.prepare("SELECT * FROM api_keys WHERE key_id = ?");
   const selectAll = db.prepare("SELECT * FROM api_keys ORDER BY created_at DESC, key_id");
   const selectTokens = db.prepare("SELECT tokens FROM key_tokens WHERE key_id = ? AND day = ?");
-  const upsertTokens = db.prepare(`
-    INSERT INTO key_tokens (key_id, day, tokens)
-    SELECT key_id, ?, ? FROM api_keys WHERE key_id = ?
-    ON CONFLICT (key_id, day) DO UPDATE SET tokens = tokens + excluded.tokens`);
-  const forgetTokens = db.prepare("DELETE FROM key_tokens WHERE key_id = ? AND day < ?");
+  const charge = charging(db);
   return {
     add: (key) =>
       committer.write(() => {
@@ -50,14 +43,23 @@ export function sqliteKeys(db: DatabaseSync, committer: Committer): KeyStore {
       committer.write(() => {
         db.prepare("UPDATE api_keys SET last_used_at = ? WHERE key_id = ?").run(at, keyId);
       }),
-    addTokens: (keyId, day, tokens) =>
-      committer.keep(() => {
-        upsertTokens.run(day, tokens, keyId);
-        forgetTokens.run(keyId, day - KEPT_DAYS);
-      }),
+    addTokens: (charged) => committer.keep(() => charge(charged)),
     tokensOn(keyId, day) {
       return Promise.resolve(Number(selectTokens.get(keyId, day)?.["tokens"] ?? 0));
     },
+  };
+}
+
+/** Counts tokens, as a part of a write. */
+export function charging(db: DatabaseSync): (charge: Charge) => void {
+  const upsert = db.prepare(`
+    INSERT INTO key_tokens (key_id, day, tokens)
+    SELECT key_id, ?, ? FROM api_keys WHERE key_id = ?
+    ON CONFLICT (key_id, day) DO UPDATE SET tokens = tokens + excluded.tokens`);
+  const forget = db.prepare("DELETE FROM key_tokens WHERE key_id = ? AND day < ?");
+  return ({ keyId, day, tokens }) => {
+    upsert.run(day, tokens, keyId);
+    forget.run(keyId, day - KEPT_DAYS);
   };
 }
 

@@ -86,6 +86,7 @@ for (const version of MIGRATIONS.keys()) {
           : { sha256: "b".repeat(64), format: "png", data: new TextEncoder().encode("{}\n") },
       );
       assert.equal(await store.images.removeUnused(), 0);
+      assert.equal(await store.begin(), version < 10 ? 1 : 8);
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

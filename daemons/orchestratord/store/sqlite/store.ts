@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { EXACT_FIELDS, taskRequest } from "#shared/contracts/mod.ts";
+import { EXACT_FIELDS, isTerminal, taskRequest } from "#shared/contracts/mod.ts";
 import { parseExactJson } from "#shared/exact_json.ts";
 import { openDatabase } from "#shared/sqlite.ts";
 import { Committer, type CommitterOptions } from "#shared/committer.ts";
@@ -14,10 +14,11 @@ import migration0007 from "./migrations/0007.sql" with { type: "text" };
 import migration0008 from "./migrations/0008.sql" with { type: "text" };
 import migration0009 from "./migrations/0009.sql" with { type: "text" };
 import migration0010 from "./migrations/0010.sql" with { type: "text" };
+import migration0011 from "./migrations/0011.sql" with { type: "text" };
 import { sqliteBatches } from "./batches.ts";
 import { sqliteFiles } from "./files.ts";
 import { sqliteImages } from "./images.ts";
-import { sqliteKeys } from "./keys.ts";
+import { charging, sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { sqliteResponses } from "./responses.ts";
 import { Room } from "./room.ts";
@@ -39,6 +40,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0008,
   migration0009,
   migration0010,
+  migration0011,
 ];
 
 /**
@@ -87,13 +89,14 @@ export function openSqliteStore(
   const space = new Space(path, { db, committer, onLogGrows });
   const wal = new WalSync(`${path}-wal`);
 
+  // What is stored already stays as it is: a writer may not know whether its last write was committed.
   const insertEvent = db.prepare(
-    "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?)",
+    "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
   const insertJob = db.prepare(`
     INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
       detached, seed, status, created_at, deadline_at, tenant, call)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)`);
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
   const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
   const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
   const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
@@ -108,10 +111,18 @@ export function openSqliteStore(
     "SELECT id, event, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
   );
 
-  const writeEvents = (jobId: string, events: readonly NumberedEvent[]) => {
+  const selectHolder = db.prepare("SELECT job_id FROM jobs WHERE idempotency_key = ?");
+  const countStart = db.prepare("UPDATE starts SET count = ?");
+  const charge = charging(db);
+
+  /** Returns whether the job's terminal event is one of them, and new. */
+  const writeEvents = (jobId: string, events: readonly NumberedEvent[]): boolean => {
+    let hasEnded = false;
     for (const { id, event } of events) {
-      insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
+      const { changes } = insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
+      if (isTerminal(event) && changes > 0) hasEnded = true;
     }
+    return hasEnded;
   };
   // Reads must see what was written before them in the same turn.
   const read = <T>(query: () => T): Promise<T> => {
@@ -128,9 +139,17 @@ export function openSqliteStore(
     keys: sqliteKeys(db, committer),
     responses: sqliteResponses(db, committer, space),
     ...sqlitePins(db, committer),
-    accept: (job, queued) =>
-      committer.write(() => {
-        insertJob.run(
+    begin() {
+      const start = Number(db.prepare("SELECT count FROM starts").get()?.["count"]) + 1;
+      // On a full disk it waits, and the service starts nevertheless.
+      committer.keep(() => void countStart.run(start)).catch(() => {});
+      committer.flush();
+      return Promise.resolve(start);
+    },
+    async accept(job, queued) {
+      let holder = job.jobId;
+      await committer.write(() => {
+        const { changes } = insertJob.run(
           job.jobId,
           job.idempotencyKey ?? null,
           job.bodySha256,
@@ -145,14 +164,21 @@ export function openSqliteStore(
           job.tenant,
           job.call === undefined ? null : JSON.stringify(job.call),
         );
-        writeEvents(job.jobId, [queued]);
-      }),
+        holder = job.jobId;
+        if (changes > 0) writeEvents(job.jobId, [queued]);
+        else if (job.idempotencyKey !== undefined) {
+          holder = String(selectHolder.get(job.idempotencyKey)?.["job_id"] ?? job.jobId);
+        }
+      });
+      return holder;
+    },
     sync: () => wal.sync(),
     append: (jobId, take) =>
       committer.keep((db) => {
-        const { events, patch } = take();
-        writeEvents(jobId, events);
+        const { events, patch, charge: charged } = take();
+        const hasEnded = writeEvents(jobId, events);
         if (patch) applyPatch(db, jobId, patch);
+        if (charged && hasEnded) charge(charged);
       }),
     update: (jobId, patch) => committer.keep((db) => applyPatch(db, jobId, patch)),
     remove: (jobId) =>
