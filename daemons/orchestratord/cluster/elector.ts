@@ -1,0 +1,151 @@
+import type { Logger } from "#shared/logging.ts";
+import { Lease } from "./lease.ts";
+import { RealTime, type Timing } from "./real_time.ts";
+import type { Seat, SeatView } from "./seat.ts";
+
+/** How much sooner than the others take its lease a leader stops, in ms. */
+const MARGIN_MS = 500;
+/** How often one that does not lead looks who does, in ms. */
+const LOOK_MS = 200;
+/** Part of that which is left to chance, so that not all look at the same time. */
+const JITTER = 0.3;
+
+/** Options of an {@linkcode Elector}. */
+export interface ElectorOptions {
+  readonly seat: Seat;
+  readonly log: Logger;
+  readonly time?: Timing;
+  /** How often a leader renews its lease, in ms. */
+  readonly renewMs: number;
+  /** How long its lease lasts, in ms. */
+  readonly ttlMs: number;
+  /** Called once for each term that this process leads. */
+  readonly onLead: (term: number) => void;
+  /** Called when it must decide nothing any more, at once. */
+  readonly onDeposed: (term: number, reason: string) => void;
+  readonly random?: () => number;
+}
+
+/**
+ * Makes one of several processes the leader, and another one when that ends or cannot renew its lease.
+ */
+export class Elector {
+  readonly #options: ElectorOptions;
+  readonly #lease: Lease;
+  readonly #time: Timing;
+  #seen: SeatView | undefined;
+  #term: number | undefined;
+  #isStopped = false;
+  #wake: () => void = () => {};
+  #dropExpiry: () => void = () => {};
+  #running: Promise<void> | undefined;
+
+  constructor(options: ElectorOptions) {
+    this.#options = options;
+    this.#lease = new Lease(options.ttlMs, MARGIN_MS);
+    this.#time = options.time ?? new RealTime();
+  }
+
+  /** The term that this process leads now; undefined if it does not. */
+  get term(): number | undefined {
+    return this.#term !== undefined && this.leftMs > 0 ? this.#term : undefined;
+  }
+
+  /** Who leads, as far as is known. */
+  get seen(): SeatView | undefined {
+    return this.#seen;
+  }
+
+  /** For how long this process may still decide without another renewal, in ms. */
+  get leftMs(): number {
+    return this.#lease.leftMs(this.#time.now());
+  }
+
+  start(): void {
+    const unwatch = this.#options.seat.watch(() => this.#wake());
+    this.#running = this.#run().finally(unwatch);
+  }
+
+  /** Gives the seat back and takes it no more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#wake();
+    await this.#running;
+    const term = this.#term;
+    if (term === undefined) return;
+    this.#depose("it stops");
+    await this.#options.seat.resign(term).catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      if (this.#term === undefined) await this.#follow();
+      else await this.#lead(this.#term);
+      if (!this.#isStopped) await this.#pause();
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { seat, log, onLead } = this.#options;
+    const began = this.#time.now();
+    try {
+      this.#seen = await seat.look();
+      const term = await seat.take(this.#seen);
+      if (term === undefined || this.#isStopped) return;
+      this.#term = term;
+      this.#lease.renewed(began);
+      this.#watchExpiry();
+      log.info("leads", { term });
+      onLead(term);
+    } catch (error) {
+      log.debug("seat_unknown", { error });
+    }
+  }
+
+  async #lead(term: number): Promise<void> {
+    const { seat, log } = this.#options;
+    const began = this.#time.now();
+    try {
+      if (await seat.renew(term)) {
+        this.#lease.renewed(began);
+        this.#watchExpiry();
+      } else this.#depose("another one leads");
+    } catch (error) {
+      // Until its lease is over, nobody else takes it.
+      log.warn("lease_not_renewed", { term, left_ms: Math.round(this.leftMs), error });
+    }
+  }
+
+  /** Deposes this process when its lease can no longer be relied on, whatever it waits for then. */
+  #watchExpiry(): void {
+    this.#dropExpiry();
+    this.#dropExpiry = this.#time.after(this.leftMs, () => {
+      if (this.#term === undefined) return;
+      if (this.leftMs > 0) this.#watchExpiry();
+      else this.#depose("its lease could not be renewed");
+    });
+  }
+
+  #depose(reason: string): void {
+    const term = this.#term;
+    if (term === undefined) return;
+    this.#term = undefined;
+    this.#lease.lost();
+    this.#dropExpiry();
+    this.#options.log.warn("leads_no_more", { term, reason });
+    this.#options.onDeposed(term, reason);
+  }
+
+  /** Waits until the next look, or less if somebody says that something has changed. */
+  #pause(): Promise<void> {
+    const { renewMs, random = Math.random } = this.#options;
+    const ms = this.#term === undefined ? LOOK_MS * (1 - JITTER * random()) : renewMs;
+    return new Promise((resolve) => {
+      const drop = this.#time.after(ms, resolve);
+      this.#wake = () => {
+        drop();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,275 @@
+import type { Clock } from "#shared/clock.ts";
+import { appLimits } from "#shared/config/common.ts";
+import { type App, createApp } from "#shared/http/app.ts";
+import { LargeBodies } from "#shared/http/large_bodies.ts";
+import { imageBodyBytes } from "#shared/defaults.ts";
+import { CloseStack, delay } from "#shared/lifecycle.ts";
+import type { Logger } from "#shared/logging.ts";
+import { VERSION } from "#shared/version.ts";
+import { mountCommon } from "./api/common.ts";
+import { mountEvents } from "./api/events.ts";
+import { OpenStreams } from "./open_streams.ts";
+import { mountKeys } from "./api/keys.ts";
+import { mountBatches } from "./api/batches/mount.ts";
+import { BatchRunner } from "./api/batches/runner.ts";
+import { mountFiles } from "./api/files/mount.ts";
+import { mountAnthropic } from "./api/anthropic/mount.ts";
+import { mountLlamaServer } from "./api/llamacpp/mount.ts";
+import { mountOllama } from "./api/ollama/mount.ts";
+import { mountOpenAi } from "./api/openai/mount.ts";
+import { ResponseKeeper } from "./api/responses/keeper.ts";
+import { mountResponses } from "./api/responses/mount.ts";
+import { meantPath } from "./api/paths.ts";
+import { mountPools } from "./api/pools.ts";
+import { mountModels } from "./api/models.ts";
+import { mountSession } from "./api/session.ts";
+import { mountState } from "./api/state.ts";
+import { mountTasks } from "./api/tasks.ts";
+import { errorFor } from "./api/hide_paths.ts";
+import { type Config, keyDefaults, policyOf } from "./config.ts";
+import { watchStep } from "./feed/activities.ts";
+import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
+import { Feed } from "./feed/feed.ts";
+import { History } from "./feed/history.ts";
+import { mountConsole } from "./console/serve.ts";
+import { Images } from "./images/images.ts";
+import { Jobs } from "./jobs/jobs.ts";
+import type { Phase } from "./jobs/submit.ts";
+import { Access } from "./access/access.ts";
+import { applyEffect, reportFailure } from "./effects.ts";
+import { UNSAFE_WINDOW_MS } from "./access/unsafe_requests.ts";
+import { Loop } from "./scheduler/loop.ts";
+import { createOrchestratorMetrics, type OrchestratorMetrics } from "./metrics.ts";
+import type { Orchestrator } from "./service.ts";
+import { Pools } from "./pools/pools.ts";
+import { poolViews, workerViews } from "./scheduler/views.ts";
+import { isInService } from "./scheduler/workers.ts";
+import type { ClientOptions } from "#shared/http/client.ts";
+import type { Store } from "./store/job_store.ts";
+
+/** Earlier jobs from which a start learns how long jobs take, at most. */
+const REMEMBERED_JOBS = 200;
+
+/** How often rates are measured and sent to the readers of the feed, in ms. */
+const MEASURE_MS = 1_000;
+
+/** How often unneeded space of the database is returned to the file system, in ms. */
+const TIDY_MS = 1_000;
+
+/** What {@linkcode openLeading} uses. */
+export interface LeadingDeps {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Opened and begun; closed by whoever opened it. */
+  readonly store: Store;
+  /** Number of this start; see {@linkcode Store.begin}. */
+  readonly start: number;
+  /** The token that the daemons share; undefined: none. */
+  readonly token: string | undefined;
+  /** The transport to pools and workers. */
+  readonly http: Deno.HttpClient | undefined;
+  /** The transport of workers' streams. */
+  readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
+  /** Connections that the server may have at a time. */
+  readonly maxConnections: () => number;
+}
+
+/** The service of the one orchestrator that decides: it queues, places and follows jobs. */
+export interface Leading extends Pick<App, "fetch" | "refuse"> {
+  readonly loop: Loop;
+  readonly pools: Pools;
+  readonly metrics: OrchestratorMetrics;
+  /** Takes over what an earlier start left unfinished; to be called once requests may come. */
+  begin(): Promise<void>;
+  /** To be called when the store takes writes again, or no longer. */
+  storage(isWritable: boolean): void;
+  /** Ends what runs, or leaves it to the next start. */
+  close(): Promise<void>;
+}
+
+/** Makes the service; it waits for {@linkcode Leading.begin} to decide anything. */
+export function openLeading(deps: LeadingDeps): Leading {
+  const { config, log, clock, store, start, token, http, openEvents } = deps;
+  const parts = new CloseStack();
+  let phase: Phase = "restoring";
+  const loop = new Loop(policyOf(config), clock, start);
+  const metrics = createOrchestratorMetrics(
+    () => loop.state,
+    () => orchestrator.notReadyReason() === undefined,
+    () => store.size(),
+    () => images.heldBytes + largeBodies.openBytes,
+  );
+  const access = new Access({
+    token,
+    keys: store.keys,
+    defaults: () => keyDefaults(config),
+    origins: () => config.cors.origins,
+    hostNames: () => config.http.host_names,
+    clock,
+    metrics,
+  });
+  const history = new History(clock, NO_COUNTS, levelsOf(loop.state));
+  const feed = new Feed({
+    clock,
+    fleet: () => ({ pools: poolViews(loop.state), workers: workerViews(loop.state) }),
+    rates: () => history.rates,
+    history: () => history.past,
+  });
+  loop.observe(watchStep, ({ activity, tenant }) => {
+    if (activity.kind === "failover") metrics.failovers.inc();
+    feed.add(activity, tenant);
+  });
+  const images = new Images({ config, store, metrics });
+  const largeBodies = new LargeBodies(() => ({
+    maxBytes: imageBodyBytes(config.images.max_total_bytes, config.limits.max_body_bytes),
+    maxOpenBytes: config.images.max_held_bytes,
+  }));
+  const jobs = new Jobs({
+    config,
+    loop,
+    store,
+    clock,
+    log,
+    metrics,
+    images,
+    http,
+    openEvents,
+    phase: () => phase,
+    onFailed: (job, error) => reportFailure(job, error, { access, feed, jobs }),
+  });
+  const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
+  loop.connect((effect) => applyEffect(effect, jobs, pools));
+
+  const orchestrator: Orchestrator = {
+    config,
+    clock,
+    loop,
+    store,
+    jobs,
+    pools,
+    access,
+    openStreams: new OpenStreams(config, deps.maxConnections),
+    feed,
+    images,
+    metrics,
+    markRead(jobId) {
+      const contentExpiresAt = clock.now() + config.retention.content_ms;
+      store.update(jobId, { contentExpiresAt })
+        .catch((error) => log.error("retention_write_failed", { job_id: jobId, error }));
+    },
+    notReadyReason() {
+      if (phase === "restoring") return "Still asking the pools for their state";
+      if (phase === "stopping") return "The orchestrator is stopping";
+      const failure = store.failure();
+      if (failure !== undefined) return `The database cannot be written: ${failure}`;
+      const isAnyPool = [...loop.state.pools.keys()].some((id) => isInService(loop.state, id));
+      return isAnyPool ? undefined : "No pool is available";
+    },
+  };
+
+  const app = createApp({
+    title: "orchestratord",
+    log,
+    authorize: (request, route) => access.authorize(request, route),
+    mayRead: (request) => access.mayRead(request),
+    limits: { ...appLimits(config.limits), large: largeBodies },
+    showError: errorFor,
+    meantPath,
+    onReply: metrics.http.onReply,
+  });
+  mountCommon(app, orchestrator);
+  mountTasks(app, orchestrator);
+  mountState(app, orchestrator);
+  mountModels(app, orchestrator);
+  mountPools(app, orchestrator);
+  mountEvents(app, orchestrator);
+  mountKeys(app, orchestrator);
+  mountSession(app, orchestrator);
+  mountConsole(app);
+  mountOpenAi(app, orchestrator);
+  const keeper = new ResponseKeeper(orchestrator, log);
+  mountResponses(app, orchestrator, keeper);
+  mountFiles(app, orchestrator);
+  const batches = new BatchRunner(orchestrator, log);
+  mountBatches(app, orchestrator, batches);
+  mountOllama(app, orchestrator);
+  mountAnthropic(app, orchestrator);
+  mountLlamaServer(app, orchestrator);
+
+  return {
+    loop,
+    pools,
+    metrics,
+    fetch: app.fetch,
+    refuse: app.refuse,
+    storage: (isWritable) => jobs.storage(isWritable),
+    async begin() {
+  parts.defer(() => keeper.close());
+  parts.defer(() => jobs.close());
+  parts.defer(() => batches.close());
+  parts.defer(() => feed.close());
+
+  const unfinished = await store.unfinished();
+  const left = unfinished.length === 0 ? "" : ` and continues ${unfinished.length} unfinished jobs`;
+  feed.add({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
+  for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
+  await pools.recall();
+  for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
+  for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
+    access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
+  }
+  for (const row of unfinished) await jobs.restore(row);
+  await keeper.resume();
+  phase = "serving";
+  await batches.resume();
+
+  const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
+  parts.defer(() => clearInterval(tick));
+  const measure = setInterval(async () => {
+    history.look(await readCounts(metrics), levelsOf(loop.state));
+    feed.send();
+  }, MEASURE_MS);
+  parts.defer(() => clearInterval(measure));
+  let sweeping: Promise<void> | undefined;
+  const sweep = setInterval(() => {
+    sweeping ??= sweepOnce(orchestrator, log).finally(() => sweeping = undefined);
+  }, config.retention.sweep_ms);
+  parts.defer(() => clearInterval(sweep));
+  const tidy = setInterval(() => {
+    store.tidy().catch((error) => log.error("database_tidy_failed", { error }));
+  }, TIDY_MS);
+  parts.defer(() => clearInterval(tidy));
+
+  parts.defer(async () => {
+    phase = "stopping";
+    jobs.drain();
+    const deadline = performance.now() + config.stop_deadline_ms;
+    while (jobs.running > 0 && performance.now() < deadline) await delay(20);
+  });
+    },
+    close: () => parts.close(),
+  };
+}
+
+/** Erases everything whose retention is over. */
+async function sweepOnce(
+  { store, config, clock, metrics }: Orchestrator,
+  log: Logger,
+): Promise<void> {
+  const { metadata_ms, stored_ms } = config.retention;
+  const now = clock.now();
+  try {
+    const { erased, forgotten } = await store.expire(now, now - metadata_ms);
+    const responses = await store.responses.expire(now - stored_ms);
+    metrics.responsesRemoved.inc({ reason: "expired" }, responses);
+    const batches = await store.batches.expire(now - stored_ms);
+    const files = await store.files.expire(now, now - stored_ms);
+    const images = await store.images.removeUnused();
+    if (erased + forgotten + responses + batches + files + images > 0) {
+      log.info("retention_swept", { erased, forgotten, responses, batches, files, images });
+    }
+  } catch (error) {
+    log.error("retention_sweep_failed", { error });
+  }
+}
