@@ -153,6 +153,18 @@ Deno.test("llorch-candled with wrong flags exits with 2", async () => {
       ["--model", DEMO_MODEL, "--callback-url", "http://127.0.0.1:9"],
       /LLORCH_SPAWN_TOKEN is not set/,
     ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "--saved-slots-dir", "/nowhere/slots"],
+      /--saved-slots-dir: Cannot save slots in \/nowhere\/slots: it cannot be found; make the folder/,
+    ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "--saved-slots-dir", DEMO_MODEL],
+      /--saved-slots-dir: .*: it is not a folder/,
+    ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "--draft-tokens", "4"],
+      /--draft-tokens: has no effect without speculative/,
+    ],
     [["--modl", "x"], /did you mean --model/],
   ] as const;
   const results = await Promise.all(wrong.map(([args]) => run(args)));
