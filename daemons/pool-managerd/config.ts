@@ -11,7 +11,13 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/spec.ts";
-import { type Contradiction, contradictionOf, idleSetting, llamaShape, threadsKey } from "#shared/config/llama.ts";
+import {
+  type Contradiction,
+  contradictionOf,
+  idleSetting,
+  llamaShape,
+  threadsKey,
+} from "#shared/config/llama.ts";
 import { identifier, modelName } from "#shared/contracts/common.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";

@@ -148,7 +148,10 @@ Deno.test("settings of guesses that have no effect are refused, where no model m
     [{ models: { a: tokens } }, /worker\.models\."a"\.draft_tokens: has no effect/],
     [{ models: { a: { draft_model: "/d.gguf" } } }, /worker\.models\."a"\.draft_model/],
     [{ models: { a: { speculative: "draft" } } }, /worker\.models\."a"\.draft_model: is needed/],
-    [{ llama: { speculative: "draft" } }, /worker\.llama\.speculative: draft needs a draft_model, which fits one/],
+    [
+      { llama: { speculative: "draft" } },
+      /worker\.llama\.speculative: draft needs a draft_model, which fits one/,
+    ],
     [
       { llama: { speculative: "lookup" }, models: { a: { draft_model: "/d.gguf" } } },
       /worker\.models\."a"\.draft_model: .*only then/,

@@ -96,7 +96,10 @@ async function faultOfFolder(path: string): Promise<string | undefined> {
   const found = await Deno.stat(path).catch(() => undefined);
   if (!found) return "it cannot be found";
   if (!found.isDirectory) return "it is not a folder";
-  const isWritable = await access(path, constants.W_OK | constants.X_OK).then(() => true, () => false);
+  const isWritable = await access(path, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
   return isWritable ? undefined : "this user may not write there";
 }
 

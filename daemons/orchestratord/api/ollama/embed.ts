@@ -13,7 +13,12 @@ type Input = string | number[];
 
 /** Embeddings in Ollama's shapes. */
 export function mountOllamaEmbeddings(app: App, orchestrator: Orchestrator): void {
-  const embed = async (asking: Asking, model: string, inputs: readonly Input[], field = "input") => {
+  const embed = async (
+    asking: Asking,
+    model: string,
+    inputs: readonly Input[],
+    field = "input",
+  ) => {
     if (inputs.length === 0) {
       if (asking.keepMs === 0) unloadNow(orchestrator, model);
       return { model, embeddings: [], tokens: 0 };

@@ -60,7 +60,9 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
   ): Promise<Line | Response> {
     const began = performance.now();
     const task = await inItsWords(names, makeTask);
-    if (!task) return asking.keepMs === 0 ? unload(model, line) : await load(asking, model, line, names);
+    if (!task) {
+      return asking.keepMs === 0 ? unload(model, line) : await load(asking, model, line, names);
+    }
     const answering: Answering<Line, Line> = {
       tasks: [task],
       names,

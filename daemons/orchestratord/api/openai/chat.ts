@@ -18,7 +18,15 @@ import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
 import { Progress } from "./progress.ts";
-import { chunkTimings, isEvaluation, limitOf, taskNames, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import {
+  chunkTimings,
+  isEvaluation,
+  limitOf,
+  taskNames,
+  timingsOf,
+  toTasks,
+  withoutTokens,
+} from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
 import type { FieldNames } from "../dialect/field_names.ts";

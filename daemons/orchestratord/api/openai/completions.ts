@@ -14,7 +14,15 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { promptText, toCompletionLogprobs, toEchoedLogprobs } from "./logprobs.ts";
 import { Progress } from "./progress.ts";
-import { chunkTimings, isEvaluation, limitOf, taskNames, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import {
+  chunkTimings,
+  isEvaluation,
+  limitOf,
+  taskNames,
+  timingsOf,
+  toTasks,
+  withoutTokens,
+} from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
 import type { FieldNames } from "../dialect/field_names.ts";

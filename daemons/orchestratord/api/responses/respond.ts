@@ -52,8 +52,7 @@ export async function respond(
     return await tellingLoads(
       orchestrator.loop,
       body.model,
-      () =>
-        inItsWords(names, () => respondDurably(orchestrator, keeper, call, asked)),
+      () => inItsWords(names, () => respondDurably(orchestrator, keeper, call, asked)),
     );
   }
   // Made before the job is: nothing that a client sends may break a job that runs.

@@ -158,7 +158,10 @@ for (const speculative of [undefined, "lookup"] as const) {
         const grammar = 'root ::= " w41 w42 w43" [\\x00]';
         const broken = await generate({ prompt, grammar, max_tokens: 20 });
         assert.equal(outline(broken).at(-1), "error INVALID_REQUEST");
-        assert.deepEqual(idsOf(broken).map((id) => engine.detokenize([id])).join(""), " w41 w42 w43");
+        assert.deepEqual(
+          idsOf(broken).map((id) => engine.detokenize([id])).join(""),
+          " w41 w42 w43",
+        );
         const next = await generate({ prompt: `${prompt} w41 w42 w43`, max_tokens: 17 });
         assert.ok(endOf(next).tokens_cached >= 40, `${endOf(next).tokens_cached} tokens are kept`);
         assert.equal(textOf(next), textOf(plain).slice(" w41 w42 w43".length));

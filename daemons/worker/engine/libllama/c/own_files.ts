@@ -47,7 +47,11 @@ export function strangerWho({ uid, gid, mode }: FileOwner, user: number): string
  * As for sshd's StrictModes, but for folders like `/tmp`: there, nobody can replace what belongs to the
  * user or to root, which the folder below is checked for.
  */
-export function strangerAbove(owner: FileOwner, user: number, os = Deno.build.os): string | undefined {
+export function strangerAbove(
+  owner: FileOwner,
+  user: number,
+  os = Deno.build.os,
+): string | undefined {
   const { uid, gid, mode } = owner;
   if (mode !== null && mode & STICKY && (uid === user || uid === ROOT)) return undefined;
   return strangerWho({

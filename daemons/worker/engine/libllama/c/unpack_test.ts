@@ -65,7 +65,10 @@ Deno.test("copies that no start has used for a month are removed when others are
     };
     const versions: string[] = [];
     for (const version of ["1", "2", "3"]) {
-      await Deno.writeTextFile(join(folder, "hashes.json"), JSON.stringify({ [FILES[0]!]: version }));
+      await Deno.writeTextFile(
+        join(folder, "hashes.json"),
+        JSON.stringify({ [FILES[0]!]: version }),
+      );
       versions.push(basename(join(await unpacked(folder, { into, packages }), "../..")));
     }
     const [old, young, again] = versions as [string, string, string];
