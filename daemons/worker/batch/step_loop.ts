@@ -177,7 +177,7 @@ export class StepLoop {
     const { promise: broken, reject } = Promise.withResolvers<never>();
     this.#break = reject;
     // Without the race, a slot that never ends would block the others.
-    const isWhole = await Promise.race([
+    const isKnown = await Promise.race([
       Promise.all(ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0))),
       broken,
     ]);
@@ -187,17 +187,22 @@ export class StepLoop {
       this.#pace.observe({ generating, prefilled, ms: performance.now() - began, ...prompts });
     }
     // Only now: the engine must not be changed while others compute.
-    ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
+    ready.filter((_, index) => !isKnown[index]).forEach((slot) => slot.reset());
   }
 
-  /** Advances one slot. An error ends only this slot's run; the result is then false. */
+  /**
+   * Advances one slot. An error ends only this slot's run.
+   *
+   * @returns whether what the slot has is known
+   */
   async #advance(slot: Slot, prefill: number): Promise<boolean> {
     try {
       await slot.step(prefill);
       return true;
     } catch (error) {
       this.#fail(slot, error);
-      return false;
+      // The request itself was at its end; see `Generation.next`.
+      return error instanceof LlorchError && error.code === "INVALID_REQUEST";
     }
   }
 

@@ -68,6 +68,8 @@ export class Opening {
   #model: Promise<ModelFacts> | undefined;
   #context: Promise<OpenContext | undefined> | undefined;
   #watch: Disposable | undefined;
+  /** Path of the draft model, while it is loaded or after that failed. */
+  #draft: string | undefined;
 
   /**
    * @param allocates Whether models and contexts get memory; see the order `open`.
@@ -132,6 +134,14 @@ export class Opening {
     return await this.thread.call("model", {
       ...{ path, ...holders, mapsFile: !no_mmap, locksMemory: mlock, drafts },
     });
+  }
+
+  /** Does work for the draft model: a failure or a crash meanwhile is that model's. */
+  async forDraft<T>(path: string, work: () => Promise<T>): Promise<T> {
+    this.#draft = path;
+    const result = await work();
+    this.#draft = undefined;
+    return result;
   }
 
   /** llama.cpp is not watched for its end any more: the load is over. */
@@ -200,6 +210,11 @@ export class Opening {
 
   /** @param lines What llama.cpp has said; it tells whether the file is the cause. */
   #because(reason: string, lines: readonly string[], cause?: unknown): Error {
+    if (this.#draft !== undefined) {
+      // The model itself is usable, without it.
+      const message = `Cannot load the draft model "${this.#draft}" (--draft-model): ${reason}`;
+      return new LlorchError("WORKER_START_FAILED", message, { cause });
+    }
     const message = `Cannot load model "${this.#options.model}": ${reason}`;
     return isOfTheFile(lines)
       ? new UnusableModelError(message, { cause })
