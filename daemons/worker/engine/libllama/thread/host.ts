@@ -3,6 +3,7 @@ import { CONSTANTS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, textAt } from "../c/c_values.ts";
 import { checkAbi } from "../c/check_abi.ts";
 import { checkFiles } from "../c/check_files.ts";
+import { useSmallPages } from "../c/huge_pages.ts";
 import { openedFolder } from "../c/unpack.ts";
 import { Context, type ContextParts } from "./context.ts";
 import { draftFunctions } from "../c/draft_functions.ts";
@@ -286,6 +287,7 @@ export class Host {
   }
 
   #createContext(order: ContextOrder): Orders["context"]["answer"] {
+    if (order.smallPages) useSmallPages();
     const { facts: { vocabularySize, vectorLength }, ends } = this.#models.get(order.model)!;
     const { llama, folder } = this.#opened;
     const parts: ContextParts = {
