@@ -63,7 +63,7 @@ export function strangerAbove(
 
 /**
  * Why files must not be opened as libraries, and what to do; undefined if they may. A folder counts, too:
- * who may write there can replace a file; and who may write in one above can replace the folder.
+ * who may write there can replace a file.
  *
  * @param files Paths in the folder.
  */
@@ -81,6 +81,18 @@ export function ownerProblem(
     const what = path === "" ? "the folder" : path;
     return `${what} is not safe to open, since ${reason}; ${fixOf(reason, at, user)}`;
   }
+  return undefined;
+}
+
+/**
+ * Why a folder must not be used because of one above it, and what to do; undefined if it may: who may write
+ * there can replace the folder.
+ */
+export function problemAbove(
+  folder: string,
+  user: number | null = Deno.uid(),
+): string | undefined {
+  if (user === null) return undefined;
   for (const at of foldersAbove(folder)) {
     const reason = strangerAbove(Deno.statSync(at), user);
     if (reason === undefined) continue;

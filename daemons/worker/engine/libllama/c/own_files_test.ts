@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ownerProblem, strangerAbove, strangerWho } from "./own_files.ts";
+import { ownerProblem, problemAbove, strangerAbove, strangerWho } from "./own_files.ts";
 
 /** A user with a group of their own, as most systems have it. */
 const ME = 1000;
@@ -61,7 +61,7 @@ Deno.test("a folder above is safe as a file is, and where only its owner may rep
 });
 
 Deno.test({
-  name: "ownerProblem() names a folder above that others may change, also behind a link",
+  name: "problemAbove() names a folder above that others may change, also behind a link",
   ignore: Deno.build.os === "windows",
 }, async () => {
   const top = await Deno.makeTempDir({ prefix: "llorch-own-" });
@@ -69,17 +69,17 @@ Deno.test({
     const [open, folder, link] = [join(top, "open"), join(top, "open/in/it"), join(top, "link")];
     await Deno.mkdir(folder, { recursive: true });
     await Deno.symlink(folder, link);
-    assert.equal(ownerProblem(folder, []), undefined);
+    assert.equal(problemAbove(folder), undefined);
     await Deno.chmod(open, 0o777);
     for (const path of [folder, link]) {
       assert.equal(
-        ownerProblem(path, []),
+        problemAbove(path),
         `the folder is not safe to open, since it is in ${open}: everyone may change it; ` +
           `chmod go-w ${open}`,
       );
     }
     await Deno.chmod(open, 0o1777);
-    assert.equal(ownerProblem(folder, []), undefined);
+    assert.equal(problemAbove(folder), undefined);
   } finally {
     await Deno.remove(top, { recursive: true });
   }
