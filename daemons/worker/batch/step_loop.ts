@@ -157,13 +157,9 @@ export class StepLoop {
   async #step(ready: readonly Slot[]): Promise<void> {
     const filling = ready.filter((slot) => slot.remaining > 0);
     const generating = ready.length - filling.length;
-    const average = (of: (slot: Slot) => number) =>
-      filling.reduce((sum, slot) => sum + of(slot), 0) / Math.max(1, filling.length);
     const prompts = {
       prompts: filling.length,
-      known: average(({ known }) => known),
-      depth: average(({ done }) => done),
-      length: average(({ done, remaining }) => done + remaining),
+      depth: filling.reduce((sum, { done }) => sum + done, 0) / Math.max(1, filling.length),
     };
     const amounts = planPrefill({
       remaining: filling.map((slot) => slot.evaluable(generating === 0)),
