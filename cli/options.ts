@@ -172,8 +172,13 @@ export function count(flags: string, summary: string): TypedOption<number | unde
 
 /** An option that is typed in seconds, and read in milliseconds. */
 export function seconds(flags: string, summary: string, standard: number): TypedOption<number> {
-  const { read, ...facts } = number(flags, summary);
-  return { ...facts, read: (typed, flag) => Math.round((read(typed, flag) ?? standard) * 1000) };
+  const { read: readNumber, ...facts } = number(flags, summary);
+  const read = (typed: Given[string], flag: string) => {
+    const value = readNumber(typed, flag) ?? standard;
+    if (value >= 0) return Math.round(value * 1000);
+    throw new UsageError(`${flag} must be 0 or more seconds: current value is ${value}`);
+  };
+  return { ...facts, read };
 }
 
 /** An option whose value is an http or https URL; read without slashes at its end. */

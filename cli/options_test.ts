@@ -77,6 +77,7 @@ Deno.test("readOptions() names the wrong flag, what would be right, and the give
     [{ gpuLayers: "1.5" }, "--gpu-layers must be a whole number from 0 to 9: current value is 1.5"],
     [{ lines: "0" }, `--lines must be a whole number, 1 or more: current value is "0"`],
     [{ lines: "1e3" }, `--lines must be a whole number, 1 or more: current value is "1e3"`],
+    [{ deadline: "-1" }, "--deadline must be 0 or more seconds: current value is -1"],
     [{ deadline: "x" }, `--deadline must be a number: current value is "x"`],
     [{ url: "ftp://x" }, `--url must be an http or https URL: current value is "ftp://x"`],
     [{ url: "gpu1" }, `--url must be an http or https URL: current value is "gpu1"`],

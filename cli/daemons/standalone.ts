@@ -3,7 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { type Executable, findExecutable } from "#shared/executables.ts";
 import { followUs } from "#shared/launcher.ts";
-import { withLargeStack } from "#shared/large_stack.ts";
+import { forLlama } from "#shared/for_llama.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import { runInForeground } from "#shared/run_program.ts";
 import type { Context } from "../context.ts";
@@ -22,7 +22,7 @@ export async function runStandalone(request: WorkerRequest, context: Context): P
   const path = await modelPath(request.model, context);
   const { command, args } = findExecutable("llorch-candled", [`llorch-candled-${request.kind}`]);
   const worker = { command, args: [...args, ...standaloneArgs(request, path)] };
-  return await foreground(withLargeStack(worker), context);
+  return await foreground(forLlama(worker), context);
 }
 
 /** The arguments of a worker without a pool manager. */

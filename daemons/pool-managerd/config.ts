@@ -11,7 +11,13 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/spec.ts";
-import { contradictionOf, llamaShape, threadsKey } from "#shared/config/llama.ts";
+import {
+  type Contradiction,
+  contradictionOf,
+  idleSetting,
+  llamaShape,
+  threadsKey,
+} from "#shared/config/llama.ts";
 import { identifier, modelName } from "#shared/contracts/common.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
@@ -177,6 +183,29 @@ export function stopDeadlineMs(config: PoolConfig): number {
 }
 
 /**
+ * A setting of a model that has no effect or lacks another one.
+ *
+ * @param name undefined: of all models, where a common setting may be for some of them.
+ */
+function idleOf(
+  name: string | undefined,
+  { llama, models }: WorkerLlama,
+): Contradiction | undefined {
+  if (name === undefined) {
+    const idle = idleSetting(llama);
+    const isForNone = Object.values(models)
+      .every((own) => idleSetting({ ...llama, ...own })?.key === idle?.key);
+    if (!isForNone || idle?.key !== "draft_model") return isForNone ? idle : undefined;
+    const message = "draft needs a draft_model, which fits one model: set both in " +
+      "[worker.models.NAME]";
+    return { key: "speculative", message };
+  }
+  const own = models[name];
+  const idle = idleSetting({ ...llama, ...own });
+  return idle?.key === "draft_tokens" && own?.draft_tokens === undefined ? undefined : idle;
+}
+
+/**
  * Checks keys together.
  *
  * @throws {UsageError} if two engines name the same model, settings of llama.cpp contradict each other, or
@@ -190,7 +219,7 @@ export function checkConfig(config: PoolConfig): void {
   }
   const { llama, models } = config.worker;
   for (const [name, own] of [[undefined, {}] as const, ...Object.entries(models)]) {
-    const contradiction = contradictionOf({ ...llama, ...own });
+    const contradiction = contradictionOf({ ...llama, ...own }) ?? idleOf(name, config.worker);
     if (!contradiction) continue;
     const { key, message } = contradiction;
     const where = name === undefined ? "worker.llama" : `worker.models.${JSON.stringify(name)}`;

@@ -134,6 +134,32 @@ Deno.test("settings of llama.cpp that contradict each other are refused, those o
   );
 });
 
+Deno.test("settings of guesses that have no effect are refused, where no model makes use of them", () => {
+  const check = (worker: Record<string, unknown>) => checkConfig(poolConfig.parse({ worker }));
+  const draft = { speculative: "draft", draft_model: "/d.gguf" };
+  const tokens = { draft_tokens: 4 };
+  check({ llama: tokens, models: { a: { speculative: "mtp" }, b: {} } });
+  check({ llama: { ...tokens, speculative: "lookup" }, models: { a: { speculative: "off" } } });
+  check({ models: { a: { ...draft, ...tokens } } });
+  check({ llama: { speculative: "draft" }, models: { a: { draft_model: "/d.gguf" } } });
+  const refused: [Record<string, unknown>, RegExp][] = [
+    [{ llama: tokens }, /worker\.llama\.draft_tokens: has no effect without speculative/],
+    [{ llama: tokens, models: { a: {} } }, /worker\.llama\.draft_tokens/],
+    [{ models: { a: tokens } }, /worker\.models\."a"\.draft_tokens: has no effect/],
+    [{ models: { a: { draft_model: "/d.gguf" } } }, /worker\.models\."a"\.draft_model/],
+    [{ models: { a: { speculative: "draft" } } }, /worker\.models\."a"\.draft_model: is needed/],
+    [
+      { llama: { speculative: "draft" } },
+      /worker\.llama\.speculative: draft needs a draft_model, which fits one/,
+    ],
+    [
+      { llama: { speculative: "lookup" }, models: { a: { draft_model: "/d.gguf" } } },
+      /worker\.models\."a"\.draft_model: .*only then/,
+    ],
+  ];
+  for (const [worker, message] of refused) assert.throws(() => check(worker), message);
+});
+
 Deno.test("--check-config names a deadline of estimates that is no time", async () => {
   const check = (value: string) =>
     loadConfig(configSpec, {

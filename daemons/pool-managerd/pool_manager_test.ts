@@ -365,6 +365,7 @@ Deno.test(
       Deno.kill(pid, "SIGKILL");
       const exit = await pool.exit(id);
       assert.deepEqual([exit.category, exit.signal, exit.exit_code], ["crash", "SIGKILL", null]);
+      assert.equal(exit.detail, undefined, "no line of its log is the reason");
     },
     "",
     { worker: { poll_interval_ms: 60_000 } },

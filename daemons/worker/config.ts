@@ -12,6 +12,7 @@ import type { ConfigSpec } from "#shared/config/spec.ts";
 import {
   type Contradiction,
   contradictionOf,
+  idleSetting,
   llamaShape,
   readRatio,
   threadsKey,
@@ -22,6 +23,44 @@ import { physicalCores } from "./cores.ts";
 
 function haveOwnNames(adapters: readonly string[]): boolean {
   return new Set(adapters.map((each) => each.split("=")[0])).size === adapters.length;
+}
+
+/** A flag that has no effect beside others. */
+interface IdleFlag {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** What an engine's command may ask for: the placeholders of llama.cpp's settings. */
+const FOR_ANY_ENGINE: readonly string[] = ["gpu_layers", "split", "split_ratio"];
+
+/** Flags that only llama.cpp in this process has. */
+const LLAMA_ONLY = [
+  ...Object.keys(llamaShape).filter((key) => !FOR_ANY_ENGINE.includes(key)),
+  ...["lora", "prefill_chunk", "saved_slots_dir"],
+];
+
+/** The flags of a worker that have no effect, so that nobody believes that they have one. */
+function idleFlags(
+  { engine, openai, standalone, callback_url, ...config }: Pick<
+    WorkerConfig,
+    "engine" | "openai" | "standalone" | "callback_url"
+  >,
+): IdleFlag[] {
+  const idle: IdleFlag[] = [];
+  if (standalone && callback_url !== undefined) {
+    idle.push({ path: ["callback_url"], message: "is not called with --standalone: set one" });
+  }
+  if (engine === "llama") {
+    const isSet = { command: openai.command !== undefined, vision: openai.vision };
+    const message = "is only for --engine openai: set that, too";
+    const keys = Object.entries(isSet).filter(([, is]) => is).map(([key]) => key);
+    return [...idle, ...keys.map((key) => ({ path: ["openai", key], message }))];
+  }
+  const given = new Map(Object.entries(config));
+  const message = "is only for --engine llama: leave it out, or give it to the engine's command";
+  const keys = LLAMA_ONLY.filter((key) => given.get(key) !== undefined);
+  return [...idle, ...keys.map((key) => ({ path: [key], message }))];
 }
 
 /** Every setting of llorch-candled, by flag or `LLORCH_*`; it has no config file. */
@@ -105,14 +144,14 @@ export const workerConfig = z.strictObject({
 }).refine((config) => config.engine === "llama" || !config.estimate, {
   path: ["estimate"],
   message: "is only for --engine llama: nothing is known of the memory of another engine",
-}).refine((config) => (config.speculative === "draft") === (config.draft_model !== undefined), {
-  path: ["draft_model"],
-  message: "is needed with --speculative draft, and only then",
 }).superRefine((config, context) => {
   const refuse = ({ key, message }: Contradiction) =>
     context.addIssue({ code: "custom", path: [key], message });
-  const contradiction = contradictionOf(config);
+  const contradiction = contradictionOf(config) ?? idleSetting(config);
   if (contradiction) refuse(contradiction);
+  for (const { path, message } of idleFlags(config)) {
+    context.addIssue({ code: "custom", path: [...path], message });
+  }
   if (config.engine === "openai" && config.gpu_layers === "fit") {
     refuse({ key: "gpu_layers", message: "fit is for --engine llama: give a number" });
   }
@@ -120,7 +159,12 @@ export const workerConfig = z.strictObject({
   if (new Set(gpus).size < gpus.length) {
     context.addIssue({ code: "custom", path: ["gpu"], message: "names a GPU twice" });
   }
-  if (gpus.length < 2) return;
+  if (gpus.length < 2) {
+    const message = "is for several GPUs: name them, as in --gpu 0,1";
+    if (config.split !== undefined && config.split !== "none") refuse({ key: "split", message });
+    if (config.split_ratio !== undefined) refuse({ key: "split_ratio", message });
+    return;
+  }
   if (config.split === "none") {
     refuse({ key: "split", message: "is none, and --gpu names several" });
   }

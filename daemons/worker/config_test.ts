@@ -31,6 +31,41 @@ Deno.test("settings that contradict each other are refused with the field and th
   assert.deepEqual(faults(server), ["gpu_layers: fit is for --engine llama: give a number"]);
 });
 
+Deno.test("flags that have no effect without another one are refused with the fix", () => {
+  const idle = (settings: Record<string, unknown>, field: string, fix: RegExp) => {
+    const [fault = "", ...more] = faults(settings);
+    assert.ok(fault.startsWith(`${field}: `), `${JSON.stringify(settings)}: ${fault}`);
+    assert.match(fault, fix);
+    assert.deepEqual(more, []);
+  };
+  idle({ draft_tokens: 4 }, "draft_tokens", /set it to lookup, draft or mtp/);
+  assert.deepEqual(faults({ draft_tokens: 4, speculative: "off" }), []);
+  assert.deepEqual(faults({ draft_tokens: 4, speculative: "lookup" }), []);
+  for (const settings of [{ draft_model: "/d" }, { draft_model: "/d", speculative: "mtp" }]) {
+    idle(settings, "draft_model", /only then/);
+  }
+  idle({ speculative: "draft" }, "draft_model", /is needed with speculative draft/);
+  for (const more of [{}, { gpu: "none" }, { gpu: "0" }]) {
+    idle({ split: "row", ...more }, "split", /--gpu 0,1/);
+    idle({ split_ratio: "1,1", ...more }, "split_ratio", /--gpu 0,1/);
+    assert.deepEqual(faults({ split: "none", ...more }), []);
+  }
+  idle({ openai: { command: "[]" } }, "openai.command", /--engine openai/);
+  idle({ openai: { vision: true } }, "openai.vision", /--engine openai/);
+  const server = { engine: "openai", openai: { command: "[]" } };
+  for (
+    const [key, value] of Object.entries({
+      ...{ draft_tokens: 4, speculative: "lookup", mlock: true, chat_template_file: "/t" },
+      ...{ saved_slots_dir: "/s", lora: ["a=/1"], prefill_chunk: 4, cache_type_k: "f16" },
+    })
+  ) {
+    const more = key === "draft_tokens" ? { speculative: "off" } : {};
+    assert.match(faults({ ...server, ...more, [key]: value }).join(), /--engine llama/, key);
+  }
+  assert.deepEqual(faults({ ...server, gpu: "0,1", gpu_layers: 2, split: "layer" }), []);
+  idle({ callback_url: "http://127.0.0.1:1" }, "callback_url", /--standalone/);
+});
+
 Deno.test("the flags with which a pool manager starts a worker are read as they were set", async () => {
   const words = "--standalone --model /m.gguf --gpu 0,2 --gpu-layers 12 --split row " +
     "--split-ratio 8,4 --cpu-moe-layers 3 --backend-sampling " +

@@ -1,3 +1,4 @@
+import { access, constants } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import { daemonMain } from "#shared/daemon.ts";
 import { ENV, EXIT, STANDBY } from "#shared/defaults.ts";
@@ -76,6 +77,32 @@ async function estimate(config: WorkerConfig): Promise<number> {
   return await sayMemory(config);
 }
 
+/**
+ * Refuses a folder in which no slot can be saved.
+ *
+ * @throws {UsageError}
+ */
+async function requireFolder(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  const reason = await faultOfFolder(path);
+  if (reason === undefined) return;
+  throw new UsageError(
+    `--saved-slots-dir: Cannot save slots in ${path}: ${reason}; make the folder, or leave the ` +
+      "flag out",
+  );
+}
+
+async function faultOfFolder(path: string): Promise<string | undefined> {
+  const found = await Deno.stat(path).catch(() => undefined);
+  if (!found) return "it cannot be found";
+  if (!found.isDirectory) return "it is not a folder";
+  const isWritable = await access(path, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return isWritable ? undefined : "this user may not write there";
+}
+
 function serveModel(args: readonly string[], begin: BeginLoad): Promise<number> {
   return daemonMain({
     ...configSpec,
@@ -90,6 +117,8 @@ function serveModel(args: readonly string[], begin: BeginLoad): Promise<number> 
           `${ENV.spawnToken} is not set: the pool manager would not accept the callback`,
         );
       }
+      // A pool manager has made its folder itself.
+      if (config.standalone) await requireFolder(config.saved_slots_dir);
       const loading = begin(config, log);
       try {
         await loading.begun;

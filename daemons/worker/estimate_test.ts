@@ -76,6 +76,12 @@ Deno.test("what cannot be estimated ends with one line", async () => {
     adapter.err,
     /^llorch-candled: Cannot use .*counter\.gguf as the adapter "a": it is no adapter\n$/,
   );
+  for (const [path, reason] of [["/nowhere.gguf", "No such file"], [broken, ""]] as const) {
+    const draft = await ask(counterModel(), "--speculative=draft", `--draft-model=${path}`);
+    assert.equal(draft.code, EXIT.failed);
+    const start = `llorch-candled: Cannot load the draft model "${path}" (--draft-model): `;
+    assert.ok(draft.err.startsWith(start) && draft.err.includes(reason), draft.err);
+  }
   const other = await ask(counterModel(), "--engine=openai", '--openai-command=["a"]');
   assert.deepEqual([other.code, other.out], [EXIT.usage, ""]);
   assert.match(other.err, /--estimate: is only for --engine llama/);

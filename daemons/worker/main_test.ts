@@ -72,7 +72,7 @@ const broken: Record<string, (path: string) => void> = {
     Deno.writeFileSync(path, Deno.readFileSync(DEMO_MODEL).subarray(0, 5000));
   },
   "nothing": () => {},
-  "an unknown architecture": (path) => patch(path, "llama", "zlama"),
+  "an unknown architecture": (path) => writeStrange(path),
   "a tensor of another name": (path) => patch(path, "blk.0.attn_q.weight", "blk.0.attn_x.weight"),
   "a tensor that lies outside the file": (path) => {
     const bytes = Deno.readFileSync(DEMO_MODEL);
@@ -82,6 +82,9 @@ const broken: Record<string, (path: string) => void> = {
     Deno.writeFileSync(path, bytes);
   },
 };
+
+/** Writes a model of an architecture that llama.cpp does not know. */
+const writeStrange = (path: string) => patch(path, "llama", "zlama");
 
 /** Writes the demo model with a word of its header replaced. */
 function patch(path: string, word: string, by: string): void {
@@ -152,6 +155,18 @@ Deno.test("llorch-candled with wrong flags exits with 2", async () => {
     [
       ["--model", DEMO_MODEL, "--callback-url", "http://127.0.0.1:9"],
       /LLORCH_SPAWN_TOKEN is not set/,
+    ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "--saved-slots-dir", "/nowhere/slots"],
+      /--saved-slots-dir: Cannot save slots in \/nowhere\/slots: it cannot be found; make the folder/,
+    ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "--saved-slots-dir", DEMO_MODEL],
+      /--saved-slots-dir: .*: it is not a folder/,
+    ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "--draft-tokens", "4"],
+      /--draft-tokens: has no effect without speculative/,
     ],
     [["--modl", "x"], /did you mean --model/],
   ] as const;
@@ -233,6 +248,19 @@ async function urlOf(stdout: ReadableStream<Uint8Array>): Promise<string> {
     }
   }
 }
+
+Deno.test("llorch-candled names a draft model that it cannot load, and does not call its model unusable", async () => {
+  const dir = await Deno.makeTempDir();
+  const strange = join(dir, "strange.gguf");
+  writeStrange(strange);
+  for (const path of [join(dir, "absent.gguf"), strange]) {
+    const draft = ["--speculative", "draft", "--draft-model", path];
+    const { code, stderr } = await run(["--model", counterModel(), "--standalone", ...draft]);
+    assert.equal(code, 1);
+    const start = `llorch-candled: Cannot load the draft model "${path}" (--draft-model): `;
+    assert.ok(stderr.startsWith(start), stderr);
+  }
+});
 
 Deno.test("llorch-candled with a draft model ends at once on SIGTERM, also after garbage collections", async () => {
   const draft = ["--speculative", "draft", "--draft-model", counterModel()];

@@ -1,4 +1,4 @@
-import { STACK_KIB } from "#shared/large_stack.ts";
+import { STACK_KIB } from "#shared/for_llama.ts";
 
 /** `RLIMIT_STACK` of Linux. */
 const RLIMIT_STACK = 3;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { STACK_KIB } from "#shared/large_stack.ts";
+import { STACK_KIB } from "#shared/for_llama.ts";
 
 /** The stack of the thread that tokenizes text. */
 export interface TextStack {

@@ -102,6 +102,21 @@ export function contradictionOf(settings: Partial<LlamaSettings>): Contradiction
   return undefined;
 }
 
+/** A setting that does nothing without another one, or lacks one; undefined if there is none. */
+export function idleSetting(settings: Partial<LlamaSettings>): Contradiction | undefined {
+  const { speculative, draft_model, draft_tokens } = settings;
+  if ((speculative === "draft") !== (draft_model !== undefined)) {
+    const message = "is needed with speculative draft, and only then: set both, or neither";
+    return { key: "draft_model", message };
+  }
+  // Turning it off is to be possible in one place.
+  if (draft_tokens !== undefined && speculative === undefined) {
+    const message = "has no effect without speculative: set it to lookup, draft or mtp, too";
+    return { key: "draft_tokens", message };
+  }
+  return undefined;
+}
+
 /** A setting that contradicts another one. */
 export interface Contradiction {
   readonly key: keyof LlamaSettings;

@@ -154,6 +154,23 @@ export async function loadConfig<S extends z.ZodObject>(
   return { kind: "run", config, flags: extra };
 }
 
+/**
+ * Arguments in which a negative number is written in one word with its flag: parseArgs would take it
+ * for a flag of its own.
+ *
+ * @param valued Flags that take a value.
+ */
+function withNegatives(args: readonly string[], valued: ReadonlySet<string>): string[] {
+  const written: string[] = [];
+  for (const arg of args) {
+    const last = written.at(-1);
+    const isValue = last !== undefined && valued.has(last) && /^-[.\d]/.test(arg);
+    if (isValue) written[written.length - 1] = `${last}=${arg}`;
+    else written.push(arg);
+  }
+  return written;
+}
+
 type Flags = Record<string, string | boolean | undefined>;
 
 function parseArguments<S extends z.ZodObject>(
@@ -174,7 +191,12 @@ function parseArguments<S extends z.ZodObject>(
   const known = Object.keys(options);
   // A boolean flag without a value means true; parseArgs would take the next argument as its value.
   const booleans = new Set(keys.filter((k) => k.kind === "boolean").map((k) => `--${flagName(k)}`));
-  const given = args.map((arg) => booleans.has(arg) ? `${arg}=true` : arg);
+  const valued = new Set(
+    Object.entries(options).filter(([, { type }]) => type === "string").map(([name]) =>
+      `--${name}`
+    ),
+  );
+  const given = withNegatives(args, valued).map((arg) => booleans.has(arg) ? `${arg}=true` : arg);
   const commands = Object.keys(spec.commands ?? {});
   try {
     const allowPositionals = commands.length > 0;
@@ -190,6 +212,12 @@ function parseArguments<S extends z.ZodObject>(
     return { flags, words: parsed.positionals };
   } catch (error) {
     if (error instanceof UsageError) throw error;
+    const unclear = /Option '(?:-\w, )?(--[\w-]+)[^']*' argument (?:is ambiguous|missing)/
+      .exec(errorMessage(error))?.[1];
+    if (unclear !== undefined) {
+      const message = `${unclear}: needs a value; one that begins with a dash is ${unclear}=-…`;
+      throw new UsageError(message, { cause: error });
+    }
     const unknown = /Unknown option '(-{1,2}[^'\s]+)/.exec(errorMessage(error))?.[1];
     if (unknown === undefined) throw new UsageError(errorMessage(error), { cause: error });
     const near = closest(unknown.replace(/^-+/, ""), known);
@@ -197,8 +225,6 @@ function parseArguments<S extends z.ZodObject>(
     throw new UsageError(`Unknown option ${unknown}${hint}`, { cause: error });
   }
 }
-
-/** Flags that are not config keys, including those of commands. */
 
 /** Refuses a command's flag that is given without the command. */
 function checkCommandFlags<S extends z.ZodObject>(

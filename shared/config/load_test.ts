@@ -65,6 +65,24 @@ Deno.test("config: a flag overrides a variable, that the file, and that the defa
   assert.equal(await capacity({ file, env, args: ["--queue-capacity", "4"] }), 4);
 });
 
+Deno.test("config: a negative number gets the error of its range, in one word with its flag or two", async () => {
+  for (const args of [["--port", "-1"], ["--port=-1"]]) {
+    assert.match(await refusal({ args }), /^--port: Too small: expected number to be >=0/);
+  }
+  assert.match(await refusal({ args: ["--queue-capacity", "-0.5"] }), /^--queue-capacity: /);
+  assert.match(await refusal({ args: ["--port", "-.5", "--json"] }), /^--port: /);
+  assert.deepEqual((await load({ args: ["--dirs", "-1,-2", "--json"] })).dirs, ["-1", "-2"]);
+  assert.match(await refusal({ args: ["--json", "-1"] }), /^--json: must be true or false/);
+});
+
+Deno.test("config: a flag whose value is missing says how one with a dash is written", async () => {
+  for (const args of [["--token-file"], ["--token-file", "-x"], ["--token-file", "--json"]]) {
+    const message = "--token-file: needs a value; one that begins with a dash is --token-file=-…";
+    assert.equal(await refusal({ args }), message);
+  }
+  assert.match(await refusal({ args: ["-c"] }), /^--config: needs a value/);
+});
+
 Deno.test("config: keys of one section come from different places", async () => {
   const { queue } = await load({
     file: "[queue]\ncapacity = 2",

@@ -2,7 +2,7 @@ import { type LoadMemory, loadMemory } from "../contracts/worker.ts";
 import { LinkedAbort } from "../aborts.ts";
 import { errorMessage } from "../errors.ts";
 import type { Executable } from "../executables.ts";
-import { withLargeStack } from "../large_stack.ts";
+import { forLlama } from "../for_llama.ts";
 import { runBounded } from "../run_program.ts";
 
 /** What a worker's engine says that a load takes, or why it does not say it. */
@@ -38,7 +38,7 @@ export async function askEngine(
   args: readonly string[],
   { env, deadlineMs, signal }: AskOptions,
 ): Promise<EngineEstimate> {
-  const { command, args: words } = withLargeStack({
+  const { command, args: words } = forLlama({
     command: worker.command,
     args: [...worker.args, "--estimate", `--estimate-deadline-ms=${deadlineMs}`, ...args],
   });

@@ -133,6 +133,7 @@ provide $app_key $app_at $app_size $app_sha main.js
 deno=$dir/$deno_key/deno
 [ -x "$deno" ] ||
   fail "Cannot execute $deno: where $dir is mounted noexec, set LLORCH_RUNTIME_DIR to another folder"
+@PREPARE@
 export LLORCH_EXECUTABLE="$self" DENO_NO_UPDATE_CHECK=1 DENO_DIR="${DENO_DIR:-$dir/cache}"
 exec "$deno" run --quiet --no-prompt --cached-only --no-remote @FLAGS@ \
   --config="$dir/$app_key/deno.json" -P=@EXECUTABLE@ "$dir/$app_key/main.js" "$@"

@@ -28,7 +28,11 @@ export function settingsOf(
   { llama, models }: WorkerLlama,
 ): Partial<WorkerLlama["models"][string]> {
   const own = Object.entries(models).find(([name]) => names.includes(name))?.[1];
-  return { ...llama, ...own };
+  const settings = { ...llama, ...own };
+  if (settings.speculative !== undefined) return settings;
+  // That of all models may be for others of them, and a worker refuses it alone.
+  const { draft_tokens: _, ...rest } = settings;
+  return rest;
 }
 
 /** What settings say of a model's places: on which devices its layers may be. */

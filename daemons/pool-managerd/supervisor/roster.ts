@@ -11,7 +11,7 @@ import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { commitmentsOf, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
-import { readLogEnd } from "./log_end.ts";
+import { killedBy, readLogEnd } from "./log_end.ts";
 import { portWasTaken } from "./port_taken.ts";
 import type { ExitStatus } from "#shared/process.ts";
 import { exitCategory } from "./worker_life.ts";
@@ -148,10 +148,11 @@ export class Roster {
     const { store, logs, clock, log, instruments, onChange } = this.#options;
     const { worker_id, life } = record;
     const lines = logs.lines(worker_id);
-    const { reason, exitCode = null } = readLogEnd(lines);
+    const { exitCode = null } = readLogEnd(lines);
     // Only its parent gets its exit status; its log has it if it ended in an orderly way.
     const isUnknown = seen.exit_code === null && seen.signal === null;
     const status = isUnknown ? { ...seen, exit_code: exitCode } : seen;
+    const { reason } = readLogEnd(lines, killedBy(status, clock.now()));
     const category = exitCategory(life, status, this.#hasKernelKilled(), lines);
     const detail = category === "stop" ? undefined : reason?.slice(0, MAX_DETAIL);
     const exit: WorkerExit = {

@@ -37,7 +37,8 @@ export function workerArgs(
   record: WorkerRecord,
   settings: WorkerSettings,
 ): string[] {
-  const { savedSlotsDir } = settings;
+  // Only our own worker has slots that it can save.
+  const savedSlotsDir = plan.engine ? undefined : settings.savedSlotsDir;
   return [
     ["--worker-id", record.worker_id],
     ["--model-ref", record.model_ref],

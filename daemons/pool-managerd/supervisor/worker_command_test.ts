@@ -40,6 +40,17 @@ Deno.test("workerArgs() has all settings of a worker except its secrets", () => 
   );
 });
 
+Deno.test("workerArgs() has no setting that a worker would refuse because it has no effect", () => {
+  const llama = { llama: { draft_tokens: 4 }, models: { other: { speculative: "mtp" } } } as never;
+  const args = workerArgs(plan(), workerRecord(), { ...SETTINGS, llama }).join(" ");
+  assert.doesNotMatch(args, /draft-tokens/);
+  const engine = engineSection.parse({ command: "x", models: ["demo"] });
+  const settings = { ...SETTINGS, savedSlotsDir: "/slots" };
+  const saving = (changes: Partial<SpawnPlan>) =>
+    workerArgs(plan(changes), workerRecord(), settings).includes("--saved-slots-dir");
+  assert.deepEqual([saving({}), saving({ engine })], [true, false]);
+});
+
 Deno.test("workerArgs() has the GPU's number, and threads and layers if they are set", () => {
   const args = workerArgs(
     plan({

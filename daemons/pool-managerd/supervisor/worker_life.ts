@@ -109,7 +109,7 @@ const OUT_OF_MEMORY =
 const LAST_LINES = 20;
 
 /** Exit code that a shell or container reports for a process that SIGKILL ended. */
-const KILLED_CODE = 128 + 9;
+export const KILLED_CODE = 128 + 9;
 
 /**
  * The category of an exit: what we did comes first, then the kernel's count and the log.

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { Executable } from "#shared/executables.ts";
-import { withLargeStack } from "#shared/large_stack.ts";
+import { forLlama } from "#shared/for_llama.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { StandbyOrders } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -79,7 +79,7 @@ function startWorker(
   const code = "WORKER_START_FAILED";
   // Checked here, since the shell that starts it would report it only in the worker's log.
   if (!mayRun(name)) throw new LlorchError(code, `Cannot start ${name}: ${NOT_EXECUTABLE}`);
-  const started = startProcess(withLargeStack(executable), { env, stdin, output, code, name });
+  const started = startProcess(forLlama(executable), { env, stdin, output, code, name });
   const { child, pid, exited } = started;
   const process: WorkerProcess = {
     pid,

@@ -1,7 +1,7 @@
 import { TokenCost } from "./token_cost.ts";
 
 /** A completed step of the loop. */
-export interface PacedStep extends Pick<Prompts, "prompts" | "depth"> {
+export interface PacedStep extends Prompts {
   /** Sequences that generated. */
   readonly generating: number;
   /** Prompt tokens that were evaluated, of all prompts. */
@@ -9,15 +9,11 @@ export interface PacedStep extends Pick<Prompts, "prompts" | "depth"> {
   readonly ms: number;
 }
 
-/** The prompts that are being read. The numbers of tokens are averages. */
+/** The prompts that are being read. */
 export interface Prompts {
   readonly prompts: number;
-  /** Tokens of each that were evaluated before it came. */
-  readonly known: number;
-  /** Tokens that each has behind it already. */
+  /** Tokens that they have behind them already, on average. */
   readonly depth: number;
-  /** Tokens of each. */
-  readonly length: number;
 }
 
 /**
@@ -33,29 +29,12 @@ const MANY = [64, 128, 256, 512, 1024, 2048, 4096];
 /** Weight of the newest step in the averages. */
 const NEWEST = 0.2;
 
-/** Places in the prompts at which the times of all their steps are estimated. */
-const PLACES = 6;
-
-/** Prompt tokens of a step, and the time that they take in ms. */
-interface Share {
-  readonly tokens: number;
-  readonly ms: number;
-}
-
-/** Times at one depth of the prompts. */
-interface Place {
-  /** Time of a token that is evaluated alone in ms. */
-  readonly alone: number;
-  /** From the fewest tokens to the most. */
-  readonly shares: readonly Share[];
-}
-
 /**
- * Decides how many prompt tokens a step evaluates while other sequences generate, so that the others wait
- * as short as possible: the steps take about the same time from the prompts' beginning to their end, and
- * as little as lets them be read at most a given number of times slower than alone. If fewer generate than
- * wait for their first token, those that wait are favoured. It uses measured durations, since a number
- * that suits a CPU would leave a GPU idle, and the reverse would make streams stall.
+ * Decides how many prompt tokens a step evaluates while other sequences generate: as few as let the
+ * prompts be read at most a given number of times slower than alone. The fewer they are, the shorter do
+ * the others wait. If fewer generate than wait for their first token, those that wait are favoured.
+ * It uses measured durations, since a number that suits a CPU would leave a GPU idle, and the reverse
+ * would make streams stall.
  */
 export class PrefillPace {
   readonly #slowdown: number;
@@ -83,37 +62,19 @@ export class PrefillPace {
   }
 
   /** Prompt tokens of the next step, for all prompts together. */
-  chunk(generating: number, { prompts, known, depth, length }: Prompts): number {
+  chunk(generating: number, { prompts, depth }: Prompts): number {
     const quiet = this.#quietMs(generating);
-    const here = this.#shares(depth, generating, prompts);
-    // From few alone, nobody can tell how much less time each of many takes.
-    if (quiet === undefined || !here) return FIRST_SHARE * prompts;
-    const all = Array.from({ length: PLACES }, (_, index) => {
-      const share = (index + 0.5) / PLACES;
-      return this.#shares(known + share * (length - known), generating, prompts)!;
-    });
-    const alone = sum(all, ({ alone }) => alone);
-    const most = 1 + (this.#slowdown - 1) * Math.min(1, generating / prompts);
-    const isEnough = (ms: number) =>
-      sum(all, ({ shares }) => {
-        const share = within(shares, ms);
-        return share ? (quiet + share.ms) / share.tokens : Infinity;
-      }) <= most * alone;
-    const times = [here, ...all].flatMap(({ shares }) => shares.map(({ ms }) => ms));
-    const ms = times.sort((a, b) => a - b).find(isEnough) ?? Infinity;
-    return (within(here.shares, ms) ?? here.shares[0]!).tokens;
-  }
-
-  /** What a step may evaluate at a depth, and how long; undefined before it was measured. */
-  #shares(depth: number, generating: number, prompts: number): Place | undefined {
     const many = this.#cost.many.at(depth);
-    if (many === undefined) return undefined;
     const few = this.#cost.few.at(depth) ?? many;
-    const shares = choicesFor(prompts).map((tokens) => ({
-      tokens,
-      ms: tokens * (isMany(tokens / prompts, generating) ? many : few),
-    }));
-    return { alone: Math.min(few, many), shares };
+    // From few alone, nobody can tell how much less time each of many takes.
+    if (quiet === undefined || !many || !few) return FIRST_SHARE * prompts;
+    const alone = Math.min(few, many);
+    const isEnough = (tokens: number) => {
+      const ms = quiet + tokens * (isMany(tokens / prompts, generating) ? many : few);
+      return ms / (tokens * alone) <= 1 + (this.#slowdown - 1) * Math.min(1, generating / prompts);
+    };
+    const choices = choicesFor(prompts);
+    return choices.find(isEnough) ?? choices.at(-1)!;
   }
 
   /** Duration of a step without prompt tokens, for the nearest measured number of sequences. */
@@ -122,15 +83,6 @@ export class PrefillPace {
     const [nearest] = [...this.#quiet.keys()].sort((a, b) => distance(a) - distance(b));
     return nearest === undefined ? undefined : this.#quiet.get(nearest);
   }
-}
-
-/** The share with the most tokens that takes at most this time. */
-function within(shares: readonly Share[], ms: number): Share | undefined {
-  return shares.findLast((share) => share.ms <= ms);
-}
-
-function sum<T>(all: readonly T[], of: (each: T) => number): number {
-  return all.reduce((sum, each) => sum + of(each), 0);
 }
 
 function isMany(share: number, generating: number): boolean {

@@ -10,9 +10,6 @@ interface Machine {
   readonly many?: number;
 }
 
-/** Prompts whose tokens all cost the same. */
-const SHALLOW = { known: 0, depth: 0, length: 100 };
-
 /** Teaches a pace the steps of a machine beside prompts; returns its limit. */
 function learn(
   pace: PrefillPace,
@@ -20,7 +17,7 @@ function learn(
   { step, few, many = few }: Machine,
   prompts = 1,
 ): number {
-  const reading = { prompts, ...SHALLOW };
+  const reading = { prompts, depth: 0 };
   for (let count = 0; count < 50; count++) {
     pace.observe({ generating, prefilled: 0, ms: step, prompts: 0, depth: 0 });
   }
@@ -51,7 +48,7 @@ Deno.test("PrefillPace divides a step among the prompts, and favours them if the
 });
 
 Deno.test("PrefillPace starts with a fixed number of tokens", () => {
-  assert.equal(new PrefillPace(1.4).chunk(1, { prompts: 1, ...SHALLOW }), 65);
+  assert.equal(new PrefillPace(1.4).chunk(1, { prompts: 1, depth: 0 }), 65);
 });
 
 Deno.test("PrefillPace tries 64 together, whatever short prompts have cost before", () => {
@@ -67,7 +64,7 @@ Deno.test("PrefillPace uses the steps with the same number of sequences, or near
   const pace = new PrefillPace(2);
   learn(pace, 8, { step: 80, few: 1 });
   learn(pace, 1, { step: 30, few: 1 });
-  const reading = { prompts: 1, ...SHALLOW };
+  const reading = { prompts: 1, depth: 0 };
   assert.equal(pace.chunk(1, reading), 33);
   assert.equal(pace.chunk(2, reading), 33);
   assert.equal(pace.chunk(16, reading), 97);
@@ -77,57 +74,5 @@ Deno.test("PrefillPace learns from prompts that were read while no sequence gene
   const pace = new PrefillPace(2);
   pace.observe({ generating: 0, prefilled: 100, ms: 200, prompts: 1, depth: 0 });
   pace.observe({ generating: 1, prefilled: 0, ms: 31, prompts: 0, depth: 0 });
-  assert.equal(pace.chunk(1, { prompts: 1, ...SHALLOW }), 17);
-});
-
-Deno.test("PrefillPace keeps all steps of a prompt about as long, however deep they are", () => {
-  const pace = new PrefillPace(1.4);
-  // As measured on two cores beside four streams.
-  const few = (depth: number) => 5 + depth * 0.006;
-  const many = (depth: number) => 4.5 + depth * 0.0035;
-  const [quiet, length] = [48, 1500];
-  const durations = (): number[] => {
-    const all = [];
-    for (let depth = 0; depth < length;) {
-      const chunk = pace.chunk(4, { prompts: 1, known: 0, depth, length });
-      const prefilled = Math.min(chunk, length - depth);
-      const token = (chunk > 64 ? many : few)(depth + prefilled / 2);
-      const ms = quiet + prefilled * token;
-      pace.observe({ generating: 4, prefilled, ms, prompts: 1, depth });
-      pace.observe({ generating: 4, prefilled: 0, ms: quiet, prompts: 0, depth: 0 });
-      all.push(ms);
-      depth += prefilled;
-    }
-    return all;
-  };
-  for (let count = 0; count < 3; count++) durations();
-  const taken = durations();
-  const alone = length * (4.5 + length / 2 * 0.0035);
-  assert.ok(taken.reduce((sum, ms) => sum + ms, 0) < 1.45 * alone);
-  // 64 of the last tokens would take 650 ms.
-  assert.ok(Math.max(...taken) < 500, `${Math.max(...taken)}`);
-});
-
-Deno.test("PrefillPace lets only the tokens that are to be read take longer, not those known before", () => {
-  const pace = new PrefillPace(1.4);
-  for (let depth = 0; depth <= 8000; depth += 400) {
-    pace.observe({ generating: 4, prefilled: 0, ms: 20, prompts: 0, depth: 0 });
-    pace.observe({
-      generating: 4,
-      prefilled: 97,
-      ms: 20 + 97 * (1 + depth / 1000),
-      prompts: 1,
-      depth,
-    });
-    pace.observe({
-      generating: 4,
-      prefilled: 33,
-      ms: 20 + 33 * (1 + depth / 500),
-      prompts: 1,
-      depth,
-    });
-  }
-  const reading = { prompts: 1, depth: 7500, length: 8000 };
-  assert.equal(pace.chunk(4, { ...reading, known: 7500 }), 65);
-  assert.ok(pace.chunk(4, { ...reading, known: 0 }) < 65);
+  assert.equal(pace.chunk(1, { prompts: 1, depth: 0 }), 17);
 });

@@ -15,7 +15,6 @@ export class Slot {
   readonly sequence: EngineSequence;
   #run: Run | undefined;
   #generation: Generation | undefined;
-  #known = 0;
   #done = 0;
   #usedAt = 0;
 
@@ -30,11 +29,6 @@ export class Slot {
   /** When it was last in use, in milliseconds of the process's clock. */
   get usedAt(): number {
     return this.#usedAt;
-  }
-
-  /** Prompt tokens that were evaluated before the run. */
-  get known(): number {
-    return this.#known;
   }
 
   /** Prompt tokens that are evaluated. */
@@ -75,7 +69,7 @@ export class Slot {
   /** Gives the slot to a run. */
   assign(run: Run): void {
     this.#run = run;
-    this.#known = this.#done = this.sequence.trim(this.shared(run), run.tokens);
+    this.#done = this.sequence.trim(this.shared(run), run.tokens);
     run.evaluated(this.#done, this.#done);
     run.start();
   }

@@ -157,13 +157,9 @@ export class StepLoop {
   async #step(ready: readonly Slot[]): Promise<void> {
     const filling = ready.filter((slot) => slot.remaining > 0);
     const generating = ready.length - filling.length;
-    const average = (of: (slot: Slot) => number) =>
-      filling.reduce((sum, slot) => sum + of(slot), 0) / Math.max(1, filling.length);
     const prompts = {
       prompts: filling.length,
-      known: average(({ known }) => known),
-      depth: average(({ done }) => done),
-      length: average(({ done, remaining }) => done + remaining),
+      depth: filling.reduce((sum, { done }) => sum + done, 0) / Math.max(1, filling.length),
     };
     const amounts = planPrefill({
       remaining: filling.map((slot) => slot.evaluable(generating === 0)),
@@ -177,7 +173,7 @@ export class StepLoop {
     const { promise: broken, reject } = Promise.withResolvers<never>();
     this.#break = reject;
     // Without the race, a slot that never ends would block the others.
-    const isWhole = await Promise.race([
+    const isKnown = await Promise.race([
       Promise.all(ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0))),
       broken,
     ]);
@@ -187,17 +183,22 @@ export class StepLoop {
       this.#pace.observe({ generating, prefilled, ms: performance.now() - began, ...prompts });
     }
     // Only now: the engine must not be changed while others compute.
-    ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
+    ready.filter((_, index) => !isKnown[index]).forEach((slot) => slot.reset());
   }
 
-  /** Advances one slot. An error ends only this slot's run; the result is then false. */
+  /**
+   * Advances one slot. An error ends only this slot's run.
+   *
+   * @returns whether what the slot has is known
+   */
   async #advance(slot: Slot, prefill: number): Promise<boolean> {
     try {
       await slot.step(prefill);
       return true;
     } catch (error) {
       this.#fail(slot, error);
-      return false;
+      // The request itself was at its end; see `Generation.next`.
+      return error instanceof LlorchError && error.code === "INVALID_REQUEST";
     }
   }
 

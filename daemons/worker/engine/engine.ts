@@ -344,6 +344,8 @@ export interface Generation {
    * @param wantsMore Called with each token while the sampling is as it is after that token: whether
    * further ones are wanted. If not, sequence and sampling are as if none had been chosen. A grammar
    * that nothing changes during the answer may be ahead, for a run that has ended.
+   * @throws {LlorchError} `INVALID_REQUEST` if the request leaves no token to choose; what was evaluated
+   * stays in the sequence, as after a run that has ended. After any other error it is unknown
    */
   next(wantsMore?: (chosen: Chosen) => boolean): Promise<readonly Chosen[]>;
   close(): void;

@@ -38,6 +38,8 @@ export function openaiError(
   error: LlorchError,
 ): z.input<typeof openaiErrorBody> {
   const { code, message, details, status } = error;
+  const fields = details?.["errors"] as readonly FieldError[] | undefined;
+  const param = fields?.[0]?.field || null;
   const overflow = overflowOf(error);
   if (overflow) {
     const { tokens, context, note } = overflow;
@@ -46,15 +48,13 @@ export function openaiError(
         message: `request (${tokens} tokens) exceeds the available context size (${context} ` +
           `tokens): ${openaiCode(code)}${note}`,
         type: "exceed_context_size_error",
-        param: "messages",
+        param,
         code: openaiCode(code),
         n_prompt_tokens: tokens,
         n_ctx: context,
       },
     };
   }
-  const fields = details?.["errors"] as readonly FieldError[] | undefined;
   const type = TYPES[code] ?? (status < 500 ? "invalid_request_error" : "server_error");
-  const param = fields?.[0]?.field || null;
   return { error: { message, type, param, code: openaiCode(code), ...loadingOf(error) } };
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { findExecutable } from "#shared/executables.ts";
-import { withLargeStack } from "#shared/large_stack.ts";
+import { forLlama } from "#shared/for_llama.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { type Program, ROOT, startCommand, within } from "../../support/stack.ts";
 import { freePort } from "../relay/proxies.ts";
@@ -81,7 +81,7 @@ export async function startWorker(settings: ServerSettings, name = "llorch"): Pr
   const worker = settings.program === undefined
     ? findExecutable("llorch-candled")
     : { command: settings.program, args: [] };
-  const { command, args: words } = withLargeStack({ ...worker, args: [...worker.args, ...args] });
+  const { command, args: words } = forLlama({ ...worker, args: [...worker.args, ...args] });
   const program = startCommand(command, words);
   await ready(program, `${url}/ready`);
   let jobs = 0;

@@ -11,6 +11,7 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { defined, isRecord } from "#shared/json.ts";
+import type { FieldNames } from "../dialect/field_names.ts";
 import { functionTool } from "../dialect/function_tool.ts";
 
 type InputMessage = CountTokensRequest["messages"][number];
@@ -21,6 +22,16 @@ type AssistantBlock = Exclude<
 >[number];
 type ToolResult = Extract<UserBlock, { type: "tool_result" }>;
 type Shown = Exclude<UserBlock, { type: "tool_result" }>;
+
+/** What Anthropic's requests call the fields of tasks. */
+export const MESSAGES_NAMES: FieldNames = {
+  prompt: "messages",
+  messages: "messages",
+  tools: "tools",
+  stop: "stop_sequences",
+  json_schema: "output_config.format.schema",
+  reasoning_effort: "output_config.effort",
+};
 
 /** A line of Claude Code that differs from call to call: with it, no prefix of a prompt would be found again. */
 const BILLING = /^x-anthropic-billing-header:[^\n]*\n?/;

@@ -20,14 +20,15 @@ import type { StoredCall } from "../../store/job_store.ts";
 import type { ResponseRow } from "../../store/response_store.ts";
 import { askedModel } from "../asked_model.ts";
 import type { Translator } from "../dialect/dialect.ts";
+import type { FieldNames } from "../dialect/field_names.ts";
 import type { NameSettings } from "../dialect/task.ts";
 import { inputTask } from "../dialect/vectors.ts";
-import { chatTasks, ChatTranslator } from "../openai/chat.ts";
-import { completionTasks, CompletionTranslator } from "../openai/completions.ts";
+import { chatNames, chatTasks, ChatTranslator } from "../openai/chat.ts";
+import { completionNames, completionTasks, CompletionTranslator } from "../openai/completions.ts";
 import { embeddingsOf } from "../openai/embeddings.ts";
 import { byId, conversationOf } from "../responses/stored.ts";
 import { itemsOf, messagesOf } from "../responses/prompt.ts";
-import { responseTask } from "../responses/task.ts";
+import { RESPONSE_NAMES, responseTask } from "../responses/task.ts";
 import { responseId, ResponseTranslator } from "../responses/translator.ts";
 
 /** The first job of a line. */
@@ -48,6 +49,7 @@ export interface LineWork {
    * @throws {LlorchError} the error of the line, or one after which another try may succeed
    */
   tasks(): Promise<readonly TaskRequest[]>;
+  readonly names: FieldNames;
   /** See {@linkcode SubmitOptions.namesImages}. */
   readonly namesImages?: boolean;
   /** What its only job asks of a worker in one call. */
@@ -93,6 +95,7 @@ export function endpointsOf(
         return {
           choices: body.n ?? 1,
           tasks: () => tasksOf(body, caller, chatTasks),
+          names: chatNames(body),
           translator: (first) =>
             new ChatTranslator(first.id, first.createdAt, modelled(body, first)),
         };
@@ -105,6 +108,7 @@ export function endpointsOf(
         return {
           choices: promptsOf(body.prompt).length * (body.n ?? 1),
           tasks: () => tasksOf(body, caller, completionTasks),
+          names: completionNames(body),
           translator: (first) =>
             new CompletionTranslator(first.id, first.createdAt, modelled(body, first)),
         };
@@ -118,6 +122,7 @@ export function endpointsOf(
         return {
           choices: 1,
           tasks: () => tasksOf(body, caller, ({ model }) => [inputTask(model, input)]),
+          names: { prompt: "input", prompt_tokens: "input" },
           call: { kind: "embed", input },
           translator: (first) => new EmbeddingsTranslator(modelled(body, first)),
         };
@@ -148,6 +153,7 @@ function responseWork(
   const isStored = body.store === true;
   return {
     choices: 1,
+    names: RESPONSE_NAMES,
     namesImages: true,
     async tasks() {
       const { items } = await earlier();

@@ -5,6 +5,7 @@ import { invalidRequest, LlorchError, toLlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { BatchRow, LineResult } from "../../store/batch_store.ts";
+import { inWordsOf } from "../dialect/field_names.ts";
 import { linesOf } from "../files/lines.ts";
 import type { ResponseRow } from "../../store/response_store.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -136,7 +137,10 @@ export class BatchRun {
       choices.push(ended);
       await admitted.promise;
     }
-    const answer = this.#answer(line, choices).catch((error) => this.#refuse(name, error, caller))
+    const shown = (error: unknown) =>
+      error instanceof LlorchError ? inWordsOf(line.work.names, error) : error;
+    const answer = this.#answer(line, choices)
+      .catch((error) => this.#refuse(name, shown(error), caller))
       .catch((error) => this.#break(error))
       .finally(() => this.#open.delete(answer));
     this.#open.add(answer);

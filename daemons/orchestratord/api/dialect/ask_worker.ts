@@ -11,6 +11,7 @@ import { callAttempt } from "../../jobs/call_attempt.ts";
 import type { Orchestrator } from "../../service.ts";
 import { tellingLoads } from "../loading.ts";
 import { followAll, submitAll } from "./choices.ts";
+import { type FieldNames, inItsWords } from "./field_names.ts";
 import type { Asking } from "./serve.ts";
 
 /** A call of a worker that answers a whole request. */
@@ -19,6 +20,7 @@ export interface WorkerQuestion<R extends Route> {
   readonly task: TaskRequest;
   readonly route: R;
   readonly input: RouteCall<R>;
+  readonly names: FieldNames;
   /** Tokens that the call evaluated. */
   readonly tokensOf: (reply: RouteResult<R>) => number;
 }
@@ -40,8 +42,12 @@ export async function askWorker<R extends Route>(
   asking: Asking,
   question: WorkerQuestion<R>,
 ): Promise<WorkerAnswer<R>> {
-  const { model } = question.task;
-  return await tellingLoads(orchestrator.loop, model, () => ask(orchestrator, asking, question));
+  const { task: { model }, names } = question;
+  return await tellingLoads(
+    orchestrator.loop,
+    model,
+    () => inItsWords(names, () => ask(orchestrator, asking, question)),
+  );
 }
 
 async function ask<R extends Route>(

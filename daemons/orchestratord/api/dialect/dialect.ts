@@ -4,6 +4,7 @@ import type { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { ChoiceJob } from "./choices.ts";
 import type { StreamWriter } from "../../open_streams.ts";
+import type { FieldNames } from "./field_names.ts";
 import type { NameSettings } from "./task.ts";
 
 /** A route whose body names a model, or leaves it empty. */
@@ -17,6 +18,7 @@ export interface Operation<R extends Route, Chunk> {
   readonly route: R;
   /** One task for each choice of a request, all for the same model, with what its name sets. */
   tasks(body: BodyOf<R>, settings: NameSettings): readonly TaskRequest[];
+  names(body: BodyOf<R>): FieldNames;
   /** Whether the reply is a stream of chunks instead of one body. */
   isStream(body: BodyOf<R>): boolean;
   /** Makes the translator for one request. */

@@ -7,11 +7,13 @@ import { type ChoiceItems, type ChoiceJob, followAll, submitAll } from "./choice
 import { askedModel } from "../asked_model.ts";
 import { loadingNote, tellingLoads } from "../loading.ts";
 import type { BodyOf, ChunkWriter, ModelRoute, Operation, Translator } from "./dialect.ts";
+import { type FieldNames, inItsWords, inWordsOf } from "./field_names.ts";
 import { startOrTimeout } from "./start.ts";
 
 /** How one request is answered. */
 export interface Answering<Chunk, Whole> {
   readonly tasks: readonly TaskRequest[];
+  readonly names: FieldNames;
   /** See {@linkcode SubmitOptions.namesImages}. */
   readonly namesImages?: boolean;
   /** Whether the reply is a stream of chunks instead of one body. */
@@ -40,8 +42,11 @@ export function serve<R extends ModelRoute, Chunk>(
   app.mount<R>(operation.route, async (call): Promise<RouteReply<R> | Response> => {
     const given = call.body as BodyOf<R> & { readonly model: string };
     const body = { ...given, model: askedModel(orchestrator, given.model, call.caller) };
+    const names = operation.names(body);
+    const settings = orchestrator.loop.meaning(body.model);
+    const tasks = await inItsWords(names, () => operation.tasks(body, settings));
     return await answer<Chunk, RouteReply<R>>(orchestrator, call, {
-      tasks: operation.tasks(body, orchestrator.loop.meaning(body.model)),
+      ...{ tasks, names },
       isStream: operation.isStream(body),
       translator: (first) => operation.translator(first, body),
       writer: operation.writer,
@@ -69,14 +74,14 @@ export async function answer<Chunk, Whole>(
   return await tellingLoads(
     orchestrator.loop,
     model,
-    () => answerNow(orchestrator, asking, answering),
+    () => inItsWords(answering.names, () => answerNow(orchestrator, asking, answering)),
   );
 }
 
 async function answerNow<Chunk, Whole>(
   orchestrator: Orchestrator,
   asking: Asking,
-  { tasks, namesImages, isStream, translator: make, writer }: Answering<Chunk, Whole>,
+  { tasks, names, namesImages, isStream, translator: make, writer }: Answering<Chunk, Whole>,
 ): Promise<Whole | Response> {
   const { config, openStreams } = orchestrator;
   const { signal } = asking;
@@ -94,7 +99,10 @@ async function answerNow<Chunk, Whole>(
       // A failure before the first byte can be an HTTP status. If loading takes longer, the stream opens first.
       const started = await startOrTimeout(batches, config.streams.first_byte_ms);
       const note = loadingNote(orchestrator.loop, jobs);
-      return openStreams.reply(frames(started, translator, writer), close, writer, note);
+      return openStreams.reply(
+        frames(started, translator, writer, (error) => inWordsOf(names, error)),
+        ...[close, writer, note],
+      );
     });
   }
   return await openStreams.wait(async () => {
@@ -107,11 +115,16 @@ async function answerNow<Chunk, Whole>(
   });
 }
 
-/** The frames of a stream of chunks. */
+/**
+ * The frames of a stream of chunks.
+ *
+ * @param shown An error as the client is to read it.
+ */
 export async function* frames<Chunk>(
   batches: AsyncGenerator<ChoiceItems>,
   translator: Translator<Chunk, unknown>,
   writer: ChunkWriter<Chunk>,
+  shown: (error: LlorchError) => LlorchError = (error) => error,
 ): AsyncGenerator<Uint8Array> {
   let chunks: Chunk[] = [];
   try {
@@ -127,8 +140,9 @@ export async function* frames<Chunk>(
       chunks = [];
     }
     if (writer.endFrame) yield writer.endFrame;
-  } catch (error) {
-    if (!(error instanceof LlorchError)) throw error;
+  } catch (thrown) {
+    if (!(thrown instanceof LlorchError)) throw thrown;
+    const error = shown(thrown);
     const failed = translator.fail?.(error);
     // Chunks that came together with the error are sent before it.
     if (failed) chunks.push(...failed);

@@ -7,7 +7,7 @@ import {
 import type { Operation } from "../dialect/dialect.ts";
 import type { NameSettings } from "../dialect/task.ts";
 import { promptFields } from "../openai/completions.ts";
-import { limitOf, toTasks } from "../openai/task.ts";
+import { limitOf, taskNames, toTasks } from "../openai/task.ts";
 import { NativeTranslator, nativeWriter } from "./translator.ts";
 
 /** Converts a request to its task. */
@@ -25,6 +25,11 @@ export function nativeTask(body: NativeCompletionRequest, settings?: NameSetting
 export const completion: Operation<typeof routes.nativeCompletion, NativeChunk> = {
   route: routes.nativeCompletion,
   tasks: (body, settings) => [nativeTask(body, settings)],
+  names: (body) => ({
+    ...taskNames(body),
+    ...{ prompt: "prompt", prompt_tokens: "prompt", logprobs: "n_probs" },
+    ...(body.n_predict == null ? {} : { max_tokens: "n_predict" }),
+  }),
   isStream: (body) => body.stream === true,
   translator: ({ request }, body) =>
     new NativeTranslator({

@@ -39,6 +39,13 @@ export function infillTask(body: InfillRequest, settings?: NameSettings): TaskRe
 export const infill: Operation<typeof routes.infill, NativeChunk> = {
   route: routes.infill,
   tasks: (body, settings) => [infillTask(body, settings)],
+  names: () => ({
+    prompt: "input_prefix",
+    suffix: "input_suffix",
+    context_files: "input_extra",
+    max_tokens: "n_predict",
+    repetition_penalty: "repeat_penalty",
+  }),
   isStream: (body) => body.stream,
   translator: ({ request }, { model, n_predict, stream: isStream }) =>
     new NativeTranslator({ model, isEvaluation: n_predict === 0, isStream }, request),

@@ -12,7 +12,7 @@ import { askWorker } from "../dialect/ask_worker.ts";
 import { chatPrompt } from "../dialect/chat_prompt.ts";
 import { toTask } from "../dialect/task.ts";
 import { floats, inputTask } from "../dialect/vectors.ts";
-import { chatTasks } from "../openai/chat.ts";
+import { chatNames, chatTasks } from "../openai/chat.ts";
 import { normalised } from "./normalised.ts";
 
 /** Nothing is evaluated. */
@@ -49,6 +49,7 @@ export function mountTokens(app: App, orchestrator: Orchestrator): void {
         task: standIn(model, call.caller),
         route: workerRoutes.tokenize,
         input: { body },
+        names: { prompt: "content" },
         tokensOf,
       });
       tokens.push(...reply.tokens);
@@ -67,6 +68,7 @@ export function mountTokens(app: App, orchestrator: Orchestrator): void {
       task: standIn(model, call.caller),
       route: workerRoutes.detokenize,
       input: { body: { tokens } },
+      names: { prompt: "tokens" },
       tokensOf,
     });
     return { content: reply.text };
@@ -80,6 +82,7 @@ export function mountTokens(app: App, orchestrator: Orchestrator): void {
       task: standIn(model, call.caller),
       route: workerRoutes.render,
       input: { body: { ...rest, messages: messages! } },
+      names: chatNames(call.body),
       tokensOf,
     });
     return reply;
@@ -88,10 +91,12 @@ export function mountTokens(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.nativeEmbedding, async (call) => {
     const { content, input, embd_normalize } = call.body;
     const inputs = inputsOf(content ?? input!);
+    const field = content == null ? "input" : "content";
     const { reply: { embeddings } } = await askWorker(orchestrator, call, {
       task: inputTask(askedModel(orchestrator, call.body.model, call.caller), inputs),
       route: workerRoutes.embed,
       input: { body: { input: inputs } },
+      names: { input: field, prompt: field, prompt_tokens: field },
       tokensOf: ({ tokens }) => tokens,
     });
     return embeddings.map((vector, index) => ({

@@ -13,7 +13,12 @@ type Input = string | number[];
 
 /** Embeddings in Ollama's shapes. */
 export function mountOllamaEmbeddings(app: App, orchestrator: Orchestrator): void {
-  const embed = async (asking: Asking, model: string, inputs: readonly Input[]) => {
+  const embed = async (
+    asking: Asking,
+    model: string,
+    inputs: readonly Input[],
+    field = "input",
+  ) => {
     if (inputs.length === 0) {
       if (asking.keepMs === 0) unloadNow(orchestrator, model);
       return { model, embeddings: [], tokens: 0 };
@@ -25,6 +30,7 @@ export function mountOllamaEmbeddings(app: App, orchestrator: Orchestrator): voi
         task: inputTask(model, inputs),
         route: workerRoutes.embed,
         input: { body: { input: [...inputs] } },
+        names: { input: field, prompt: field, prompt_tokens: field },
         tokensOf: (reply) => reply.tokens,
       },
     );
@@ -69,6 +75,7 @@ export function mountOllamaEmbeddings(app: App, orchestrator: Orchestrator): voi
       asking,
       model,
       prompt === "" ? [] : [prompt],
+      "prompt",
     );
     return { embedding };
   });

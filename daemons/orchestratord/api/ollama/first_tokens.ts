@@ -42,6 +42,7 @@ export async function firstTokens(
         input: {
           body: { prompt: text.slice(0, length), add_special: false, beyond_context: true },
         },
+        names: { prompt: "input" },
         tokensOf: () => 0,
       });
       return reply.tokens;

@@ -8,13 +8,14 @@ import {
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
+import { type FieldNames, inItsWords } from "../dialect/field_names.ts";
 import { answer, type Answering, type Asking } from "../dialect/serve.ts";
 import { toTask } from "../dialect/task.ts";
 import { chatLine, generateLine, lineWriter, type MakeLine, OllamaTranslator } from "./answer.ts";
 import { mountOllamaEmbeddings } from "./embed.ts";
 import { mountOllamaModels } from "./models.ts";
 import { kept, unloadNow } from "./keep_alive.ts";
-import { chatTask, generateTask } from "./request.ts";
+import { CHAT_NAMES, chatTask, GENERATE_NAMES, generateTask } from "./request.ts";
 
 /** What both kinds of request say of their reply. */
 interface Asked {
@@ -31,7 +32,8 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
       await reply<OllamaChatReply>(
         await kept(orchestrator, call),
         call.body,
-        chatTask(call.body, loop.meaning(call.body.model)),
+        () => chatTask(call.body, loop.meaning(call.body.model)),
+        CHAT_NAMES,
         chatLine,
       ),
   );
@@ -41,7 +43,8 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
       await reply<OllamaGenerateReply>(
         await kept(orchestrator, call),
         call.body,
-        generateTask(call.body, loop.meaning(call.body.model)),
+        () => generateTask(call.body, loop.meaning(call.body.model)),
+        GENERATE_NAMES,
         generateLine,
       ),
   );
@@ -51,13 +54,18 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
   async function reply<Line>(
     asking: Asking,
     { model, stream }: Asked,
-    task: TaskRequest | undefined,
+    makeTask: () => TaskRequest | undefined,
+    names: FieldNames,
     line: MakeLine<Line>,
   ): Promise<Line | Response> {
     const began = performance.now();
-    if (!task) return asking.keepMs === 0 ? unload(model, line) : await load(asking, model, line);
+    const task = await inItsWords(names, makeTask);
+    if (!task) {
+      return asking.keepMs === 0 ? unload(model, line) : await load(asking, model, line, names);
+    }
     const answering: Answering<Line, Line> = {
       tasks: [task],
+      names,
       isStream: stream !== false,
       translator: () => new OllamaTranslator<Line>(model, line, began),
       writer: lineWriter,
@@ -72,11 +80,17 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
   }
 
   /** Waits until a worker has loaded the model. */
-  async function load<Line>(asking: Asking, model: string, line: MakeLine<Line>): Promise<Line> {
+  async function load<Line>(
+    asking: Asking,
+    model: string,
+    line: MakeLine<Line>,
+    names: FieldNames,
+  ): Promise<Line> {
     const { model: answers } = await askWorker(orchestrator, asking, {
       task: toTask({ model, prompt: " ", max_tokens: 1 }),
       route: workerRoutes.tokenize,
       input: { body: { prompt: " " } },
+      names,
       tokensOf: () => 0,
     });
     const created_at = new Date().toISOString();

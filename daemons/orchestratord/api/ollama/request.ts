@@ -8,11 +8,13 @@ import {
   type OllamaGenerateRequest,
   type OllamaMessage,
   type OllamaOptions,
+  SAMPLING_OPTIONS,
   type TaskRequest,
   type TaskRequestInput,
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
+import type { FieldNames } from "../dialect/field_names.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
 
 type AnyRequest = OllamaChatRequest | OllamaGenerateRequest;
@@ -52,6 +54,31 @@ export function generateTask(
     messages: [...first, { role: "user", content: shown(prompt, body.images) }],
   }, settings);
 }
+
+/** What Ollama's requests call the fields of tasks. */
+const SHARED_NAMES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(SAMPLING_OPTIONS.map((name) => [name, `options.${name}`])),
+  ...Object.fromEntries(
+    ["temperature", "top_k", "top_p", "min_p", "presence_penalty", "frequency_penalty", "seed"]
+      .map((name) => [name, `options.${name}`]),
+  ),
+  max_tokens: "options.num_predict",
+  repetition_penalty: "options.repeat_penalty",
+  stop: "options.stop",
+  json_schema: "format",
+  reasoning_effort: "think",
+  chat_template_kwargs: "think",
+};
+
+/** The same in chats. */
+export const CHAT_NAMES: FieldNames = { ...SHARED_NAMES, prompt: "messages" };
+
+/** The same in requests to generate, whose prompt may become a chat. */
+export const GENERATE_NAMES: FieldNames = {
+  ...SHARED_NAMES,
+  prompt: "prompt",
+  messages: "prompt",
+};
 
 function sharedFields(body: AnyRequest): Partial<TaskRequestInput> {
   return { model: body.model, ...schemaField(body.format), ...samplingFields(body.options ?? {}) };

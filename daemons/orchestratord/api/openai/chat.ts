@@ -18,9 +18,18 @@ import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
 import { Progress } from "./progress.ts";
-import { chunkTimings, isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import {
+  chunkTimings,
+  isEvaluation,
+  limitOf,
+  taskNames,
+  timingsOf,
+  toTasks,
+  withoutTokens,
+} from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import type { FieldNames } from "../dialect/field_names.ts";
 import type { NameSettings } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
@@ -46,6 +55,12 @@ export function chatTasks(body: ChatRequest, settings?: NameSettings): TaskReque
     continue_final_message: isContinued(body.continue_final_message),
     logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
   }, settings);
+}
+
+/** What a chat's request calls the fields of its tasks. */
+export function chatNames(body: ChatRequest): FieldNames {
+  const own = body.max_completion_tokens == null ? {} : { max_tokens: "max_completion_tokens" };
+  return { ...taskNames(body), ...own, prompt: "messages", logprobs: "top_logprobs" };
 }
 
 /** A message as tasks have it: they read all other shapes. */
@@ -217,6 +232,7 @@ function callDelta({ index, id, name }: CallPart, text: string): CallDelta {
 export const chat: Operation<typeof routes.chat, ChatChunk> = {
   route: routes.chat,
   tasks: chatTasks,
+  names: chatNames,
   isStream: (body) => body.stream === true,
   translator: ({ id, createdAt }, body) => new ChatTranslator(id, createdAt, body),
   writer: openaiWriter,

@@ -14,9 +14,18 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { promptText, toCompletionLogprobs, toEchoedLogprobs } from "./logprobs.ts";
 import { Progress } from "./progress.ts";
-import { chunkTimings, isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
+import {
+  chunkTimings,
+  isEvaluation,
+  limitOf,
+  taskNames,
+  timingsOf,
+  toTasks,
+  withoutTokens,
+} from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import type { FieldNames } from "../dialect/field_names.ts";
 import { type NameSettings, NO_SETTINGS } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
@@ -48,6 +57,11 @@ export function completionTasks(
       prompt_logprobs: body.echo ? body.logprobs : undefined,
     }, settings)
   );
+}
+
+/** What a completion's request calls the fields of its tasks. */
+export function completionNames(body: CompletionRequest): FieldNames {
+  return { ...taskNames(body), prompt: "prompt", prompt_tokens: "prompt" };
 }
 
 /** What every text of a special token has. */
@@ -197,6 +211,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
 export const completions: Operation<typeof routes.completions, CompletionChunk> = {
   route: routes.completions,
   tasks: completionTasks,
+  names: completionNames,
   isStream: (body) => body.stream === true,
   translator: ({ id, createdAt }, body) => new CompletionTranslator(id, createdAt, body),
   writer: openaiWriter,

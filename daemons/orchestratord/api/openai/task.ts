@@ -135,6 +135,18 @@ export function timingsOf(figures: TokenTimings): Timings {
   };
 }
 
+/** What a request calls the fields of its tasks, but for its prompt. */
+export function taskNames(body: SampledRequest): Readonly<Record<string, string>> {
+  const limit = body.max_tokens == null && body.n_predict != null ? "n_predict" : "max_tokens";
+  const repetition = body.repetition_penalty == null ? "repeat_penalty" : "repetition_penalty";
+  const [held] = heldBy(body);
+  return {
+    max_tokens: limit,
+    ...(body.repeat_penalty == null ? {} : { repetition_penalty: repetition }),
+    ...(held ? { json_schema: held.field, grammar: held.field } : {}),
+  };
+}
+
 function heldFields(body: HeldFields): Partial<TaskRequestInput> {
   const { field: _, ...held } = heldBy(body)[0] ?? {};
   return held;

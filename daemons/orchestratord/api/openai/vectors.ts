@@ -15,6 +15,7 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
       task: inputTask(asked, inputs),
       route: workerRoutes.embed,
       input: { body: { input: inputs } },
+      names: { prompt: "input", prompt_tokens: "input" },
       tokensOf,
     });
     return embeddingsOf({ ...call.body, model }, embeddings, tokens);
@@ -25,10 +26,14 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
     const asked = askedModel(orchestrator, call.body.model, call.caller);
     const documents = texts ??
       call.body.documents!.map((each) => typeof each === "string" ? each : each.text);
+    const field = texts ? "texts" : "documents";
+    // Of a pair that is too long, the longer part is to be made shorter.
+    const isQuery = documents.every(({ length }) => length < query.length);
     const { reply: { scores, tokens }, model } = await askWorker(orchestrator, call, {
       task: inputTask(asked, documents.map((document) => query + document)),
       route: workerRoutes.rerank,
       input: { body: { query, documents } },
+      names: { documents: field, prompt: isQuery ? "query" : field },
       tokensOf,
     });
     const ranked = scores.map((score, index) => ({ score, index, text: documents[index]! }))

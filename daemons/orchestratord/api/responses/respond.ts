@@ -13,6 +13,7 @@ import { askedModel } from "../asked_model.ts";
 import { checkModelName, seesPaths } from "../hide_paths.ts";
 import { loadingNote, tellingLoads } from "../loading.ts";
 import { scopedKey } from "../own_jobs.ts";
+import { inItsWords } from "../dialect/field_names.ts";
 import { answer, frames } from "../dialect/serve.ts";
 import { startOrTimeout } from "../dialect/start.ts";
 import { eventsOf, oneChoice } from "./job_events.ts";
@@ -20,7 +21,7 @@ import { type ResponseKeeper, translatorOf } from "./keeper.ts";
 import { fetchedItems, hasRemoteImages } from "./item_images.ts";
 import { type Item, itemsOf, messagesOf } from "./prompt.ts";
 import { byId, conversationOf } from "./stored.ts";
-import { responseTask } from "./task.ts";
+import { RESPONSE_NAMES, responseTask } from "./task.ts";
 import { responseId, ResponseTranslator } from "./translator.ts";
 import { responseWriter } from "./writer.ts";
 
@@ -43,20 +44,22 @@ export async function respond(
   keeper: ResponseKeeper,
   call: Asking,
 ): Promise<ResponseObject | Response> {
-  const asked = await askedBy(orchestrator, call);
+  const names = RESPONSE_NAMES;
+  const asked = await inItsWords(names, () => askedBy(orchestrator, call));
   const { body } = asked;
   const idempotencyKey = call.headers["idempotency-key"];
   if (body.background || idempotencyKey !== undefined) {
     return await tellingLoads(
       orchestrator.loop,
       body.model,
-      () => respondDurably(orchestrator, keeper, call, asked),
+      () => inItsWords(names, () => respondDurably(orchestrator, keeper, call, asked)),
     );
   }
   // Made before the job is: nothing that a client sends may break a job that runs.
   const request = JSON.stringify({ items: asked.items });
   return await answer<ResponseEvent, ResponseObject>(orchestrator, call, {
     tasks: [asked.task],
+    names,
     namesImages: true,
     isStream: body.stream === true,
     translator: ({ id, createdAt, tenant }) => {

@@ -8,6 +8,7 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
+import type { FieldNames } from "../dialect/field_names.ts";
 import { type NameSettings, seedOf, toTask } from "../dialect/task.ts";
 import { functionTool } from "../dialect/function_tool.ts";
 
@@ -48,6 +49,17 @@ export function responseTask(
   );
   return toTask(Object.fromEntries(present) as Partial<TaskRequestInput>, settings);
 }
+
+/** What a response's request calls the fields of its task. */
+export const RESPONSE_NAMES: FieldNames = {
+  prompt: "input",
+  messages: "input",
+  max_tokens: "max_output_tokens",
+  json_schema: "text.format.schema",
+  reasoning_effort: "reasoning.effort",
+  tools: "tools",
+  logprobs: "top_logprobs",
+};
 
 function wantsLogprobs({ include, top_logprobs }: ResponsesRequest): boolean {
   return include?.includes(LOGPROBS) || (top_logprobs ?? 0) > 0;

@@ -14,9 +14,10 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import { AnswerBlocks, type Block, type BlockStep } from "../dialect/answer_blocks.ts";
+import { inWordsOf } from "../dialect/field_names.ts";
 import type { Translator } from "../dialect/dialect.ts";
 import { toChatLogprobs } from "../openai/logprobs.ts";
-import { functionsOf } from "./task.ts";
+import { functionsOf, RESPONSE_NAMES } from "./task.ts";
 
 /** First part of an item's id, by its kind. */
 const PREFIXES = { text: "msg", reasoning: "rs", call: "fc" } as const;
@@ -110,7 +111,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
   fail(error: LlorchError): ResponseEvent[] {
     const begun = this.#begun();
     const steps = this.#blocks.close().flatMap((step) => this.#steps(step, true));
-    this.#error = error;
+    this.#error = inWordsOf(RESPONSE_NAMES, error);
     this.#status = error.code === "CANCELLED" ? "cancelled" : "failed";
     return [
       ...begun,

@@ -144,6 +144,34 @@ Deno.test("a dead end of a grammar ends its own request, and four neighbours say
     }
   }));
 
+for (const speculative of [undefined, "lookup"] as const) {
+  Deno.test(`the request after a dead end reads only what is new, ${speculative ?? "no"} guesses`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = join(folder, "caller.gguf");
+      writeCallerModel(path, { context: 512 });
+      const settings = speculative ? { speculative } : {};
+      await using(path, { slots: 1, context: 512, settings }, async ({ generate, engine }) => {
+        const prompt = Array.from({ length: 40 }, (_, n) => ` w${n + 1}`).join("");
+        const plain = await generate({ prompt, max_tokens: 20 });
+        // After some words, no token has what the grammar wants.
+        const grammar = 'root ::= " w41 w42 w43" [\\x00]';
+        const broken = await generate({ prompt, grammar, max_tokens: 20 });
+        assert.equal(outline(broken).at(-1), "error INVALID_REQUEST");
+        assert.deepEqual(
+          idsOf(broken).map((id) => engine.detokenize([id])).join(""),
+          " w41 w42 w43",
+        );
+        const next = await generate({ prompt: `${prompt} w41 w42 w43`, max_tokens: 17 });
+        assert.ok(endOf(next).tokens_cached >= 40, `${endOf(next).tokens_cached} tokens are kept`);
+        assert.equal(textOf(next), textOf(plain).slice(" w41 w42 w43".length));
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
 Deno.test("a grammar that llama.cpp cannot use is refused beside neighbours that go on", () =>
   withCaller(async ({ generate }) => {
     const refused = {

@@ -41,8 +41,9 @@ export async function estimateLibllama(options: EngineOptions): Promise<LoadMemo
         : [{ path: settings.draft_model, overrides: [], drafts: false }],
     ];
     const copies = [];
-    for (const each of paths) {
-      await thread.call("beginModel", { ...IN_MAIN_MEMORY, ...each });
+    for (const [index, each] of paths.entries()) {
+      const begin = () => thread.call("beginModel", { ...IN_MAIN_MEMORY, ...each });
+      await (index === 0 ? begin() : opening.forDraft(each.path, begin));
       copies.push(readMemoryLines(await thread.call("memoryLines", {})).weights);
     }
     const { engine, facts, threads } = await openEngine(opening, {

@@ -384,7 +384,7 @@ Deno.test("llama.cpp refuses a draft model with another vocabulary", () =>
       { settings: { speculative: "draft", draft_model: counterModel() } },
       () => Promise.resolve(),
     ),
-    /Cannot draft with .*: its vocabulary is not the model's/,
+    /Cannot draft with .* \(--draft-model\): its vocabulary is not the model's/,
   ));
 
 Deno.test("llama.cpp: a batch may be smaller than the number of slots", () =>

@@ -173,14 +173,20 @@ export async function openEngine(
       ...{ gpus: gpus.slice(0, 1), settings: {}, load: { context: contextPerSlot, slots } },
       gpuLayers: gpuLayers === "fit" ? undefined : gpuLayers,
     });
-    const draftFacts = await opening.read(draft_model, draftHolders, false);
+    const draftFacts = await opening.forDraft(
+      draft_model,
+      () => opening.read(draft_model, draftHolders, false),
+    );
+    if (!generates(draftFacts)) {
+      const message = `Cannot draft with ${draft_model} (--draft-model): it generates no text`;
+      throw new LlorchError("WORKER_START_FAILED", message);
+    }
     requireSameVocabulary(vocabulary, new Vocabulary(llama, draftFacts.vocabulary), draft_model);
     const context = contextPerSlot;
-    const drafting = await opening.makeContext(draftFacts, {
-      context,
-      guesses: false,
-      scores: false,
-    });
+    const drafting = await opening.forDraft(
+      draft_model,
+      () => opening.makeContext(draftFacts, { context, guesses: false, scores: false }),
+    );
     const drafted = group(drafting);
     const canDraft = drafted.every((sequence) => sequence.memory.kind !== "recurrent");
     if (!canDraft) options.onWarning(CANNOT_DRAFT);
@@ -287,7 +293,7 @@ function requireSameVocabulary(own: Vocabulary, draft: Vocabulary, path: string)
   if (isSame) return;
   throw new LlorchError(
     "WORKER_START_FAILED",
-    `Cannot draft with ${path}: its vocabulary is not the model's`,
+    `Cannot draft with ${path} (--draft-model): its vocabulary is not the model's`,
   );
 }
 

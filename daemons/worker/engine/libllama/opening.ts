@@ -5,6 +5,7 @@ import { UnusableModelError } from "../../model.ts";
 import type { EngineOptions } from "../engine.ts";
 import { showNoGpu, showOnlyGpus, usesGpu } from "./backend.ts";
 import { builtGpuBackends, cpuBinaries, gpuBinaries } from "./c/carried.ts";
+import { reportsFreePages } from "./c/huge_pages.ts";
 import { type Library, openLibrary } from "./c/library.ts";
 import { threadsToTry } from "./calibrate.ts";
 import { type ContextPlan, type ContextShape, generates, planContext } from "./context_plan.ts";
@@ -15,7 +16,7 @@ import { type Holders, holdersOf } from "./holders.ts";
 import { guesserOf } from "./memory.ts";
 import { folderToOpen } from "./libraries.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
-import type { DeviceFacts, ModelFacts } from "./thread/messages.ts";
+import type { ContextOrder, DeviceFacts, ModelFacts } from "./thread/messages.ts";
 
 /** What decides how a model is opened. */
 export type OpeningOptions = Pick<
@@ -28,6 +29,11 @@ export type OpeningEvents = Pick<EngineOptions, "onProgress" | "onWarning" | "on
 
 /** Most lines of llama.cpp's output that are searched for the reason of a failed load. */
 const MOST_LINES = 100;
+/**
+ * Size of a cache up to which huge pages are quicker also where a host must give them back: a cache of 128 MiB
+ * was cleared in a third of the time, one of 720 MiB in up to twice the time.
+ */
+const HUGE_PAGES_TO_BYTES = 256 * 1024 ** 2;
 
 /** llama.cpp's libraries and devices, open in a thread. */
 export interface OpenLibraries {
@@ -68,6 +74,8 @@ export class Opening {
   #model: Promise<ModelFacts> | undefined;
   #context: Promise<OpenContext | undefined> | undefined;
   #watch: Disposable | undefined;
+  /** Path of the draft model, while it is loaded or after that failed. */
+  #draft: string | undefined;
 
   /**
    * @param allocates Whether models and contexts get memory; see the order `open`.
@@ -122,7 +130,17 @@ export class Opening {
     const { slots, settings, threads } = this.#options;
     const maxThreads = Math.max(...threadsToTry(threads));
     const plan = planContext(facts, { slots, settings, maxThreads, ...shape });
-    return { plan, ...await this.thread.call("context", plan.order) };
+    const smallPages = await this.#needsSmallPages(plan.order);
+    return { plan, ...await this.thread.call("context", { ...plan.order, smallPages }) };
+  }
+
+  /** Whether the context is so large that a host would take longer to give back huge pages than small ones. */
+  async #needsSmallPages(
+    { sequences, contextPerSequence }: Pick<ContextOrder, "sequences" | "contextPerSequence">,
+  ): Promise<boolean> {
+    if (!reportsFreePages()) return false;
+    const { kv_bytes_per_token } = await this.#options.memory();
+    return kv_bytes_per_token * sequences * contextPerSequence > HUGE_PAGES_TO_BYTES;
   }
 
   /** Reads a file as a model. */
@@ -132,6 +150,14 @@ export class Opening {
     return await this.thread.call("model", {
       ...{ path, ...holders, mapsFile: !no_mmap, locksMemory: mlock, drafts },
     });
+  }
+
+  /** Does work for the draft model: a failure or a crash meanwhile is that model's. */
+  async forDraft<T>(path: string, work: () => Promise<T>): Promise<T> {
+    this.#draft = path;
+    const result = await work();
+    this.#draft = undefined;
+    return result;
   }
 
   /** llama.cpp is not watched for its end any more: the load is over. */
@@ -200,6 +226,11 @@ export class Opening {
 
   /** @param lines What llama.cpp has said; it tells whether the file is the cause. */
   #because(reason: string, lines: readonly string[], cause?: unknown): Error {
+    if (this.#draft !== undefined) {
+      // The model itself is usable, without it.
+      const message = `Cannot load the draft model "${this.#draft}" (--draft-model): ${reason}`;
+      return new LlorchError("WORKER_START_FAILED", message, { cause });
+    }
     const message = `Cannot load model "${this.#options.model}": ${reason}`;
     return isOfTheFile(lines)
       ? new UnusableModelError(message, { cause })

@@ -207,19 +207,24 @@ export class LibllamaSequence implements EngineSequence {
       chosen.push(one);
       return wantsMore(one);
     };
-    let isWanted = choices.every(take);
-    if (chosen.length < choices.length) sampling.drop();
-    while (follows && isWanted && chosen.length <= guessed.length) {
-      const { token } = chosen.at(-1)!;
-      if (token !== guessed[chosen.length - 1] || sampling.ends(token)) break;
-      isWanted = take(await collector.choose(id, chosen.length, sampling.order([])));
+    let isWanted = false;
+    try {
+      isWanted = choices.every(take);
+      if (chosen.length < choices.length) sampling.drop();
+      while (follows && isWanted && chosen.length <= guessed.length) {
+        const { token } = chosen.at(-1)!;
+        if (token !== guessed[chosen.length - 1] || sampling.ends(token)) break;
+        isWanted = take(await collector.choose(id, chosen.length, sampling.order([])));
+      }
+    } finally {
+      // What was evaluated stays, also where nothing can be chosen after it.
+      const right = Math.max(0, chosen.length - 1);
+      this.#tokens.push(...guessed.slice(0, right));
+      if (right < guessed.length) collector.cut(id, this.#tokens.length);
+      this.#range.evaluated(goesAhead ? evaluated + 1 : evaluated, right);
     }
-    const right = chosen.length - 1;
-    this.#tokens.push(...guessed.slice(0, right));
-    if (right < guessed.length) collector.cut(id, this.#tokens.length);
-    this.#range.evaluated(goesAhead ? evaluated + 1 : evaluated, right);
     // Where the run wanted no more, the guess was not wrong.
-    if (guessed.length > 0 && isWanted) predictor!.learn(guessed.length, right);
+    if (guessed.length > 0 && isWanted) predictor!.learn(guessed.length, chosen.length - 1);
     return chosen;
   }
 

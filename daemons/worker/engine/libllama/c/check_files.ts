@@ -10,13 +10,16 @@ import { LlorchError } from "#shared/errors.ts";
 import { isRecord } from "#shared/json.ts";
 import { HASHES } from "./hashes.ts";
 import { FALLBACK, GPU_BACKENDS, isOpenedFile, type LibraryOs } from "./library_files.ts";
-import { ownerProblem } from "./own_files.ts";
+import { ownerProblem, problemAbove } from "./own_files.ts";
 
 /** SHA-256 in hex of libraries, by their paths in the folder. */
 export type Hashes = Readonly<Record<string, string>>;
 
 /** File with the {@linkcode Hashes} of libraries that were built from source, in their folder. */
 export const OWN_HASHES = "hashes.json";
+
+/** Whether this program is one file, which unpacks its libraries elsewhere. */
+const IS_COMPILED = BUILD_INFO?.runtime === "compile";
 
 /** Bytes of a file that are read at once. Reading files whole takes four times as long, for their memory. */
 const CHUNK = 1 << 16;
@@ -25,6 +28,13 @@ const CHUNK = 1 << 16;
 export interface FileCheckOptions {
   /** Whether backends for GPUs are not opened. @default false */
   readonly onlyCpu?: boolean;
+  /**
+   * Whether the folder is not beside the program: then the folders above count, too. Otherwise who may replace
+   * one of them can replace the program.
+   *
+   * @default as this program is built
+   */
+  readonly isApart?: boolean;
   /** Hashes of node-llama-cpp's packages by platform, which is the folder's name. */
   readonly packages?: Readonly<Record<string, Hashes>>;
 }
@@ -44,10 +54,10 @@ export function checkFiles(folder: string, options: FileCheckOptions = {}): void
 
 function problemOf(
   folder: string,
-  { onlyCpu = false, packages = HASHES }: FileCheckOptions,
+  { onlyCpu = false, isApart = IS_COMPILED, packages = HASHES }: FileCheckOptions,
 ): string | undefined {
   const files = openedIn(folder);
-  const owner = ownerProblem(folder, files);
+  const owner = ownerProblem(folder, files) ?? (isApart ? problemAbove(folder) : undefined);
   if (owner !== undefined) return owner;
   const own = ownHashes(folder);
   const fix = fixOf(folder, own !== undefined);

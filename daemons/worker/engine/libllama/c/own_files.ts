@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** What the system says about a file. */
 export interface FileOwner {
@@ -10,6 +10,15 @@ export interface FileOwner {
 /** Bits of a mode that let a group, and everyone, write. */
 const GROUP_WRITES = 0o020;
 const ALL_WRITE = 0o002;
+
+/** Bit of a folder's mode that lets only the owner of an entry replace it, and the folder's owner. */
+const STICKY = 0o1000;
+
+/** Owner of what belongs to a user that a user namespace does not have, such as the root outside of it. */
+const UNKNOWN_USER = 65_534;
+
+/** Group on macOS of those who may become root. */
+const MAC_ADMINS = 80;
 
 /** The superuser, who may change any file anyway. */
 const ROOT = 0;
@@ -33,6 +42,26 @@ export function strangerWho({ uid, gid, mode }: FileOwner, user: number): string
 }
 
 /**
+ * Why another user could put another folder in the place of one below this one; undefined if none could.
+ *
+ * As for sshd's StrictModes, but for folders like `/tmp`: there, nobody can replace what belongs to the
+ * user or to root, which the folder below is checked for.
+ */
+export function strangerAbove(
+  owner: FileOwner,
+  user: number,
+  os = Deno.build.os,
+): string | undefined {
+  const { uid, gid, mode } = owner;
+  if (mode !== null && mode & STICKY && (uid === user || uid === ROOT)) return undefined;
+  return strangerWho({
+    uid: uid === UNKNOWN_USER ? ROOT : uid,
+    gid: os === "darwin" && gid === MAC_ADMINS ? ROOT : gid,
+    mode,
+  }, user);
+}
+
+/**
  * Why files must not be opened as libraries, and what to do; undefined if they may. A folder counts, too:
  * who may write there can replace a file.
  *
@@ -49,10 +78,41 @@ export function ownerProblem(
     const at = path === "" ? folder : join(folder, path);
     const reason = strangerWho(Deno.statSync(at), user);
     if (reason === undefined) continue;
-    const fix = reason.endsWith("may change it") ? `chmod go-w ${at}` : `chown ${user} ${at}`;
-    return `${path === "" ? "the folder" : path} is not safe to open, since ${reason}; ${fix}`;
+    const what = path === "" ? "the folder" : path;
+    return `${what} is not safe to open, since ${reason}; ${fixOf(reason, at, user)}`;
   }
   return undefined;
+}
+
+/**
+ * Why a folder must not be used because of one above it, and what to do; undefined if it may: who may write
+ * there can replace the folder.
+ */
+export function problemAbove(
+  folder: string,
+  user: number | null = Deno.uid(),
+): string | undefined {
+  if (user === null) return undefined;
+  for (const at of foldersAbove(folder)) {
+    const reason = strangerAbove(Deno.statSync(at), user);
+    if (reason === undefined) continue;
+    return `the folder is not safe to open, since it is in ${at}: ${reason}; ` +
+      fixOf(reason, at, user);
+  }
+  return undefined;
+}
+
+function fixOf(reason: string, path: string, user: number): string {
+  return reason.endsWith("may change it") ? `chmod go-w ${path}` : `chown ${user} ${path}`;
+}
+
+/** The folders above one, by its name and where links lead to, the nearest first. */
+function foldersAbove(folder: string): string[] {
+  const above = new Set<string>();
+  for (const path of [folder, Deno.realPathSync(folder)]) {
+    for (let at = dirname(path); !above.has(at); at = dirname(at)) above.add(at);
+  }
+  return [...above];
 }
 
 function parentOf(file: string): string {

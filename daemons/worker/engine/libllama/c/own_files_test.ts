@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ownerProblem, strangerWho } from "./own_files.ts";
+import { ownerProblem, problemAbove, strangerAbove, strangerWho } from "./own_files.ts";
 
 /** A user with a group of their own, as most systems have it. */
 const ME = 1000;
@@ -29,6 +29,59 @@ Deno.test("files are not safe that another user, a shared group or everyone may 
   ];
   for (const [uid, gid, mode, reason] of unsafe) {
     assert.equal(strangerWho({ uid, gid, mode }, ME), reason);
+  }
+});
+
+Deno.test("a folder above is safe as a file is, and where only its owner may replace an entry", () => {
+  const safe: readonly [uid: number, gid: number, mode: number][] = [
+    [0, 0, 0o040755],
+    [ME, ME, 0o040775],
+    // As /tmp is.
+    [0, 0, 0o041777],
+    [0, 100, 0o041775],
+    // Of a root outside the user namespace.
+    [65_534, 65_534, 0o040755],
+  ];
+  for (const [uid, gid, mode] of safe) {
+    assert.equal(strangerAbove({ uid, gid, mode }, ME), undefined, `${uid}:${gid} ${mode}`);
+  }
+  const unsafe: readonly [uid: number, gid: number, mode: number][] = [
+    [0, 0, 0o040777],
+    [0, 100, 0o040775],
+    [1001, 1001, 0o040755],
+    [1001, 1001, 0o041777],
+    [65_534, 65_534, 0o041777],
+  ];
+  for (const [uid, gid, mode] of unsafe) {
+    assert.notEqual(strangerAbove({ uid, gid, mode }, ME), undefined, `${uid}:${gid} ${mode}`);
+  }
+  const admins = { uid: 0, gid: 80, mode: 0o040775 };
+  assert.equal(strangerAbove(admins, ME, "darwin"), undefined);
+  assert.equal(strangerAbove(admins, ME, "linux"), "group 80 may change it");
+});
+
+Deno.test({
+  name: "problemAbove() names a folder above that others may change, also behind a link",
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const top = await Deno.makeTempDir({ prefix: "llorch-own-" });
+  try {
+    const [open, folder, link] = [join(top, "open"), join(top, "open/in/it"), join(top, "link")];
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.symlink(folder, link);
+    assert.equal(problemAbove(folder), undefined);
+    await Deno.chmod(open, 0o777);
+    for (const path of [folder, link]) {
+      assert.equal(
+        problemAbove(path),
+        `the folder is not safe to open, since it is in ${open}: everyone may change it; ` +
+          `chmod go-w ${open}`,
+      );
+    }
+    await Deno.chmod(open, 0o1777);
+    assert.equal(problemAbove(folder), undefined);
+  } finally {
+    await Deno.remove(top, { recursive: true });
   }
 });
 

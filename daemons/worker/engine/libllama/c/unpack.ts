@@ -7,6 +7,16 @@ import { runtimeDir } from "#shared/paths.ts";
 import { type Hashes, OWN_HASHES, ownHashes } from "./check_files.ts";
 import { HASHES } from "./hashes.ts";
 
+/** First part of the names of copies, and of those that are not complete. */
+const NAME = "llama.cpp-";
+const ASIDE = ".llama.cpp-";
+
+/**
+ * Copies that no start has used for this long are removed, in ms. A process that has opened its copies
+ * needs them no more, but it may be about to.
+ */
+const UNUSED_MS = 30 * 86_400_000;
+
 /** Options of {@linkcode unpacked}. */
 export interface UnpackOptions {
   /** Folder to unpack into. @default that of all executables */
@@ -28,7 +38,7 @@ export function openedFolder(carried: string): string {
 /**
  * Unpacks llama.cpp's libraries out of a compiled executable, once for each content: the system's loader
  * opens only real files. Nobody else can write or read the copies. Their content is not looked at: the check
- * of the files follows.
+ * of the files follows. The copies of other versions are removed once they are old.
  *
  * @param folder Folder in the executable, named after the platform.
  * @returns the folder of the copies
@@ -41,10 +51,14 @@ export async function unpacked(
   if (into === undefined) throw failed(`set ${ENV.runtimeDir} to a folder`);
   const { own, hashes, home, copies } = copiesOf(folder, into, packages);
   try {
-    if (await isThere(copies)) return copies;
+    if (await isThere(copies)) {
+      await used(home);
+      return copies;
+    }
+    await removeUnused(into);
     await Deno.mkdir(into, { recursive: true, mode: 0o700 });
     // This makes a folder of a new name with mode 0700.
-    const aside = await Deno.makeTempDir({ dir: into, prefix: ".llama.cpp-" });
+    const aside = await Deno.makeTempDir({ dir: into, prefix: ASIDE });
     try {
       const files = [...Object.keys(hashes), ...own === undefined ? [] : [OWN_HASHES]];
       for (const file of files) {
@@ -73,8 +87,30 @@ function copiesOf(folder: string, into: string, packages: Readonly<Record<string
   // Without sound hashes nothing is copied but what the check then refuses.
   const hashes = own === "unsound" ? {} : own ?? packages[basename(folder)] ?? {};
   const key = createHash("sha256").update(JSON.stringify(hashes)).digest("hex").slice(0, 12);
-  const home = join(into, `llama.cpp-${key}`);
+  const home = join(into, NAME + key);
   return { own, hashes, home, copies: join(home, "llama", basename(folder)) };
+}
+
+/** Notes that a start has used copies: their folder has the time of the last one. */
+async function used(home: string): Promise<void> {
+  const now = new Date();
+  // Copies that only root may change are not ours to remove either.
+  await Deno.utime(home, now, now).catch(() => {});
+}
+
+/** Removes copies that have not been used for long, and what killed starts have left. */
+async function removeUnused(into: string): Promise<void> {
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(into)) {
+      if (!isDirectory || !name.startsWith(NAME) && !name.startsWith(ASIDE)) continue;
+      const home = join(into, name);
+      const { mtime } = await Deno.stat(home);
+      const isOld = mtime !== null && Date.now() - mtime.getTime() > UNUSED_MS;
+      if (isOld) await Deno.remove(home, { recursive: true });
+    }
+  } catch {
+    // Another start is at it, or there is nothing: what is left is removed another time.
+  }
 }
 
 /** Copies a file, also out of an executable, in little memory. */

@@ -57,6 +57,37 @@ Deno.test("another content has another folder, and carries its own hashes", asyn
   });
 });
 
+Deno.test("copies that no start has used for a month are removed when others are unpacked, and only those", async () => {
+  await withLibraries(async (folder, into) => {
+    const hoursAgo = (path: string, hours: number) => {
+      const time = new Date(Date.now() - hours * 3_600_000);
+      return Deno.utime(path, time, time);
+    };
+    const versions: string[] = [];
+    for (const version of ["1", "2", "3"]) {
+      await Deno.writeTextFile(
+        join(folder, "hashes.json"),
+        JSON.stringify({ [FILES[0]!]: version }),
+      );
+      versions.push(basename(join(await unpacked(folder, { into, packages }), "../..")));
+    }
+    const [old, young, again] = versions as [string, string, string];
+    const others = ["0123abc", ".llama.cpp-left", ".llama.cpp-open"];
+    for (const other of others) await Deno.mkdir(join(into, other));
+    for (const each of [old, again, "0123abc", ".llama.cpp-left"]) {
+      await hoursAgo(join(into, each), 24 * 31);
+    }
+    await hoursAgo(join(into, young), 24 * 29);
+    // A start with copies that are there removes nothing, and uses its own.
+    await unpacked(folder, { into, packages });
+    assert.equal(namesIn(into).length, 6);
+    await Deno.remove(join(folder, "hashes.json"));
+    const now = basename(join(await unpacked(folder, { into, packages }), "../.."));
+    const left = [now, young, again, "0123abc", ".llama.cpp-open"];
+    assert.deepEqual(namesIn(into), left.sort());
+  });
+});
+
 Deno.test("many starts at once leave one complete folder", async () => {
   await withLibraries(async (folder, into) => {
     const all = await Promise.all(

@@ -3,6 +3,7 @@ import { CONSTANTS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, textAt } from "../c/c_values.ts";
 import { checkAbi } from "../c/check_abi.ts";
 import { checkFiles } from "../c/check_files.ts";
+import { useSmallPages } from "../c/huge_pages.ts";
 import { openedFolder } from "../c/unpack.ts";
 import { Context, type ContextParts } from "./context.ts";
 import { draftFunctions } from "../c/draft_functions.ts";
@@ -33,6 +34,8 @@ const MOST_LINES = 100;
 /** Lines that say what takes memory, and where layers and tensors are; and most lines that are kept. */
 const MEMORY_LINE = /buffer size =|: size = .*MiB|layer +\d+(?: assigned to device|: dev =)/;
 const MOST_MEMORY_LINES = 100_000;
+/** Warnings of what only we choose, where it costs nothing: see `holdsAll` of `memory.ts`. */
+const OWN_CHOICE = /: using full-size SWA cache\b/;
 /** Most bytes of a value in a model's metadata. */
 const VALUE_BYTES = 256;
 
@@ -171,7 +174,7 @@ export class Host {
         if (!this.#allocates) this.#keepMemoryLine(textAt(text) ?? "");
         if (level !== GGML_LOG_LEVEL_WARN && level !== GGML_LOG_LEVEL_ERROR) return;
         const line = textAt(text)?.trim();
-        if (!line) return;
+        if (!line || OWN_CHOICE.test(line)) return;
         if (this.#lines.length < MOST_LINES) this.#lines.push(line);
         this.#send({ log: [level, line] });
       },
@@ -284,6 +287,7 @@ export class Host {
   }
 
   #createContext(order: ContextOrder): Orders["context"]["answer"] {
+    if (order.smallPages) useSmallPages();
     const { facts: { vocabularySize, vectorLength }, ends } = this.#models.get(order.model)!;
     const { llama, folder } = this.#opened;
     const parts: ContextParts = {

@@ -78,6 +78,8 @@ export interface ContextOrder {
   readonly rollback: number;
   /** Most tokens that the model's own layers draft at once; 0: they draft nothing. */
   readonly drafts: number;
+  /** Whether its memory is not to be huge pages. */
+  readonly smallPages?: boolean;
 }
 
 /** Tokens of a sequence to draft. */

@@ -7,11 +7,19 @@ import type { Executable } from "./executables.ts";
 export const STACK_KIB = 512 * 1024;
 
 /**
+ * A line for shells that has glibc ask for huge pages where Linux gives them to those who ask (`transparent_hugepage` is `madvise`, as
+ * on Ubuntu): llama.cpp then clears a cache of hundreds of MiB in a third of the time. Tunables that are set stay
+ * as they are.
+ */
+export const HUGE_PAGES = ': "${GLIBC_TUNABLES=glibc.malloc.hugetlb=1}"; export GLIBC_TUNABLES';
+
+/**
  * Raises the soft limit as far as the hard limit allows, never lowers it, and then runs the program
  * by `exec`. If Linux counts address space as memory (overcommit_memory is 2), nothing is raised,
  * since the stacks of all threads would count.
  */
-const RAISE = [
+const PREPARE = [
+  HUGE_PAGES,
   "soft=$(ulimit -S -s) counted=0",
   "{ read -r counted </proc/sys/vm/overcommit_memory; } 2>/dev/null",
   `if [ "$counted" != 2 ] && [ "$soft" != unlimited ] && [ "$soft" -lt ${STACK_KIB} ]`,
@@ -23,15 +31,17 @@ const RAISE = [
 const SHELL = "/bin/sh";
 
 /**
- * How to start a program with a large stack. A process gets its stack when it starts, so a shell
- * sets the limit and then runs the program by `exec`, with the same process id. Without a shell
- * (Windows) the program is started directly.
+ * How to start a program that runs llama.cpp: with a large stack, and with huge pages. A process gets both when
+ * it starts, so a shell sets them and then runs the program by `exec`, with the same process id. Without a
+ * shell (Windows) the program is started directly.
  */
-export function withLargeStack(
+export function forLlama(
   { command, args }: Executable,
   hasShell: () => boolean = shellIsThere,
 ): Executable {
-  return hasShell() ? { command: SHELL, args: ["-c", RAISE, command, ...args] } : { command, args };
+  return hasShell()
+    ? { command: SHELL, args: ["-c", PREPARE, command, ...args] }
+    : { command, args };
 }
 
 function shellIsThere(): boolean {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { STACK_KIB, withLargeStack } from "./large_stack.ts";
+import { forLlama, STACK_KIB } from "./for_llama.ts";
 
 /**
  * Runs a script in a shell after setting its limits; returns its process id and its output lines.
  */
 async function run(limits: string, script: string): Promise<{ pid: number; lines: string[] }> {
-  const { command, args } = withLargeStack({
+  const { command, args } = forLlama({
     command: "/bin/sh",
     args: ["-c", script, "a b", "c"],
   });
@@ -30,8 +30,7 @@ const counted = () => {
 };
 
 Deno.test({
-  name:
-    "withLargeStack() starts a program with a large stack, in the same process, with all arguments",
+  name: "forLlama() starts a program with a large stack, in the same process, with all arguments",
   ignore: ignore || counted(),
   async fn() {
     const { pid, lines } = await run("ulimit -S -s 8192", 'echo $$; ulimit -S -s; echo "$0|$1"');
@@ -42,7 +41,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "withLargeStack() uses what the hard limit allows, and never lowers the limit",
+  name: "forLlama() uses what the hard limit allows, and never lowers the limit",
   ignore: ignore || counted(),
   async fn() {
     const soft = async (limits: string) => (await run(limits, "ulimit -S -s")).lines[0];
@@ -52,7 +51,18 @@ Deno.test({
   },
 });
 
-Deno.test("withLargeStack() starts a program unchanged if there is no shell", () => {
+Deno.test({
+  name: "forLlama() asks glibc for huge pages, unless it has orders already",
+  ignore,
+  async fn() {
+    const print = 'echo "$GLIBC_TUNABLES"';
+    assert.deepEqual((await run("unset GLIBC_TUNABLES", print)).lines, ["glibc.malloc.hugetlb=1"]);
+    const own = "glibc.malloc.arena_max=2";
+    assert.deepEqual((await run(`export GLIBC_TUNABLES=${own}`, print)).lines, [own]);
+  },
+});
+
+Deno.test("forLlama() starts a program unchanged if there is no shell", () => {
   const program = { command: "C:\\llorch-candled.exe", args: ["--standalone"] };
-  assert.deepEqual(withLargeStack(program, () => false), program);
+  assert.deepEqual(forLlama(program, () => false), program);
 });
