@@ -51,7 +51,7 @@ const orchestratord: Rooms = {
     "service.ts",
     "store",
   ],
-  "daemon.ts": [
+  "leading.ts": [
     "access",
     "api",
     "api/anthropic",
@@ -73,8 +73,9 @@ const orchestratord: Rooms = {
     "scheduler",
     "service.ts",
     "store",
-    "store/sqlite",
   ],
+  "cluster": [],
+  "daemon.ts": ["config.ts", "leading.ts", "store/sqlite"],
   "main.ts": ["commands", "config.ts", "daemon.ts"],
 };
 
