@@ -165,10 +165,10 @@ export const FILE_CASES: Readonly<Record<string, Case>> = {
       await until("the failure is seen", () => store.failure() !== undefined);
       await assert.rejects(files.begin(newFile("f3")), { code: "NOT_READY" });
       await assert.rejects(files.append("f2", Uint8Array.of(1)), { code: "NOT_READY" });
-      repair();
+      await repair();
       assert.equal(await removed, true);
     } finally {
-      repair();
+      await repair();
     }
     await files.append("f2", Uint8Array.of(1));
     assert.deepEqual(await files.totals(""), { count: 1, bytes: 1 });

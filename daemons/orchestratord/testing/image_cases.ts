@@ -104,7 +104,7 @@ export const IMAGE_CASES: Readonly<Record<string, Case>> = {
   async "an image that cannot be written is refused, and leaves nothing"(store, { failWrites }) {
     const repair = await failWrites();
     await assert.rejects(store.images.keep("j1", [imageOf(1)]));
-    repair();
+    await repair();
     await until("it can be written", () => store.failure() === undefined);
     assert.equal(await store.images.get(imageOf(1).sha256), undefined);
     const settled = await store.images.keep("j1", [imageOf(1)]);
