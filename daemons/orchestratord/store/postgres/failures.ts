@@ -10,11 +10,11 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
  */
 export type FailureKind = "refused" | "failing" | "unknown";
 
-/** Classes of SQLSTATE: data that a type cannot hold, broken constraints. */
-const REFUSED = /^2[23]/;
+/** Classes of SQLSTATE: data that a type cannot hold, broken constraints, statements that are wrong. */
+const REFUSED = /^(2[23]|42(?!501))/;
 
-/** No room (53100), input or output (58), who may connect and do what (28, 3D, 3F, 42). */
-const FAILING = /^(53100|58|28|3D|3F|42)/;
+/** No room (53100), input or output (58), who may connect and do what (28, 3D, 3F, 42501). */
+const FAILING = /^(53100|58|28|3D|3F|42501)/;
 
 /** Servers that stand by answer so: another one may take writes. */
 const READ_ONLY = "25006";
@@ -29,6 +29,8 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 export function kindOf(error: unknown): FailureKind {
+  // Of our own: a write that must not be, or a pool without a free session.
+  if (error instanceof LlorchError) return error.code === "NOT_READY" ? "unknown" : "refused";
   const state = sqlState(error) ?? "";
   if (REFUSED.test(state)) return "refused";
   return FAILING.test(state) ? "failing" : "unknown";
@@ -36,6 +38,7 @@ export function kindOf(error: unknown): FailureKind {
 
 /** Whether the session cannot be used any more: it is gone, or its server has become read-only. */
 export function endsSession(error: unknown): boolean {
+  if (error instanceof LlorchError) return false;
   const state = sqlState(error);
   return state === undefined || state === READ_ONLY || /^(08|57P)/.test(state);
 }

@@ -93,10 +93,10 @@ export function postgresImages(database: Database): ImageStore {
         alone(session, () =>
           session.query(
             `DELETE FROM image_uses u
-              WHERE NOT EXISTS (SELECT FROM jobs WHERE job_id = owner AND request IS NOT NULL)
-                AND NOT EXISTS (SELECT FROM responses WHERE response_id = owner)
-                AND owner <> ALL ($1)
-                AND (keeper IS NOT DISTINCT FROM $2::bigint
+              WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.job_id = u.owner AND j.request IS NOT NULL)
+                AND NOT EXISTS (SELECT FROM responses WHERE response_id = u.owner)
+                AND u.owner <> ALL ($1)
+                AND (u.keeper IS NOT DISTINCT FROM $2::bigint
                   OR NOT EXISTS (SELECT FROM replicas WHERE incarnation = u.keeper))`,
             [[...coming.keys()], database.incarnation],
           ))
