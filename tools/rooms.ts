@@ -16,8 +16,9 @@ const orchestratord: Rooms = {
   "store/postgres": ["scheduler", "store", "store/rows"],
   "access": ["metrics.ts", "store"],
   "feed": ["metrics.ts", "scheduler"],
-  "config.ts": ["access", "scheduler"],
-  "commands": ["access", "config.ts", "store/sqlite"],
+  "config.ts": ["access", "scheduler", "store/postgres"],
+  "open_store.ts": ["config.ts", "store", "store/postgres", "store/sqlite"],
+  "commands": ["access", "config.ts", "open_store.ts", "store/postgres", "store/sqlite"],
   "images": ["config.ts", "metrics.ts", "store"],
   "jobs": ["access", "config.ts", "images", "metrics.ts", "scheduler", "store"],
   "open_streams.ts": ["config.ts"],
@@ -70,14 +71,14 @@ const orchestratord: Rooms = {
     "images",
     "jobs",
     "metrics.ts",
+    "open_store.ts",
     "open_streams.ts",
     "pools",
     "scheduler",
     "service.ts",
     "store",
-    "store/sqlite",
   ],
-  "main.ts": ["commands", "config.ts", "daemon.ts"],
+  "main.ts": ["commands", "config.ts", "daemon.ts", "open_store.ts"],
 };
 
 const poolManagerd: Rooms = {

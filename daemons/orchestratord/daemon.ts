@@ -34,7 +34,7 @@ import { mountSession } from "./api/session.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
 import { errorFor } from "./api/hide_paths.ts";
-import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
+import { type Config, keyDefaults, policyOf } from "./config.ts";
 import { watchStep } from "./feed/activities.ts";
 import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
 import { Feed } from "./feed/feed.ts";
@@ -52,7 +52,7 @@ import type { Orchestrator } from "./service.ts";
 import { Pools } from "./pools/pools.ts";
 import { poolViews, workerViews } from "./scheduler/views.ts";
 import { isInService } from "./scheduler/workers.ts";
-import { openSqliteStore } from "./store/sqlite/store.ts";
+import { openStore } from "./open_store.ts";
 
 /** Earlier jobs from which a start learns how long jobs take, at most. */
 const REMEMBERED_JOBS = 200;
@@ -75,6 +75,7 @@ const NEEDS_RESTART = [
     "token_file",
     "tls",
     "state_dir",
+    "store",
     "tick_ms",
     "retention.sweep_ms",
     "limits",
@@ -171,7 +172,16 @@ async function openParts(
     "orchestratord",
   );
   parts.defer(() => dir.release());
-  const store = openSqliteStore(databasePath(dir.path), {
+  const store = await openStore(config, dir.path, {
+    onFenced() {
+      log.error("store_fenced", {
+        reason: "Its row in the database is gone: jobs of before may be continued by another one",
+      });
+      store.begin().then(
+        (start) => log.info("store_opened", { start }),
+        (error) => log.error("store_not_opened", { error }),
+      );
+    },
     minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
@@ -187,7 +197,6 @@ async function openParts(
       }),
   });
   parts.defer(() => store.close());
-  log.info("store_opened", { start: await store.begin() });
   // Not awaited: on a full disk it waits.
   store.files.removeUnfinished().catch((error) => log.error("uploads_not_removed", { error }));
   const { bytes, canShrink } = store.size();
@@ -279,6 +288,8 @@ async function openParts(
       return isAnyPool ? undefined : "No pool is available";
     },
   };
+
+  log.info("store_opened", { start: await store.begin() });
 
   const app = createApp({
     title: "orchestratord",

@@ -79,8 +79,8 @@ const LAST: NumberedEvent = {
   event: {
     event: "end",
     data: {
-      ...{ tokens_in: 1, tokens_cached: 0, tokens_out: 2, ttft_ms: 1, decode_time_ms: 1 },
-      ...{ stop_reason: "EOS", seed: 1 },
+      ...{ tokens_in: 1, tokens_cached: 0, tokens_out: 2, ttft_ms: 1, decode_time_ms: 1, seed: 1 },
+      stop_reason: "EOS",
     },
   },
 };

@@ -14,7 +14,8 @@ export interface ServersOptions extends Pick<SessionOptions, "password"> {
 
 /** What is known of a server. */
 export interface ServerFacts {
-  readonly host: Host;
+  /** Such as `db.example:5432`. */
+  readonly server: string;
   /** Such as `15.18`. */
   readonly version: string;
 }
@@ -94,7 +95,7 @@ export class Servers {
           `its database has the encoding ${row!["encoding"]}: create one with UTF8`,
         );
       }
-      this.#facts = { host, version };
+      this.#facts = { server: describe(host), version };
       return session;
     } catch (error) {
       await session.close();
@@ -104,7 +105,7 @@ export class Servers {
 }
 
 /** A host as a person writes it. */
-export function describe({ host, port }: Host): string {
+function describe({ host, port }: Host): string {
   if (host.startsWith("/")) return `socket in ${host}`;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

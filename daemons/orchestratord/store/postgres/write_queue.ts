@@ -39,7 +39,7 @@ export interface WriteQueueOptions<T> {
    */
   readonly carryOut: (writes: readonly T[], isAgain: boolean) => Promise<readonly Outcome[]>;
   /** Called with the reason when writes begin to fail, and with undefined once they work again. */
-  readonly onFailure?: (reason: string | undefined) => void;
+  readonly onFailure?: ((reason: string | undefined) => void) | undefined;
   /** See {@linkcode PATIENCE_MS}. */
   readonly patienceMs?: number | undefined;
 }
