@@ -72,7 +72,8 @@ async function copyTo(session: Session, schema: string, config: Config): Promise
     // Brings it to the newest version.
     await openSqliteStore(file).close();
     await migrate(session, schema);
-    const db = new DatabaseSync(file, { readOnly: true });
+    // Not read-only: its close removes the log.
+    const db = new DatabaseSync(file);
     try {
       await inTransaction(session, async () => {
         await refuseNonEmpty(session);

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import type { Image } from "../store/image_store.ts";
 import { until } from "../../../tests/support/stack.ts";
 import { storedResponse } from "./response_cases.ts";
-import { accept, type Case } from "./store_cases.ts";
+import type { Case } from "./store_cases.ts";
+import { accept } from "./stored_jobs.ts";
 
 /** An image of one byte, repeated. */
 export function imageOf(byte: number, bytes = 3): Image {

@@ -4,14 +4,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { taskRequest } from "#shared/contracts/mod.ts";
-import type { NumberedEvent, Store, StoredCall } from "../store/job_store.ts";
+import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 import { until } from "../../../tests/support/stack.ts";
 import { BATCH_CASES } from "./batch_cases.ts";
 import { FILE_CASES } from "./file_cases.ts";
 import { IMAGE_CASES } from "./image_cases.ts";
 import { RESPONSE_CASES, runningResponse, storedResponse } from "./response_cases.ts";
+import { accept, token } from "./stored_jobs.ts";
 
 /** Location of one store, initially empty. */
 export interface StoreHome {
@@ -26,39 +26,6 @@ export interface StoreHome {
   failWrites(): Promise<() => void | Promise<void>>;
   /** Removes the location; its store must be closed. */
   remove(): Promise<void>;
-}
-
-/** The token event of a job that has this id. */
-export function token(id: number): NumberedEvent {
-  return { id, event: { event: "token", data: { t: `w${id} `, i: id - 2, ids: [id] } } };
-}
-
-/** Accepts a job whose prompt is "secret words". */
-export function accept(
-  store: Store,
-  jobId: string,
-  { key, tenant = "", createdAt = 1000, call }: {
-    key?: string;
-    tenant?: string;
-    createdAt?: number;
-    call?: StoredCall;
-  } = {},
-): Promise<string> {
-  return store.accept({
-    jobId,
-    idempotencyKey: key,
-    bodySha256: "x",
-    request: taskRequest.parse({ model: "m", prompt: "secret words" }),
-    call,
-    fingerprint: "f",
-    tenant,
-    seed: 1,
-    createdAt,
-    deadlineAt: undefined,
-  }, {
-    id: 1,
-    event: { event: "queued", data: { job_id: jobId, queue_position: 0, predicted_start_ms: 0 } },
-  });
 }
 
 const apiKey = (keyId: string, createdAt: number): KeyRow => ({

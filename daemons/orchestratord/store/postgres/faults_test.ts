@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { delay } from "#shared/lifecycle.ts";
 import { sharedPostgres } from "../../testing/postgres_home.ts";
-import { accept, token } from "../../testing/store_cases.ts";
+import { accept, token } from "../../testing/stored_jobs.ts";
 import { until } from "../../../../tests/support/stack.ts";
 import type { NumberedEvent, Store } from "../job_store.ts";
 import type { KeyRow } from "../key_store.ts";
