@@ -21,8 +21,8 @@ export const WHY_NO_POSTGRES: string | undefined = programs() === undefined
 export interface PostgresOptions {
   /** Lines for `postgresql.conf`. */
   readonly settings?: readonly string[];
-  /** Port on loopback; absent: only a socket. */
-  readonly port?: number;
+  /** Whether it listens on loopback, too, and not only on a socket. */
+  readonly listens?: boolean;
 }
 
 /** A running server. */
@@ -34,13 +34,15 @@ export interface Postgres {
   /** Stops it; `immediate` as a crash would. */
   stop(mode: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
+  /** Replaces a file of its data, such as `pg_hba.conf`; it is its own, and nobody else's. */
+  write(name: string, text: string): Promise<void>;
   /** Stops it and removes its data. */
   remove(): Promise<void>;
 }
 
 /** Starts a server with an empty database; it is ready when the promise resolves. */
 export async function startPostgres(
-  { settings = [], port }: PostgresOptions = {},
+  { settings = [], listens = false }: PostgresOptions = {},
 ): Promise<Postgres> {
   const bin = programs();
   if (bin === undefined) throw new Error(`PostgreSQL ${WHY_NO_POSTGRES}`);
@@ -67,6 +69,7 @@ export async function startPostgres(
   const data = join(dir, "data");
   const init = ["-D", data, "-U", USER, "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync"];
   await run("initdb", ...init);
+  const port = listens ? freePort() : undefined;
   const lines = [
     `unix_socket_directories = '${dir}'`,
     `listen_addresses = '${port === undefined ? "" : LOOPBACK}'`,
@@ -87,11 +90,21 @@ export async function startPostgres(
     },
     stop,
     start,
+    async write(name, text) {
+      const path = join(data, name);
+      await Deno.writeTextFile(path, text, { mode: 0o600 });
+      if (owner) await Deno.chown(path, owner.uid, owner.gid);
+    },
     async remove() {
       await stop("immediate").catch(() => {});
       await Deno.remove(dir, { recursive: true });
     },
   };
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
+  return listener.addr.port;
 }
 
 /** The folder of the newest version's programs. */

@@ -72,7 +72,7 @@ export class Servers {
     more: Pick<SessionOptions, "statementMs">,
   ): Promise<Session> {
     const { url: { user, database, schema }, password, ca } = this.#options;
-    const tls = isRemote(host) || ca !== undefined && !host.host.startsWith("/") ? { ca } : undefined;
+    const tls = needsTls(host, ca) ? { ca } : undefined;
     const session = await Session.open({
       ...{ host, user, database, schema, password, tls },
       name,
@@ -102,6 +102,11 @@ export class Servers {
       throw error;
     }
   }
+}
+
+/** Whether a connection is encrypted: always to another machine, and with an authority to trust. */
+export function needsTls(host: Host, ca: string | undefined): boolean {
+  return isRemote(host) || ca !== undefined && !host.host.startsWith("/");
 }
 
 /** A host as a person writes it. */
