@@ -137,9 +137,15 @@ const storeSection = z.strictObject({
   commit_every_ms: millis(2, "Least time from one commit of events to the next"),
 }).superRefine(({ url, password_file, tls }, context) => {
   if (url !== undefined) return;
-  for (const [path, value] of [[["password_file"], password_file], [["tls", "ca"], tls.ca]] as const) {
+  for (
+    const [path, value] of [[["password_file"], password_file], [["tls", "ca"], tls.ca]] as const
+  ) {
     if (value === undefined) continue;
-    context.addIssue({ code: "custom", path: [...path], message: "is of no use without store.url" });
+    context.addIssue({
+      code: "custom",
+      path: [...path],
+      message: "is of no use without store.url",
+    });
   }
 }).prefault({});
 

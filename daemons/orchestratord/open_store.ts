@@ -87,7 +87,9 @@ export async function describeStore({ store }: StoreConfig): Promise<string[]> {
       ? "no tables yet"
       : `tables of version ${version} of ${MIGRATIONS.length}`;
     const { server, version: release } = servers.facts!;
-    return [`store.url: PostgreSQL ${release} at ${server} takes writes; schema ${servers.schema}: ${tables}`];
+    return [
+      `store.url: PostgreSQL ${release} at ${server} takes writes; schema ${servers.schema}: ${tables}`,
+    ];
   } finally {
     await session.close();
   }
@@ -108,9 +110,13 @@ async function openPostgres(
     });
   } catch (error) {
     if (error instanceof LlorchError) throw error;
-    throw new LlorchError("INTERNAL", `Cannot open the database of store.url: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    throw new LlorchError(
+      "INTERNAL",
+      `Cannot open the database of store.url: ${errorMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -9,7 +9,10 @@ postgres.test("--check-config says which server there is, and the version of its
   const config = configSchema.parse({ store: { url: home.server.url(home.schema) } });
   assert.deepEqual(await checkStore(config), []);
   const [before] = await describeStore(config);
-  assert.match(before!, /^store\.url: PostgreSQL \d+\.\d+ at socket in .* takes writes; .*: no tables yet$/);
+  assert.match(
+    before!,
+    /^store\.url: PostgreSQL \d+\.\d+ at socket in .* takes writes; .*: no tables yet$/,
+  );
   await (await openExistingStore(config)).close();
   assert.match((await describeStore(config))[0]!, /: tables of version 1 of 1$/);
 });
@@ -25,13 +28,18 @@ postgres.test("--check-config says why a database cannot be used", async (home) 
   assert.match(await check(url.replace("host=", "host=/nowhere")), /^socket in \/nowhere/);
   await (await openExistingStore(configSchema.parse({ store: { url } }))).close();
   await home.run("UPDATE schema_version SET version = 99");
-  assert.match(await check(url), /has version 99 and this program knows up to 1; install the newer/);
+  assert.match(
+    await check(url),
+    /has version 99 and this program knows up to 1; install the newer/,
+  );
   await home.run("UPDATE schema_version SET version = 1");
   await home.run("ALTER ROLE llorch SET default_transaction_read_only = on");
   try {
     assert.match(await check(url), /it is read-only/);
   } finally {
-    await home.run("BEGIN READ WRITE; ALTER ROLE llorch RESET default_transaction_read_only; COMMIT");
+    await home.run(
+      "BEGIN READ WRITE; ALTER ROLE llorch RESET default_transaction_read_only; COMMIT",
+    );
   }
 });
 

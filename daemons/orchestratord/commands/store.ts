@@ -33,7 +33,8 @@ export async function store(
 ): Promise<number> {
   const [action, file, ...more] = words;
   const [to, from] = [urlOf(flags, "to"), urlOf(flags, "from")];
-  const isWhole = action === "copy" && more.length === 0 && (to === undefined) !== (from === undefined) &&
+  const isWhole = action === "copy" && more.length === 0 &&
+    (to === undefined) !== (from === undefined) &&
     (file === undefined) === (from === undefined);
   if (!isWhole) throw new UsageError(`The command is missing: ${USAGE}`);
   const servers = await serversOf(to ?? from!, config.store);
@@ -86,7 +87,9 @@ async function copyTo(session: Session, schema: string, config: Config): Promise
     }
     // So that nobody goes on with what is old from now on.
     await Deno.rename(file, `${file}.copied`);
-    console.error(`Everything is copied. ${file} is now ${file}.copied: set store.url and start orchestratord`);
+    console.error(
+      `Everything is copied. ${file} is now ${file}.copied: set store.url and start orchestratord`,
+    );
   } finally {
     dir.release();
   }
@@ -127,7 +130,9 @@ async function tableTo(session: Session, db: DatabaseSync, table: Table): Promis
   const columns = [...types.keys()].filter((column) => known.has(column));
   const { where = "TRUE" } = { ...table, where: table.sqliteWhere ?? table.where ?? "TRUE" };
   const insert = `INSERT INTO ${name} (${columns.join(", ")})
-    SELECT * FROM unnest(${columns.map((each, n) => `$${n + 1}::${types.get(each)}[]`).join(", ")})`;
+    SELECT * FROM unnest(${
+    columns.map((each, n) => `$${n + 1}::${types.get(each)}[]`).join(", ")
+  })`;
   let count = 0;
   let slice: Row[] = [];
   const flush = async () => {
@@ -137,7 +142,9 @@ async function tableTo(session: Session, db: DatabaseSync, table: Table): Promis
     count += slice.length;
     slice = [];
   };
-  const all = db.prepare(`SELECT ${columns.join(", ")} FROM ${name} WHERE ${where} ORDER BY ${order}`);
+  const all = db.prepare(
+    `SELECT ${columns.join(", ")} FROM ${name} WHERE ${where} ORDER BY ${order}`,
+  );
   for (const row of all.iterate()) {
     slice.push(row as Row);
     if (slice.length === most) await flush();
@@ -164,7 +171,10 @@ async function tableFrom(session: Session, db: DatabaseSync, table: Table): Prom
   for (let more = true; more;) {
     const { rows } = await session.query(`FETCH ${most} FROM copying`);
     for (const row of rows) {
-      insert.run(...columns.map((each) => row[each] as SQLInputValue), ...Object.values(sqliteOnly));
+      insert.run(
+        ...columns.map((each) => row[each] as SQLInputValue),
+        ...Object.values(sqliteOnly),
+      );
     }
     count += rows.length;
     more = rows.length === most;
@@ -187,7 +197,9 @@ async function columnTypes(session: Session, table: string): Promise<Map<string,
 
 function columnsOf(db: DatabaseSync, table: string): Set<string> {
   return new Set(
-    db.prepare("SELECT name FROM pragma_table_info(?)").all(table).map((row) => String(row["name"])),
+    db.prepare("SELECT name FROM pragma_table_info(?)").all(table).map((row) =>
+      String(row["name"])
+    ),
   );
 }
 
@@ -218,7 +230,9 @@ async function refuseRunning(session: Session): Promise<void> {
   const { rows } = await session.query(
     "SELECT FROM replicas WHERE expires_at > clock_timestamp() LIMIT 1",
   );
-  if (rows.length > 0) throw new UsageError("Cannot copy a database that is in use: stop orchestratord");
+  if (rows.length > 0) {
+    throw new UsageError("Cannot copy a database that is in use: stop orchestratord");
+  }
 }
 
 async function compareLastEvents(session: Session, db: DatabaseSync): Promise<void> {

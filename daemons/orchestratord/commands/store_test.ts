@@ -20,7 +20,13 @@ const postgres = sharedPostgres();
 async function fill(store: Store): Promise<void> {
   await store.begin();
   await store.keys.add({
-    ...{ keyId: "k", name: "né 😀", role: "client", secretSha256: "0", limits: { tokens_per_day: 5 } },
+    ...{
+      keyId: "k",
+      name: "né 😀",
+      role: "client",
+      secretSha256: "0",
+      limits: { tokens_per_day: 5 },
+    },
     ...{ createdAt: 1, expiresAt: 9, revokedAt: undefined, lastUsedAt: undefined },
   });
   await store.keys.addTokens({ keyId: "k", day: 3, tokens: 7 });
@@ -107,9 +113,15 @@ postgres.test("store copy refuses a target that is not empty, and leaves both as
     await openSqliteStore(databasePath(dir)).close();
     const [config, url] = [configSchema.parse({ state_dir: dir }), home.server.url(home.schema)];
     await assert.rejects(storeCommand(["copy"], config, { to: url }), /pools is not empty/);
-    await assert.rejects(storeCommand(["copy", databasePath(dir)], config, { from: url }), /it exists/);
+    await assert.rejects(
+      storeCommand(["copy", databasePath(dir)], config, { from: url }),
+      /it exists/,
+    );
     await assert.rejects(storeCommand(["copy"], config, {}), /^UsageError: The command is missing/);
-    await assert.rejects(storeCommand(["copy"], config, { to: "mysql://h/d" }), /--to: must be postgres/);
+    await assert.rejects(
+      storeCommand(["copy"], config, { to: "mysql://h/d" }),
+      /--to: must be postgres/,
+    );
     await openSqliteStore(databasePath(dir)).close();
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -226,7 +226,9 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal((await store.get("j2"))?.jobId, "j2");
   },
 
-  async "of jobs with one idempotency key only the first is stored, and the others get its id"(store) {
+  async "of jobs with one idempotency key only the first is stored, and the others get its id"(
+    store,
+  ) {
     const keyed = (id: string) => accept(store, id, { key: "key" });
     assert.deepEqual(
       await Promise.all([keyed("j1"), keyed("j2"), accept(store, "j3"), keyed("j4")]),
@@ -267,7 +269,10 @@ const CASES: Readonly<Record<string, Case>> = {
     await Promise.all([
       store.append("j1", () => ({ events: [token(2)], charge })),
       store.append("j2", () => ({ events: [{ ...LAST, id: 2 }], charge })),
-      store.append("j3", () => ({ events: [{ ...LAST, id: 2 }], charge: { ...charge, keyId: "b" } })),
+      store.append(
+        "j3",
+        () => ({ events: [{ ...LAST, id: 2 }], charge: { ...charge, keyId: "b" } }),
+      ),
     ]);
     assert.deepEqual([await keys.tokensOn("a", 100), await keys.tokensOn("b", 100)], [5, 0]);
     await store.append("j1", () => ({ events: [token(3), { ...LAST, id: 4 }], charge }));

@@ -96,7 +96,11 @@ export class Appender {
       if (accepts.length > 0) await this.#accept(session, writer, accepts, outcomes);
       if (appends.length > 0) await this.#append(session, writer, appends, isAgain, outcomes);
       if (removes.length > 0) {
-        await this.#run(session, writer, removeStatement(writer, removes.map((each) => each.jobId)));
+        await this.#run(
+          session,
+          writer,
+          removeStatement(writer, removes.map((each) => each.jobId)),
+        );
       }
       if (charges.length > 0) await this.#run(session, writer, chargeStatement(writer, charges));
       return writes.map((write) => outcomes.get(write) ?? { value: undefined });

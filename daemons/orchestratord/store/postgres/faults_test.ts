@@ -61,7 +61,11 @@ async function isBlocked(session: Session): Promise<boolean> {
 }
 
 /** Writes jobs of ten tokens one after the other, each charged with 10; returns their number. */
-async function writeJobs(store: Store, lane: number, isOver: (n: number) => boolean): Promise<number> {
+async function writeJobs(
+  store: Store,
+  lane: number,
+  isOver: (n: number) => boolean,
+): Promise<number> {
   for (let n = 0;; n++) {
     if (isOver(n)) return n;
     const id = `j${lane}-${n}`;

@@ -123,9 +123,12 @@ export class Replica {
     for (const row of rows) {
       const key = lockKey(this.#options.schema, "replica", Number(row["incarnation"]));
       // Of the transaction: it is free again after it.
-      const { rows: [lock] } = await session.query("SELECT pg_try_advisory_xact_lock($1) AS is_free", [
-        key,
-      ]);
+      const { rows: [lock] } = await session.query(
+        "SELECT pg_try_advisory_xact_lock($1) AS is_free",
+        [
+          key,
+        ],
+      );
       if (lock!["is_free"] || row["is_over"]) {
         // Waits for its open writes; nothing of it is written afterwards.
         await session.query("DELETE FROM replicas WHERE incarnation = $1", [row["incarnation"]]);

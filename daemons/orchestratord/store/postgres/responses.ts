@@ -18,7 +18,8 @@ import type { Session } from "./session.ts";
 const SLICE_ROWS = 100;
 
 /** All columns but the texts, which may be long. */
-const LISTED = "seq, response_id, tenant, job_id, previous_id, model, created_at, ended_at, used_at, bytes, status";
+const LISTED =
+  "seq, response_id, tenant, job_id, previous_id, model, created_at, ended_at, used_at, bytes, status";
 
 /** What the job of a removed response was asked and has answered goes with it. */
 const ERASE_JOBS = `UPDATE jobs SET content_expires_at = ${ERASED}
@@ -77,14 +78,18 @@ export function postgresResponses(database: Database): ResponseStore {
       return database.keep((session) =>
         inTransaction(session, async () => {
           await session.query(`${ERASE_JOBS} response_id = $1)`, [id]);
-          const { count } = await session.query("DELETE FROM responses WHERE response_id = $1", [id]);
+          const { count } = await session.query("DELETE FROM responses WHERE response_id = $1", [
+            id,
+          ]);
           // An attempt whose outcome is not known may have removed it.
           return wasThere ||= count > 0;
         })
       );
     },
     async unfinished() {
-      const rows = await database.rows("SELECT * FROM responses WHERE ended_at IS NULL ORDER BY seq");
+      const rows = await database.rows(
+        "SELECT * FROM responses WHERE ended_at IS NULL ORDER BY seq",
+      );
       return rows.map(toResponse);
     },
     async page({ tenant, before, limit }) {

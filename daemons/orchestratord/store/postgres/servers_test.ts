@@ -44,7 +44,9 @@ Deno.test({
   fn: () =>
     withTlsServer(async (_, url, ca) => {
       const open = (more: Partial<ServersOptions>) =>
-        new Servers({ url: parseStoreUrl(url), ca, password: () => PASSWORD, ...more }).open("test");
+        new Servers({ url: parseStoreUrl(url), ca, password: () => PASSWORD, ...more }).open(
+          "test",
+        );
       const session = await open({});
       const { rows } = await session.query(
         "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
@@ -62,7 +64,7 @@ Deno.test({
 });
 
 Deno.test("a connection to another machine is always encrypted", () => {
-  const encrypted = (["db", "10.0.0.1", "localhost", "127.0.0.1", "::1", "/run"]).map((host) => [
+  const encrypted = ["db", "10.0.0.1", "localhost", "127.0.0.1", "::1", "/run"].map((host) => [
     needsTls({ host, port: 1 }, undefined),
     needsTls({ host, port: 1 }, "a certificate"),
   ]);

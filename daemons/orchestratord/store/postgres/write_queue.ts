@@ -151,14 +151,18 @@ export class WriteQueue<T> {
           left = [];
         } else if (kindOf(error) === "refused") {
           // Which of them is found out by trying each alone.
-          if (left.length > 1) for (const each of left) await this.#carryOut([each], isAgain);
+          if (left.length > 1) { for (const each of left) await this.#carryOut([each], isAgain); }
           else for (const { reject } of left) reject(error);
           left = [];
         } else left = this.#fail(left, error);
         this.#noteTried(batch);
-        if (left.length === 0 && this.#failure === undefined || this.#closing.signal.aborted) return;
+        if (left.length === 0 && this.#failure === undefined || this.#closing.signal.aborted) {
+          return;
+        }
       }
-      const pause = this.#failure === undefined ? FIRST_RETRY_MS * 2 ** Math.min(tries, 4) : RETRY_MS;
+      const pause = this.#failure === undefined
+        ? FIRST_RETRY_MS * 2 ** Math.min(tries, 4)
+        : RETRY_MS;
       await this.#pause(pause);
     }
   }

@@ -97,8 +97,7 @@ export function sqliteResponses(
   };
 
   return {
-    add: (row) =>
-      committer.write(() => void insert.run(...newResponseValues(row))),
+    add: (row) => committer.write(() => void insert.run(...newResponseValues(row))),
     finish: (id, response, endedAt) => committer.keep(() => void end.run(id, response, endedAt)),
     get: (id) =>
       read(() => {

@@ -168,8 +168,7 @@ export function openSqliteStore(
     findByKey: (key) => read(() => one(selectKey.get(key))),
     page: (filter) => read(() => selectPage(db, filter)),
     events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
-    completed: (limit) =>
-      read(() => selectCompleted.all(limit).map(toJob).reverse()),
+    completed: (limit) => read(() => selectCompleted.all(limit).map(toJob).reverse()),
     unsafeSince: (time) =>
       read(() =>
         selectUnsafe.all(time).map((row) => ({
@@ -187,8 +186,7 @@ export function openSqliteStore(
       committer.write((db) => {
         db.prepare("DELETE FROM pools WHERE pool_id = ?").run(poolId);
       }),
-    pools: () =>
-      read(() => db.prepare("SELECT * FROM pools ORDER BY pool_id").all().map(toPool)),
+    pools: () => read(() => db.prepare("SELECT * FROM pools ORDER BY pool_id").all().map(toPool)),
     saveDrain: ({ poolId, endsAt }) =>
       committer.write((db) => {
         db.prepare("INSERT OR REPLACE INTO drains (pool_id, ends_at) VALUES (?, ?)")
