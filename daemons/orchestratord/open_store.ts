@@ -40,7 +40,7 @@ export async function openExistingStore({ store, state_dir }: StoreConfig): Prom
   const dir = state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
   const path = databasePath(dir);
   try {
-    Deno.statSync(path);
+    await Deno.stat(path);
   } catch (error) {
     // Not created here: if another user than the service's created it, the service could not use it.
     throw new LlorchError(

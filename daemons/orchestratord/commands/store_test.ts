@@ -97,8 +97,8 @@ postgres.test("store copy brings everything into PostgreSQL and back", async (ho
     assert.deepEqual(await contents(again), before);
     assert.ok(await again.begin() > started);
     await again.close();
-    const left = [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
-    assert.deepEqual(left, ["back.db", "lock", "orchestrator.db.copied"]);
+    const left = (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+    assert.deepEqual(left.sort(), ["back.db", "lock", "orchestrator.db.copied"]);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

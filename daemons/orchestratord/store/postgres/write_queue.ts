@@ -132,7 +132,8 @@ export class WriteQueue<T> {
 
   async #carryOut(batch: readonly Waiting<T>[], wasTried = false): Promise<void> {
     let left = batch;
-    for (let isAgain = wasTried, tries = 0;; isAgain = true, tries++) {
+    for (let tries = 0;; tries++) {
+      const isAgain = wasTried || tries > 0;
       this.#current = left;
       try {
         const outcomes = await this.#options.carryOut(left.map(({ write }) => write), isAgain);
