@@ -86,12 +86,16 @@ async function writeJobs(
   }
 }
 
-/** Writes jobs in several lanes at once, and checks that each is there once, with its events and charges. */
-async function writeAndCheck(store: Store, isOver: (n: number) => boolean): Promise<void> {
+/** Writes jobs in several lanes at once; returns the number of each. */
+async function writeLanes(store: Store, isOver: (n: number) => boolean): Promise<number[]> {
   await store.keys.add(KEY);
-  const counts = await Promise.all(
+  return await Promise.all(
     Array.from({ length: 10 }, (_, lane) => writeJobs(store, lane, isOver)),
   );
+}
+
+/** Checks that each job is there once, with its events and charges. */
+async function checkLanes(store: Store, counts: readonly number[]): Promise<void> {
   for (const [lane, count] of counts.entries()) {
     for (let n = 0; n < count; n++) {
       const events = await store.events(`j${lane}-${n}`, 0, 100);
@@ -104,15 +108,24 @@ async function writeAndCheck(store: Store, isOver: (n: number) => boolean): Prom
   assert.equal(await store.keys.tokensOn("a", 2), total);
 }
 
+/** However slow the machine is: writes wait. */
+const PATIENT = { patienceMs: 60_000 };
+
 postgres.test("sessions that the server ends again and again lose and double nothing", async (home) => {
-  // Its renewals are interrupted, too.
   const failures: unknown[] = [];
-  const store = await home.open({ renewMs: 50, onFailure: (reason) => failures.push(reason) });
+  const store = await home.open({
+    ...PATIENT,
+    // Its renewals are interrupted, too.
+    renewMs: 50,
+    onFailure: (reason) => failures.push(reason),
+  });
   await store.begin();
   const session = await home.session();
   const killer = new Killer(session, 100);
   try {
-    await writeAndCheck(store, () => killer.rounds >= 20);
+    const counts = await writeLanes(store, () => killer.rounds >= 20);
+    await killer.stop();
+    await checkLanes(store, counts);
   } finally {
     await killer.stop();
   }
@@ -122,20 +135,20 @@ postgres.test("sessions that the server ends again and again lose and double not
 });
 
 postgres.test("a server that crashes and starts again loses and doubles nothing", async (home) => {
-  const store = await home.open();
+  const store = await home.open(PATIENT);
   await store.begin();
-  const crashed = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
   let isOver = false;
-  const written = writeAndCheck(store, (n) => {
-    if (n === 3) crashed.resolve();
+  const written = writeLanes(store, (n) => {
+    if (n === 3) begun.resolve();
     return isOver;
   });
-  await crashed.promise;
+  await begun.promise;
   await home.server.stop("immediate");
   await home.server.start();
   await accept(store, "last").then(() => store.remove("last"));
   isOver = true;
-  await written;
+  await checkLanes(store, await written);
   await store.close();
 });
 

@@ -1,9 +1,16 @@
 import { LlorchError } from "#shared/errors.ts";
-import { endsSession, notReady } from "./failures.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { endsSession, kindOf, notReady } from "./failures.ts";
 import type { Answer, Session } from "./session.ts";
 
 /** Longest wait for a session that is free, in ms. */
 const WAIT_MS = 2_000;
+
+/** A read whose session ends is tried again for this long, in ms. */
+const READ_AGAIN_MS = 1_000;
+
+/** Pause before that, in ms. */
+const PAUSE_MS = 20;
 
 /** Retry-After when all sessions are busy, in ms. */
 const BUSY_RETRY_MS = 2_000;
@@ -29,18 +36,22 @@ export class Pool {
   }
 
   /**
-   * Reads something. If the session ends meanwhile, as when the server restarts, it is tried once more.
+   * Reads something. If its session ends meanwhile, as when the server restarts, it is tried again for a
+   * while.
    *
-   * @throws {LlorchError} `NOT_READY` if the database cannot be reached, or every session is busy for long
+   * @throws {LlorchError} `NOT_READY` if the database cannot be read, or every session is busy for long
    */
   async read(text: string, values?: readonly unknown[], name?: string): Promise<Answer> {
-    for (let isAgain = false;; isAgain = true) {
+    const giveUpAt = performance.now() + READ_AGAIN_MS;
+    while (true) {
       try {
         return await this.use((session) => session.query(text, values, name));
       } catch (error) {
-        if (error instanceof LlorchError || !endsSession(error)) throw error;
-        if (isAgain) throw notReady("The database cannot be read", error);
+        if (error instanceof LlorchError || kindOf(error) === "refused") throw error;
+        const isOver = performance.now() > giveUpAt || !endsSession(error);
+        if (isOver) throw notReady("The database cannot be read", error);
       }
+      await delay(PAUSE_MS);
     }
   }
 
@@ -84,7 +95,7 @@ export class Pool {
       return await this.#options.open();
     } catch (error) {
       this.#free();
-      throw notReady("The database cannot be reached", error);
+      throw error;
     }
   }
 
