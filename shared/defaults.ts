@@ -5,7 +5,12 @@
  */
 
 /** Default ports (docs/architecture.md). Port 0 always means any free port. */
-export const PORTS = { orchestratord: 8080, poolManagerd: 9200, workerBase: 8001 } as const;
+export const PORTS = {
+  orchestratord: 8080,
+  poolManagerd: 9200,
+  workerBase: 8001,
+  postgres: 5432,
+} as const;
 
 /** Daemons bind to loopback unless configured otherwise, which needs a token. */
 export const LOOPBACK = "127.0.0.1";

@@ -38,21 +38,34 @@ export function callbackToken(sha256: string): string {
  */
 export function readApiToken(tokenFile: string | undefined, env: Env): string | undefined {
   if (tokenFile === undefined) return env(ENV.apiToken) || undefined;
+  return readSecretFile(tokenFile, "token file");
+}
+
+/** Where systemd puts the files of `LoadCredential=`; its own rules say who may read them. */
+const CREDENTIALS = "/run/credentials/";
+
+/**
+ * A secret from a file that only its owner may read, or that systemd provides.
+ *
+ * @param what The file's kind, for messages.
+ * @throws {UsageError} if the file is missing, empty, or readable by group or world
+ */
+export function readSecretFile(path: string, what: string): string {
   let mode: number | null;
-  let token: string;
+  let secret: string;
   try {
-    mode = Deno.statSync(tokenFile).mode;
-    token = Deno.readTextFileSync(tokenFile).trim();
+    mode = Deno.statSync(path).mode;
+    secret = Deno.readTextFileSync(path).trim();
   } catch (error) {
-    throw new UsageError(`Cannot read the token file ${tokenFile}: ${errorMessage(error)}`, {
+    throw new UsageError(`Cannot read the ${what} ${path}: ${errorMessage(error)}`, {
       cause: error,
     });
   }
-  if (mode !== null && (mode & 0o077) !== 0) {
+  if (mode !== null && (mode & 0o077) !== 0 && !path.startsWith(CREDENTIALS)) {
     throw new UsageError(
-      `Cannot use the token file ${tokenFile}: group or others may read it; chmod 600 ${tokenFile}`,
+      `Cannot use the ${what} ${path}: group or others may read it; chmod 600 ${path}`,
     );
   }
-  if (token === "") throw new UsageError(`Cannot use the token file ${tokenFile}: it is empty`);
-  return token;
+  if (secret === "") throw new UsageError(`Cannot use the ${what} ${path}: it is empty`);
+  return secret;
 }

@@ -24,6 +24,7 @@ import { ImageHosts } from "#shared/net/image_hosts.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
 import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
 import { circles, type Names } from "./scheduler/names.ts";
+import { parseStoreUrl } from "./store/postgres/store_url.ts";
 import type { Policy } from "./scheduler/state.ts";
 
 const HOUR = 3_600_000;
@@ -111,6 +112,43 @@ function toNames(section: Readonly<Record<string, z.output<typeof nameSection>>>
   );
 }
 
+const storeUrl = z.string().superRefine((url, context) => {
+  try {
+    parseStoreUrl(url);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: errorMessage(error) });
+  }
+});
+
+/** `[store]`: where everything is stored. */
+const storeSection = z.strictObject({
+  url: storeUrl.optional().describe(
+    "PostgreSQL database: postgres://USER@HOST[,HOST…]/DATABASE; default: SQLite in the state folder",
+  ),
+  password_file: z.string().min(1).optional()
+    .describe("File (mode 0600, or a credential of systemd) with the password of its user"),
+  tls: z.strictObject({
+    ca: z.string().min(1).optional().describe(
+      "PEM file with the certificate that signed the server's; TLS is always used to other machines",
+    ),
+  }).prefault({}),
+  connections: z.number().int().min(1).max(100).default(4)
+    .describe("Connections for reads and seldom writes; two more are for events and for the lease"),
+  commit_every_ms: millis(2, "Least time from one commit of events to the next"),
+}).superRefine(({ url, password_file, tls }, context) => {
+  if (url !== undefined) return;
+  for (
+    const [path, value] of [[["password_file"], password_file], [["tls", "ca"], tls.ca]] as const
+  ) {
+    if (value === undefined) continue;
+    context.addIssue({
+      code: "custom",
+      path: [...path],
+      message: "is of no use without store.url",
+    });
+  }
+}).prefault({});
+
 /** Every configuration key of orchestratord. Defaults are set only here. */
 export const configSchema = z.strictObject({
   ...commonKeys,
@@ -141,6 +179,7 @@ export const configSchema = z.strictObject({
     .describe(
       "Folder of the database; default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
     ),
+  store: storeSection,
   stop_deadline_ms: millis(
     5_000,
     "How long running streams may continue once the daemon is stopped",
@@ -318,6 +357,12 @@ export const KEY_FLAGS = {
   "unsafe-requests-per-hour": { type: "string", help: "keys create: a limit of this key" },
 } as const satisfies FlagFacts;
 
+/** Flags of `orchestratord store`. */
+export const STORE_FLAGS = {
+  to: { type: "string", help: "store copy: URL of an empty PostgreSQL database to copy to" },
+  from: { type: "string", help: "store copy: URL of a PostgreSQL database to copy to a file" },
+} as const satisfies FlagFacts;
+
 /** The configuration sources of orchestratord. */
 export const configSpec: ConfigSpec<typeof configSchema> = {
   program: "orchestratord",
@@ -328,13 +373,19 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
     keys: {
       words: "list|create NAME|revoke ID",
       summary: "API keys, while orchestratord runs or not",
-      uses: ["state_dir"],
+      uses: ["state_dir", "store.url"],
       flags: KEY_FLAGS,
     },
     backup: {
       words: "FILE",
-      summary: "copy the database, while orchestratord runs or not",
+      summary: "copy the SQLite database, while orchestratord runs or not",
       uses: ["state_dir"],
+    },
+    store: {
+      words: "copy [FILE]",
+      summary: "copy a stopped orchestratord's SQLite database into PostgreSQL, or back",
+      uses: ["state_dir", "store.password_file", "store.tls.ca"],
+      flags: STORE_FLAGS,
     },
   },
 };

@@ -10,9 +10,10 @@ import type { Logger } from "#shared/logging.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { openStateDir } from "#shared/state_dir.ts";
-import { type Config, databasePath, policyOf } from "./config.ts";
-import { openSqliteStore } from "./store/sqlite/store.ts";
-import { type Leading, openLeading } from "./leading.ts";
+import { type Config, policyOf } from "./config.ts";
+import { openStore } from "./open_store.ts";
+import { openLeading } from "./leading.ts";
+import { Serving } from "./serving.ts";
 
 /** How long streams have to send their last frame when the daemon stops, in ms. */
 const LAST_FRAME_MS = 500;
@@ -26,6 +27,7 @@ const NEEDS_RESTART = [
     "token_file",
     "tls",
     "state_dir",
+    "store",
     "tick_ms",
     "retention.sweep_ms",
     "limits",
@@ -41,19 +43,19 @@ export interface OrchestratordDeps {
 /** The daemon: opens its parts in order and closes them in reverse. */
 export class Orchestratord implements Daemon {
   readonly url: string;
-  readonly #leading: Leading;
+  readonly #serving: Serving;
   readonly #parts: CloseStack;
   readonly #config: Config;
 
   private constructor(
     server: Server,
-    leading: Leading,
+    serving: Serving,
     config: Config,
     parts: CloseStack,
   ) {
     this.url = server.url;
     this.#config = config;
-    this.#leading = leading;
+    this.#serving = serving;
     this.#parts = parts;
   }
 
@@ -71,7 +73,7 @@ export class Orchestratord implements Daemon {
         own,
         deps,
         parts,
-        (server, leading) => new Orchestratord(server, leading, own, parts),
+        (server, serving) => new Orchestratord(server, serving, own, parts),
       );
     } catch (error) {
       await parts.close().catch(() => {});
@@ -81,7 +83,9 @@ export class Orchestratord implements Daemon {
 
   /** One line with the numbers of running and waiting jobs and of pools. */
   status(): string {
-    const { running, queued, pools } = this.#leading.loop.state;
+    const state = this.#serving.leading?.loop.state;
+    if (!state) return `${this.url}: not serving`;
+    const { running, queued, pools } = state;
     const available = [...pools.values()].filter((pool) => pool.available).length;
     return `${this.url}: ${running.size} running, ${queued.size} waiting, ${available} of ${pools.size} pools available`;
   }
@@ -90,9 +94,9 @@ export class Orchestratord implements Daemon {
   reload(next: Config): Reload<Config> {
     const reload = planReload(this.#config, next, NEEDS_RESTART);
     Object.assign(this.#config, reload.config);
-    const { loop, pools } = this.#leading;
-    loop.send({ kind: "policy", policy: policyOf(this.#config) });
-    if (loop.state.pools.size > 0) pools.warnOfModels();
+    const { loop, pools } = this.#serving.leading ?? {};
+    loop?.send({ kind: "policy", policy: policyOf(this.#config) });
+    if (loop && loop.state.pools.size > 0) pools?.warnOfModels();
     return reload;
   }
 
@@ -105,7 +109,7 @@ async function openParts(
   config: Config,
   { log, clock = systemClock }: OrchestratordDeps,
   parts: CloseStack,
-  make: (server: Server, leading: Leading) => Orchestratord,
+  make: (server: Server, serving: Serving) => Orchestratord,
 ): Promise<Orchestratord> {
   const env = (name: string) => Deno.env.get(name);
   const token = readApiToken(config.token_file, env);
@@ -120,13 +124,13 @@ async function openParts(
     "orchestratord",
   );
   parts.defer(() => dir.release());
-  let leading: Leading | undefined;
-  const store = openSqliteStore(databasePath(dir.path), {
+  const store = await openStore(config, dir.path, {
+    onFenced: () => serving.beginAnew(),
     minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
       else log.error("database_not_writable", { reason });
-      leading?.storage(reason === undefined);
+      serving.leading?.storage(reason === undefined);
     },
     onLogGrows: (bytes) =>
       log.warn("database_log_grows", {
@@ -137,8 +141,15 @@ async function openParts(
       }),
   });
   parts.defer(() => store.close());
-  const start = await store.begin();
-  log.info("store_opened", { start });
+  let server: Server | undefined;
+  const serving: Serving = new Serving({
+    ...{ log, store },
+    open: (start) =>
+      openLeading({
+        ...{ config, log, clock, store, start, token, http, openEvents },
+        maxConnections: () => server?.maxConnections ?? Infinity,
+      }),
+  });
   // Not awaited: on a full disk it waits.
   store.files.removeUnfinished().catch((error) => log.error("uploads_not_removed", { error }));
   const { bytes, canShrink } = store.size();
@@ -154,21 +165,12 @@ async function openParts(
     });
   }
 
-  let server: Server | undefined;
-  const service = leading = openLeading({
-    ...{ config, log, clock, store, start, token, http, openEvents },
-    maxConnections: () => server?.maxConnections ?? Infinity,
-  });
-  // What it has said before had no listener.
-  if (store.failure() !== undefined) service.storage(false);
   const { host: hostname, port } = config;
   const limits = listenLimits(config.limits);
-  const { fetch, refuse } = service;
+  const { fetch, refuse } = serving;
   const listening = server = await listen({ hostname, port, tls, limits, log, refuse }, fetch);
-  service.metrics.http.observeServer(listening);
   parts.defer(() => listening.close(LAST_FRAME_MS));
-  parts.defer(() => service.close());
-  await service.begin();
-  return make(listening, service);
+  parts.defer(() => serving.close());
+  await serving.begin(listening);
+  return make(listening, serving);
 }
-

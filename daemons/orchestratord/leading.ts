@@ -86,12 +86,15 @@ export interface Leading extends Pick<App, "fetch" | "refuse"> {
   storage(isWritable: boolean): void;
   /** Ends what runs, or leaves it to the next start. */
   close(): Promise<void>;
+  /** Ends at once and stores nothing more: somebody else may continue its jobs. */
+  abandon(): Promise<void>;
 }
 
 /** Makes the service; it waits for {@linkcode Leading.begin} to decide anything. */
 export function openLeading(deps: LeadingDeps): Leading {
   const { config, log, clock, store, start, token, http, openEvents } = deps;
   const parts = new CloseStack();
+  let isAbandoned = false;
   let phase: Phase = "restoring";
   const loop = new Loop(policyOf(config), clock, start);
   const metrics = createOrchestratorMetrics(
@@ -245,10 +248,14 @@ export function openLeading(deps: LeadingDeps): Leading {
     phase = "stopping";
     jobs.drain();
     const deadline = performance.now() + config.stop_deadline_ms;
-    while (jobs.running > 0 && performance.now() < deadline) await delay(20);
+    while (!isAbandoned && jobs.running > 0 && performance.now() < deadline) await delay(20);
   });
     },
     close: () => parts.close(),
+    abandon() {
+      isAbandoned = true;
+      return parts.close();
+    },
   };
 }
 

@@ -144,7 +144,11 @@ export async function loadConfig<S extends z.ZodObject>(
       });
       throw new UsageError(lines.join("\n"));
     }
-    return { kind: "checked", text: `${file?.path ?? "the defaults"}: the configuration is valid` };
+    const valid = `${file?.path ?? "the defaults"}: the configuration is valid`;
+    return {
+      kind: "checked",
+      text: [valid, ...await spec.describe?.(parsed.data) ?? []].join("\n"),
+    };
   }
   const config = parsed.data;
   const extra = Object.fromEntries(

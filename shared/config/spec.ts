@@ -10,10 +10,12 @@ export interface ConfigSpec<S extends z.ZodObject> {
   /** Checks keys together; throws a `UsageError`. */
   readonly check?: (config: z.output<S>) => void;
   /**
-   * What is wrong with the files that keys name; only `--check-config` asks for it. A daemon starts
-   * all the same: what needs such a file fails when it is used.
+   * What is wrong with the files and services that keys name; only `--check-config` asks for it. A
+   * daemon starts all the same: what needs such a file fails when it is used.
    */
   readonly checkFiles?: (config: z.output<S>) => Promise<readonly FileProblem[]>;
+  /** Lines for `--check-config` about what keys name, if nothing is wrong with it. */
+  readonly describe?: (config: z.output<S>) => Promise<readonly string[]>;
   /** Read when no `--config` is given and it exists. */
   readonly defaultFile?: string | undefined;
   /** Flags that are not config keys, and therefore exist only on the command line. */

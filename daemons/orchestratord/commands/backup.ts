@@ -14,12 +14,17 @@ const ALL_PAGES = 2 ** 31 - 1;
  * runs or not. The copy is one file. To restore it, put it in the place of the database and start
  * orchestratord.
  *
- * @throws {UsageError} without a file, or if it exists
+ * @throws {UsageError} without a file, if it exists, or with PostgreSQL
  */
 export async function backup(words: readonly string[], config: Config): Promise<number> {
   const [file, ...more] = words;
   if (file === undefined || more.length > 0) {
     throw new UsageError("Give one file: orchestratord backup FILE");
+  }
+  if (config.store.url !== undefined) {
+    throw new UsageError(
+      "Cannot copy the database of store.url: use pg_dump, which PostgreSQL brings along",
+    );
   }
   const dir = config.state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
   const { jobs, bytes } = await copyDatabase(databasePath(dir), file);

@@ -3,13 +3,12 @@ import { systemClock } from "#shared/clock.ts";
 import { fieldErrors } from "#shared/config/field_errors.ts";
 import { type KeyView, newKey } from "#shared/contracts/mod.ts";
 import { EXIT } from "#shared/defaults.ts";
-import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { defaultStateDir } from "#shared/paths.ts";
-import { type Config, databasePath, type KEY_FLAGS } from "../config.ts";
+import type { Config, KEY_FLAGS } from "../config.ts";
 import { Keys } from "../access/api_keys.ts";
-import { openSqliteStore } from "../store/sqlite/store.ts";
+import { openExistingStore } from "../open_store.ts";
 
 /** Strict, because a Date takes the 31st of February as the 3rd of March. */
 const whenFlag = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
@@ -49,7 +48,7 @@ export async function keys(
   const wanted = action === "create"
     ? askedKey(subject ?? "", createFlags.parse(flags))
     : undefined;
-  const store = openStore(config);
+  const store = await openExistingStore(config);
   try {
     const keys = new Keys(store, systemClock);
     if (wanted) {
@@ -69,22 +68,6 @@ export async function keys(
   } finally {
     await store.close();
   }
-}
-
-function openStore(config: Config) {
-  const dir = config.state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
-  const path = databasePath(dir);
-  try {
-    Deno.statSync(path);
-  } catch (error) {
-    // Not created here: if another user than the service's created it, the service could not use it.
-    throw new LlorchError(
-      "NOT_FOUND",
-      `Cannot find the database ${path}: start orchestratord once, or name its folder with --state-dir`,
-      { cause: error },
-    );
-  }
-  return openSqliteStore(path);
 }
 
 function askedKey(name: string, flags: z.output<typeof createFlags>) {

@@ -12,6 +12,7 @@ export type Command = (
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import("./backup.ts")).backup,
   keys: async () => (await import("./keys.ts")).keys,
+  store: async () => (await import("./store.ts")).store,
 };
 
 /**

@@ -81,7 +81,7 @@ export interface FileStore {
    */
   removeOf(tenant: string): Promise<number>;
   /**
-   * Removes the files that are being written now: those of an earlier process, if none was begun since.
+   * Removes the files that earlier processes have begun and not finished; to be called before one is begun.
    *
    * @returns the number removed
    */

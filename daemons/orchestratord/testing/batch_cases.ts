@@ -175,10 +175,10 @@ export const BATCH_CASES: Readonly<Record<string, Case>> = {
       await until("the failure is seen", () => store.failure() !== undefined);
       await assert.rejects(batches.add(storedBatch("b2")), { code: "NOT_READY" });
       assert.equal((await batches.get("b1"))?.completed, 0);
-      repair();
+      await repair();
       await waiting;
     } finally {
-      repair();
+      await repair();
     }
     const { completed, status } = (await batches.get("b1"))!;
     assert.deepEqual([completed, status], [1, "finalizing"]);

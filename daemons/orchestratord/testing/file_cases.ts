@@ -110,13 +110,17 @@ export const FILE_CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await again.totals("t"), { count: 0, bytes: 0 });
   },
 
-  async "removeUnfinished() removes the files that are being written"({ files }) {
+  async "removeUnfinished() removes the files that an earlier process has begun"(
+    { files },
+    { reopen },
+  ) {
     await addFile(files, "f1");
     await files.begin(newFile("f2"));
     await files.append("f2", Uint8Array.of(1));
-    assert.equal(await files.removeUnfinished(), 1);
-    assert.equal(await files.removeUnfinished(), 0);
-    assert.deepEqual(await files.totals(""), { count: 1, bytes: 5 });
+    const { files: again } = await reopen();
+    assert.equal(await again.removeUnfinished(), 1);
+    assert.equal(await again.removeUnfinished(), 0);
+    assert.deepEqual(await again.totals(""), { count: 1, bytes: 5 });
   },
 
   async "a file of a revoked key is not kept"({ files, keys }) {
@@ -165,10 +169,10 @@ export const FILE_CASES: Readonly<Record<string, Case>> = {
       await until("the failure is seen", () => store.failure() !== undefined);
       await assert.rejects(files.begin(newFile("f3")), { code: "NOT_READY" });
       await assert.rejects(files.append("f2", Uint8Array.of(1)), { code: "NOT_READY" });
-      repair();
+      await repair();
       assert.equal(await removed, true);
     } finally {
-      repair();
+      await repair();
     }
     await files.append("f2", Uint8Array.of(1));
     assert.deepEqual(await files.totals(""), { count: 1, bytes: 1 });

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import type { Image } from "../store/image_store.ts";
 import { until } from "../../../tests/support/stack.ts";
 import { storedResponse } from "./response_cases.ts";
-import { accept, type Case } from "./store_cases.ts";
+import type { Case } from "./store_cases.ts";
+import { accept } from "./stored_jobs.ts";
 
 /** An image of one byte, repeated. */
 export function imageOf(byte: number, bytes = 3): Image {
@@ -104,7 +105,7 @@ export const IMAGE_CASES: Readonly<Record<string, Case>> = {
   async "an image that cannot be written is refused, and leaves nothing"(store, { failWrites }) {
     const repair = await failWrites();
     await assert.rejects(store.images.keep("j1", [imageOf(1)]));
-    repair();
+    await repair();
     await until("it can be written", () => store.failure() === undefined);
     assert.equal(await store.images.get(imageOf(1).sha256), undefined);
     const settled = await store.images.keep("j1", [imageOf(1)]);

@@ -234,11 +234,11 @@ export const RESPONSE_CASES: Readonly<Record<string, Case>> = {
       await assert.rejects(responses.add(storedResponse("r7")), { code: "NOT_READY" });
       assert.equal((await responses.get("r1"))?.endedAt, undefined);
       assert.equal((await kept(store)).length, 6);
-      repair();
+      await repair();
       const [, , ...removed] = await waiting;
       assert.deepEqual(removed, [true, 1, 1, 1]);
     } finally {
-      repair();
+      await repair();
     }
     assert.deepEqual(await kept(store), ["r2", "r1"]);
     assert.equal((await responses.get("r1"))?.usedAt, 3000);

@@ -4,14 +4,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { taskRequest } from "#shared/contracts/mod.ts";
-import type { NumberedEvent, Store, StoredCall } from "../store/job_store.ts";
+import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 import { until } from "../../../tests/support/stack.ts";
 import { BATCH_CASES } from "./batch_cases.ts";
 import { FILE_CASES } from "./file_cases.ts";
 import { IMAGE_CASES } from "./image_cases.ts";
 import { RESPONSE_CASES, runningResponse, storedResponse } from "./response_cases.ts";
+import { accept, token } from "./stored_jobs.ts";
 
 /** Location of one store, initially empty. */
 export interface StoreHome {
@@ -23,42 +23,9 @@ export interface StoreHome {
    *
    * @returns a function that makes them work again
    */
-  failWrites(): Promise<() => void>;
+  failWrites(): Promise<() => void | Promise<void>>;
   /** Removes the location; its store must be closed. */
   remove(): Promise<void>;
-}
-
-/** The token event of a job that has this id. */
-export function token(id: number): NumberedEvent {
-  return { id, event: { event: "token", data: { t: `w${id} `, i: id - 2, ids: [id] } } };
-}
-
-/** Accepts a job whose prompt is "secret words". */
-export function accept(
-  store: Store,
-  jobId: string,
-  { key, tenant = "", createdAt = 1000, call }: {
-    key?: string;
-    tenant?: string;
-    createdAt?: number;
-    call?: StoredCall;
-  } = {},
-): Promise<string> {
-  return store.accept({
-    jobId,
-    idempotencyKey: key,
-    bodySha256: "x",
-    request: taskRequest.parse({ model: "m", prompt: "secret words" }),
-    call,
-    fingerprint: "f",
-    tenant,
-    seed: 1,
-    createdAt,
-    deadlineAt: undefined,
-  }, {
-    id: 1,
-    event: { event: "queued", data: { job_id: jobId, queue_position: 0, predicted_start_ms: 0 } },
-  });
 }
 
 const apiKey = (keyId: string, createdAt: number): KeyRow => ({
@@ -79,8 +46,8 @@ const LAST: NumberedEvent = {
   event: {
     event: "end",
     data: {
-      ...{ tokens_in: 1, tokens_cached: 0, tokens_out: 2, ttft_ms: 1, decode_time_ms: 1 },
-      ...{ stop_reason: "EOS", seed: 1 },
+      ...{ tokens_in: 1, tokens_cached: 0, tokens_out: 2, ttft_ms: 1, decode_time_ms: 1, seed: 1 },
+      stop_reason: "EOS",
     },
   },
 };
@@ -213,10 +180,10 @@ const CASES: Readonly<Record<string, Case>> = {
       await assert.rejects(accept(store, "j2"), { code: "NOT_READY" });
       assert.equal((await store.get("j1"))?.status, "queued");
       assert.equal((await store.events("j1", 0, 10)).length, 1);
-      repair();
+      await repair();
       await Promise.all(waiting);
     } finally {
-      repair();
+      await repair();
     }
     assert.equal(store.failure(), undefined);
     assert.equal((await store.get("j1"))?.status, "completed");
@@ -236,10 +203,10 @@ const CASES: Readonly<Record<string, Case>> = {
       const waiting = store.append("j1", () => ({ events: [...made] }));
       await until("the failure is seen", () => store.failure() !== undefined);
       made.push(token(3));
-      repair();
+      await repair();
       await waiting;
     } finally {
-      repair();
+      await repair();
     }
     assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2, 3]);
   },
@@ -470,24 +437,39 @@ const CASES: Readonly<Record<string, Case>> = {
 
 const ALL_CASES = { ...CASES, ...RESPONSE_CASES, ...FILE_CASES, ...IMAGE_CASES, ...BATCH_CASES };
 
-/** Registers the tests of one kind of store. */
-export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
+/**
+ * Registers the tests of one kind of store.
+ *
+ * @param whyNot Why there is none here: then its tests are skipped.
+ */
+export function storeCases(
+  name: string,
+  makeHome: () => Promise<StoreHome>,
+  whyNot?: string,
+): void {
+  const reason = whyNot === undefined ? "" : ` (skipped: ${whyNot})`;
   for (const [behaviour, run] of Object.entries(ALL_CASES)) {
-    Deno.test(`${name}: ${behaviour}`, async () => {
+    const fn = async () => {
       const home = await makeHome();
-      let store = await home.open();
+      const open = async () => {
+        const store = await home.open();
+        await store.begin();
+        return store;
+      };
+      let store = await open();
       try {
         await run(store, {
           failWrites: () => home.failWrites(),
           async reopen() {
             await store.close();
-            return store = await home.open();
+            return store = await open();
           },
         });
       } finally {
         await store.close();
         await home.remove();
       }
-    });
+    };
+    Deno.test({ name: `${name}: ${behaviour}${reason}`, ignore: reason !== "", fn });
   }
 }

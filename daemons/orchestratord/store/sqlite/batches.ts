@@ -1,37 +1,23 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
-import type {
-  BatchFilter,
-  BatchPatch,
-  BatchRow,
-  BatchStore,
-  LineResult,
-  ListedBatch,
-} from "../batch_store.ts";
+import type { BatchFilter, BatchPatch, BatchStore, ListedBatch } from "../batch_store.ts";
+import {
+  NEW_BATCH_COLUMNS,
+  newBatchValues,
+  PATCH_COLUMNS,
+  toBatch,
+  toResult,
+} from "../rows/batch.ts";
+import { asValue, type Row } from "../rows/row.ts";
 import type { Space } from "./space.ts";
-import { Conditions } from "./conditions.ts";
+import { Conditions } from "../rows/conditions.ts";
 
 /** Results that one transaction deletes, at most. */
 const SLICE_RESULTS = 100;
 
 /** Pause between two transactions, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
-
-type Row = Record<string, SQLOutputValue>;
-
-/** Columns that a patch may set. */
-const PATCH_COLUMNS: Readonly<Record<keyof BatchPatch, string>> = {
-  status: "status",
-  inProgressAt: "in_progress_at",
-  finalizingAt: "finalizing_at",
-  cancellingAt: "cancelling_at",
-  endedAt: "ended_at",
-  failed: "failed",
-  outputFileId: "output_file_id",
-  errorFileId: "error_file_id",
-  error: "error",
-};
 
 /** The {@linkcode BatchStore} in the file of the job store. */
 export function sqliteBatches(
@@ -41,10 +27,8 @@ export function sqliteBatches(
 ): BatchStore {
   // A key is revoked before its batches are removed.
   const insert = db.prepare(`
-    INSERT INTO batches (batch_id, tenant, endpoint, input_file_id, status, metadata, output_ms,
-      created_at, expires_at, in_progress_at, finalizing_at, cancelling_at, ended_at, total, completed,
-      failed, output_file_id, error_file_id, error)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
+    INSERT INTO batches (${NEW_BATCH_COLUMNS.join(", ")})
+    SELECT ${NEW_BATCH_COLUMNS.map((_, index) => `?${index + 1}`).join(", ")}
     WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE key_id = ?2 AND revoked_at IS NOT NULL)`);
   const insertResult = db.prepare(`
     INSERT OR IGNORE INTO batch_results (batch_seq, line, is_error, result)
@@ -99,30 +83,7 @@ export function sqliteBatches(
   };
 
   return {
-    add: (batch) =>
-      committer.write(() => {
-        insert.run(
-          batch.id,
-          batch.tenant,
-          batch.endpoint,
-          batch.inputFileId,
-          batch.status,
-          batch.metadata === undefined ? null : JSON.stringify(batch.metadata),
-          batch.outputMs ?? null,
-          batch.createdAt,
-          batch.expiresAt,
-          batch.inProgressAt ?? null,
-          batch.finalizingAt ?? null,
-          batch.cancellingAt ?? null,
-          batch.endedAt ?? null,
-          batch.total,
-          batch.completed,
-          batch.failed,
-          batch.outputFileId ?? null,
-          batch.errorFileId ?? null,
-          batch.error === undefined ? null : JSON.stringify(batch.error),
-        );
-      }),
+    add: (batch) => committer.write(() => void insert.run(...newBatchValues(batch))),
     get: (id) =>
       read(() => {
         const row = select.get(id);
@@ -162,10 +123,7 @@ export function sqliteBatches(
 
 function applyPatch(db: DatabaseSync, id: string, patch: BatchPatch): void {
   const names = Object.keys(patch) as (keyof BatchPatch)[];
-  const values = names.map((name): SQLInputValue => {
-    const value = patch[name];
-    return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
-  });
+  const values = names.map((name) => asValue(patch[name]));
   const assignments = names.map((name) => `${PATCH_COLUMNS[name]} = ?`).join(", ");
   db.prepare(`UPDATE batches SET ${assignments} WHERE batch_id = ? AND ended_at IS NULL`)
     .run(...values, id);
@@ -178,40 +136,4 @@ function selectPage(db: DatabaseSync, { tenant, before, limit }: BatchFilter): L
   return db.prepare(
     `SELECT * FROM batches WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
   ).all(...where.values, limit).map(toBatch);
-}
-
-function toBatch(row: Row): ListedBatch {
-  const text = (name: string) => row[name] === null ? undefined : String(row[name]);
-  const number = (name: string) => row[name] === null ? undefined : Number(row[name]);
-  const json = (name: string) => row[name] === null ? undefined : JSON.parse(String(row[name]));
-  return {
-    seq: Number(row["seq"]),
-    id: String(row["batch_id"]),
-    tenant: String(row["tenant"]),
-    endpoint: String(row["endpoint"]),
-    inputFileId: String(row["input_file_id"]),
-    status: row["status"] as BatchRow["status"],
-    metadata: json("metadata"),
-    outputMs: number("output_ms"),
-    createdAt: Number(row["created_at"]),
-    expiresAt: Number(row["expires_at"]),
-    inProgressAt: number("in_progress_at"),
-    finalizingAt: number("finalizing_at"),
-    cancellingAt: number("cancelling_at"),
-    endedAt: number("ended_at"),
-    total: Number(row["total"]),
-    completed: Number(row["completed"]),
-    failed: Number(row["failed"]),
-    outputFileId: text("output_file_id"),
-    errorFileId: text("error_file_id"),
-    error: json("error"),
-  };
-}
-
-function toResult(row: Row): LineResult {
-  return {
-    line: Number(row["line"]),
-    isError: row["is_error"] === 1,
-    result: String(row["result"]),
-  };
 }

@@ -1,10 +1,11 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
-import type { FileFilter, FileRow, FileStore, ListedFile } from "../file_store.ts";
+import type { FileFilter, FileStore, ListedFile } from "../file_store.ts";
+import { toFile } from "../rows/file.ts";
 import type { Room } from "./room.ts";
 import type { Space } from "./space.ts";
-import { Conditions } from "./conditions.ts";
+import { Conditions } from "../rows/conditions.ts";
 
 /** Parts that one transaction deletes, at most: 1 MiB of uploads. */
 const SLICE_PARTS = 4;
@@ -14,8 +15,6 @@ const SLICE_FILES = 500;
 
 /** Pause between two transactions, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
-
-type Row = Record<string, SQLOutputValue>;
 
 /** The {@linkcode FileStore} in the file of the job store. */
 export function sqliteFiles(
@@ -177,20 +176,4 @@ function selectPage(
     `SELECT * FROM files WHERE ${where.sql}
       ORDER BY seq ${isOldestFirst ? "ASC" : "DESC"} LIMIT ?`,
   ).all(...where.values, limit).map(toFile);
-}
-
-function toFile(row: Row): ListedFile {
-  return {
-    seq: Number(row["seq"]),
-    id: String(row["file_id"]),
-    tenant: String(row["tenant"]),
-    name: String(row["name"]),
-    purpose: row["purpose"] as FileRow["purpose"],
-    bytes: Number(row["bytes"]),
-    parts: Number(row["parts"]),
-    lines: Number(row["lines"]),
-    createdAt: Number(row["created_at"]),
-    usedAt: Number(row["used_at"]),
-    expiresAt: row["expires_at"] === null ? undefined : Number(row["expires_at"]),
-  };
 }

@@ -1,8 +1,9 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
-import type { Image, ImageFacts, ImageStore } from "../image_store.ts";
+import type { Image, ImageStore } from "../image_store.ts";
+import { toImage, toImageFacts } from "../rows/image.ts";
 import type { Room } from "./room.ts";
 import type { Space } from "./space.ts";
 
@@ -14,8 +15,6 @@ const SLICE_USES = 500;
 
 /** Pause between two transactions, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
-
-type Row = Record<string, SQLOutputValue>;
 
 /** The {@linkcode ImageStore} in the file of the job store. */
 export function sqliteImages(
@@ -126,21 +125,13 @@ export function sqliteImages(
     facts: (sha256) =>
       read(() => {
         const row = select.get(sha256);
-        return row?.["is_whole"] === 1 ? toFacts(row) : undefined;
+        return row?.["is_whole"] === 1 ? toImageFacts(row) : undefined;
       }),
     get: (sha256) =>
       read(() => {
         const row = select.get(sha256);
         if (row?.["is_whole"] !== 1) return undefined;
-        const { bytes, ...facts } = toFacts(row);
-        const data = new Uint8Array(bytes);
-        let at = 0;
-        for (const part of selectParts.iterate(row["seq"]!)) {
-          const piece = part["data"] as Uint8Array;
-          data.set(piece, at);
-          at += piece.byteLength;
-        }
-        return { ...facts, data };
+        return toImage(toImageFacts(row), selectParts.iterate(row["seq"]!));
       }),
     async removeUnused() {
       for (let more = SLICE_USES; more === SLICE_USES; await delay(PAUSE_MS)) {
@@ -161,13 +152,5 @@ export function sqliteImages(
       if (count > 0) space.cutLog();
       return count;
     },
-  };
-}
-
-function toFacts(row: Row): ImageFacts {
-  return {
-    sha256: String(row["sha256"]),
-    format: row["format"] as ImageFacts["format"],
-    bytes: Number(row["bytes"]),
   };
 }

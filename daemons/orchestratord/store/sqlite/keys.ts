@@ -1,7 +1,7 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import { keyLimits, keyRole } from "#shared/contracts/mod.ts";
+import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
-import { type Charge, KEPT_DAYS, type KeyRow, type KeyStore } from "../key_store.ts";
+import { type Charge, KEPT_DAYS, type KeyStore } from "../key_store.ts";
+import { NEW_KEY_COLUMNS, newKeyValues, toKey } from "../rows/key.ts";
 
 /**
  * The {@linkcode KeyStore} in the tables of the job store. Reads do not flush pending writes: every request
@@ -16,18 +16,8 @@ export function sqliteKeys(db: DatabaseSync, committer: Committer): KeyStore {
     add: (key) =>
       committer.write(() => {
         db.prepare(`
-          INSERT INTO api_keys
-            (key_id, name, role, secret_sha256, limits, created_at, expires_at, revoked_at)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`).run(
-          key.keyId,
-          key.name,
-          key.role,
-          key.secretSha256,
-          JSON.stringify(key.limits),
-          key.createdAt,
-          key.expiresAt ?? null,
-          key.revokedAt ?? null,
-        );
+          INSERT INTO api_keys (${NEW_KEY_COLUMNS.join(", ")})
+          VALUES (${NEW_KEY_COLUMNS.map(() => "?").join(", ")})`).run(...newKeyValues(key));
       }),
     get(keyId) {
       const row = select.get(keyId);
@@ -60,20 +50,5 @@ export function charging(db: DatabaseSync): (charge: Charge) => void {
   return ({ keyId, day, tokens }) => {
     upsert.run(day, tokens, keyId);
     forget.run(keyId, day - KEPT_DAYS);
-  };
-}
-
-function toKey(row: Record<string, SQLOutputValue>): KeyRow {
-  const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
-  return {
-    keyId: String(row["key_id"]),
-    name: String(row["name"]),
-    role: keyRole.parse(row["role"]),
-    secretSha256: String(row["secret_sha256"]),
-    limits: keyLimits.parse(JSON.parse(String(row["limits"]))),
-    createdAt: Number(row["created_at"]),
-    expiresAt: time("expires_at"),
-    revokedAt: time("revoked_at"),
-    lastUsedAt: time("last_used_at"),
   };
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Pin } from "../../scheduler/state.ts";
 import type { Committer } from "#shared/committer.ts";
 import type { JobStore } from "../job_store.ts";
+import { toPin } from "../rows/fleet.ts";
 
 /** The pins of a {@linkcode JobStore}. */
 export function sqlitePins(
@@ -23,12 +23,7 @@ export function sqlitePins(
     pins() {
       committer.flush();
       return Promise.resolve(
-        db.prepare("SELECT * FROM pins").all().map((row): Pin => ({
-          fingerprint: String(row["fingerprint"]),
-          poolId: String(row["pool_id"]) || undefined,
-          device: String(row["device"]) || undefined,
-          model: String(row["model"]),
-        })),
+        db.prepare("SELECT * FROM pins").all().map(toPin),
       );
     },
   };

@@ -1,16 +1,19 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
-import type {
-  ListedResponse,
-  ResponseBounds,
-  ResponseFilter,
-  ResponseRow,
-  ResponseStore,
-} from "../response_store.ts";
+import type { ListedResponse, ResponseFilter, ResponseStore } from "../response_store.ts";
+import { ERASED } from "../rows/job.ts";
+import {
+  beyond,
+  type Candidate,
+  newResponseValues,
+  toBounds,
+  toCandidate,
+  toListedResponse,
+  toResponse,
+} from "../rows/response.ts";
 import type { Space } from "./space.ts";
-import { Conditions } from "./conditions.ts";
-import { ERASED } from "./erased.ts";
+import { Conditions } from "../rows/conditions.ts";
 
 /** Responses that one transaction removes, at most. */
 const SLICE_ROWS = 100;
@@ -24,14 +27,6 @@ const PAUSE_MS = 5;
 /** All columns but the texts, which may be long; SQLite refuses to read JSON of more than 1000 levels. */
 const LISTED = "response_id, tenant, job_id, previous_id, model, created_at, ended_at, " +
   "used_at, bytes, CASE WHEN json_valid(response) THEN response ->> '$.status' END AS status";
-
-type Row = Record<string, SQLOutputValue>;
-
-/** A response that may be removed. */
-interface Candidate {
-  readonly seq: number;
-  readonly bytes: number;
-}
 
 /** The {@linkcode ResponseStore} in the file of the job store. */
 export function sqliteResponses(
@@ -102,21 +97,7 @@ export function sqliteResponses(
   };
 
   return {
-    add: (row) =>
-      committer.write(() => {
-        insert.run(
-          row.id,
-          row.tenant,
-          row.jobId ?? null,
-          row.previousId ?? null,
-          row.model,
-          row.createdAt,
-          row.endedAt ?? null,
-          row.usedAt,
-          row.request,
-          row.response ?? null,
-        );
-      }),
+    add: (row) => committer.write(() => void insert.run(...newResponseValues(row))),
     finish: (id, response, endedAt) => committer.keep(() => void end.run(id, response, endedAt)),
     get: (id) =>
       read(() => {
@@ -172,61 +153,11 @@ function sliceOf(candidates: readonly Candidate[]): readonly Candidate[] {
   return end < 0 ? candidates : candidates.slice(0, end);
 }
 
-/** The first responses, as many as must go so that `total` keeps to `most`. */
-function beyond(
-  total: ResponseBounds,
-  most: ResponseBounds,
-  candidates: readonly Candidate[],
-): readonly Candidate[] {
-  let { count, bytes } = total;
-  return candidates.filter((each) => {
-    if (count <= most.count && bytes <= most.bytes) return false;
-    count -= 1;
-    bytes -= each.bytes;
-    return true;
-  });
-}
-
 function selectPage(db: DatabaseSync, { tenant, before, limit }: ResponseFilter): ListedResponse[] {
   const where = new Conditions();
   where.add("tenant = ?", tenant);
   where.add("seq < (SELECT seq FROM responses WHERE response_id = ?)", before);
   return db.prepare(
     `SELECT ${LISTED} FROM responses WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
-  ).all(...where.values, limit).map((row) => ({
-    ...toFacts(row),
-    bytes: Number(row["bytes"]),
-    status: row["status"] === null ? undefined : String(row["status"]),
-  }));
-}
-
-function toFacts(row: Row): Omit<ResponseRow, "request" | "response"> {
-  const text = (name: string) => row[name] === null ? undefined : String(row[name]);
-  return {
-    id: String(row["response_id"]),
-    tenant: String(row["tenant"]),
-    jobId: text("job_id"),
-    previousId: text("previous_id"),
-    model: String(row["model"]),
-    createdAt: Number(row["created_at"]),
-    endedAt: row["ended_at"] === null ? undefined : Number(row["ended_at"]),
-    usedAt: Number(row["used_at"]),
-  };
-}
-
-function toResponse(row: Row): ResponseRow {
-  const response = row["response"];
-  return {
-    ...toFacts(row),
-    request: String(row["request"]),
-    response: response === null ? undefined : String(response),
-  };
-}
-
-function toCandidate(row: Row): Candidate {
-  return { seq: Number(row["seq"]), bytes: Number(row["bytes"]) };
-}
-
-function toBounds(row: Row | undefined): ResponseBounds {
-  return { count: Number(row?.["count"]), bytes: Number(row?.["bytes"]) };
+  ).all(...where.values, limit).map(toListedResponse);
 }

@@ -1,9 +1,19 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { EXACT_FIELDS, isTerminal, taskRequest } from "#shared/contracts/mod.ts";
-import { parseExactJson } from "#shared/exact_json.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { isTerminal } from "#shared/contracts/mod.ts";
 import { openDatabase } from "#shared/sqlite.ts";
 import { Committer, type CommitterOptions } from "#shared/committer.ts";
 import type { JobFilter, JobPatch, JobRow, ListedRow, NumberedEvent, Store } from "../job_store.ts";
+import { toDrain, toPool } from "../rows/fleet.ts";
+import {
+  ERASED,
+  LISTED,
+  NEW_JOB_COLUMNS,
+  newJobValues,
+  PATCH_COLUMNS,
+  toEvent,
+  toJob,
+} from "../rows/job.ts";
+import { asValue, type Row } from "../rows/row.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import migration0003 from "./migrations/0003.sql" with { type: "text" };
@@ -25,8 +35,7 @@ import { Room } from "./room.ts";
 import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
-import { Conditions } from "./conditions.ts";
-import { ERASED } from "./erased.ts";
+import { Conditions } from "../rows/conditions.ts";
 
 /** SQL of each version of the database, oldest first. */
 export const MIGRATIONS: readonly string[] = [
@@ -48,22 +57,6 @@ export const MIGRATIONS: readonly string[] = [
  * holds the pages of 500 streams; with more, tokens wait until pages are read again.
  */
 const CACHE_KIB = 16 * 1024;
-
-type Row = Record<string, SQLOutputValue>;
-
-/** Columns that a patch may set. */
-const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
-  status: "status",
-  fingerprint: "fingerprint",
-  startedAt: "started_at",
-  firstTokenAt: "first_token_at",
-  endedAt: "ended_at",
-  attempts: "attempts",
-  usage: "usage",
-  stopReason: "stop_reason",
-  error: "error",
-  contentExpiresAt: "content_expires_at",
-};
 
 /** Options of {@linkcode openSqliteStore}. */
 export type StoreOptions =
@@ -94,9 +87,8 @@ export function openSqliteStore(
     "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
   const insertJob = db.prepare(`
-    INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
-      detached, seed, status, created_at, deadline_at, tenant, call)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
+    INSERT INTO jobs (${NEW_JOB_COLUMNS.join(", ")}, status)
+    VALUES (${NEW_JOB_COLUMNS.map(() => "?").join(", ")}, 'queued') ON CONFLICT DO NOTHING`);
   const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
   const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
   const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
@@ -149,21 +141,7 @@ export function openSqliteStore(
     async accept(job, queued) {
       let holder = job.jobId;
       await committer.write(() => {
-        const { changes } = insertJob.run(
-          job.jobId,
-          job.idempotencyKey ?? null,
-          job.bodySha256,
-          JSON.stringify(job.request),
-          job.request.model,
-          job.fingerprint,
-          job.request.priority,
-          Number(job.request.detached),
-          job.seed,
-          job.createdAt,
-          job.deadlineAt ?? null,
-          job.tenant,
-          job.call === undefined ? null : JSON.stringify(job.call),
-        );
+        const { changes } = insertJob.run(...newJobValues(job));
         holder = job.jobId;
         if (changes > 0) writeEvents(job.jobId, [queued]);
         else if (job.idempotencyKey !== undefined) {
@@ -186,12 +164,11 @@ export function openSqliteStore(
         db.prepare("DELETE FROM events WHERE job_id = ?").run(jobId);
         db.prepare("DELETE FROM jobs WHERE job_id = ?").run(jobId);
       }),
-    get: (jobId) => read(() => toJob(selectJob.get(jobId))),
-    findByKey: (key) => read(() => toJob(selectKey.get(key))),
+    get: (jobId) => read(() => one(selectJob.get(jobId))),
+    findByKey: (key) => read(() => one(selectKey.get(key))),
     page: (filter) => read(() => selectPage(db, filter)),
     events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
-    completed: (limit) =>
-      read(() => selectCompleted.all(limit).flatMap((row) => toJob(row) ?? []).reverse()),
+    completed: (limit) => read(() => selectCompleted.all(limit).map(toJob).reverse()),
     unsafeSince: (time) =>
       read(() =>
         selectUnsafe.all(time).map((row) => ({
@@ -199,7 +176,7 @@ export function openSqliteStore(
           endedAt: Number(row["ended_at"]),
         }))
       ),
-    unfinished: () => read(() => selectUnfinished.all().flatMap((row) => toJob(row) ?? [])),
+    unfinished: () => read(() => selectUnfinished.all().map(toJob)),
     savePool: ({ poolId, endpoint, keyId }) =>
       committer.write((db) => {
         db.prepare("INSERT OR REPLACE INTO pools (pool_id, endpoint, key_id) VALUES (?, ?, ?)")
@@ -209,14 +186,7 @@ export function openSqliteStore(
       committer.write((db) => {
         db.prepare("DELETE FROM pools WHERE pool_id = ?").run(poolId);
       }),
-    pools: () =>
-      read(() =>
-        db.prepare("SELECT * FROM pools ORDER BY pool_id").all().map((row) => ({
-          poolId: String(row["pool_id"]),
-          endpoint: String(row["endpoint"]),
-          keyId: row["key_id"] === null ? undefined : String(row["key_id"]),
-        }))
-      ),
+    pools: () => read(() => db.prepare("SELECT * FROM pools ORDER BY pool_id").all().map(toPool)),
     saveDrain: ({ poolId, endsAt }) =>
       committer.write((db) => {
         db.prepare("INSERT OR REPLACE INTO drains (pool_id, ends_at) VALUES (?, ?)")
@@ -227,12 +197,7 @@ export function openSqliteStore(
         db.prepare("DELETE FROM drains WHERE pool_id = ?").run(poolId);
       }),
     drains: () =>
-      read(() =>
-        db.prepare("SELECT * FROM drains ORDER BY pool_id").all().map((row) => ({
-          poolId: String(row["pool_id"]),
-          endsAt: Number(row["ends_at"]),
-        }))
-      ),
+      read(() => db.prepare("SELECT * FROM drains ORDER BY pool_id").all().map(toDrain)),
     async expire(now, forgetEndedBefore) {
       const result = await sweep(db, committer, now, forgetEndedBefore);
       // Erased text must not stay in the log.
@@ -251,6 +216,11 @@ export function openSqliteStore(
   };
 }
 
+/** Of a query for one job. */
+function one(row: Row | undefined): JobRow | undefined {
+  return row && toJob(row);
+}
+
 function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
   const names = Object.keys(patch) as (keyof JobPatch)[];
   if (names.length === 0) return;
@@ -261,17 +231,9 @@ function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
       ? `${column} = CASE WHEN ${column} = ${ERASED} THEN ${ERASED} ELSE ? END`
       : `${column} = ?`;
   }).join(", ");
-  const values = names.map((name): SQLInputValue => {
-    const value = patch[name];
-    return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
-  });
+  const values = names.map((name) => asValue(patch[name]));
   db.prepare(`UPDATE jobs SET ${assignments} WHERE job_id = ?`).run(...values, jobId);
 }
-
-/** Without the request: it may be long, and parsing it for each row would be most of a list's cost. */
-const LISTED = "seq, job_id, body_sha256, model, fingerprint, priority, detached, " +
-  "idempotency_key, seed, status, created_at, deadline_at, tenant, started_at, first_token_at, " +
-  "ended_at, attempts, usage, stop_reason, error";
 
 function selectPage(db: DatabaseSync, filter: JobFilter): ListedRow[] {
   const where = new Conditions();
@@ -281,49 +243,5 @@ function selectPage(db: DatabaseSync, filter: JobFilter): ListedRow[] {
   where.add("seq < ?", filter.before);
   return db.prepare(
     `SELECT ${LISTED} FROM jobs WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
-  ).all(...where.values, filter.limit).flatMap((row) => toJob(row) ?? []);
-}
-
-function toJob(row: Row | undefined): JobRow | undefined {
-  if (!row) return undefined;
-  const json = (name: string) => {
-    const text = row[name];
-    return typeof text === "string" ? JSON.parse(text) : undefined;
-  };
-  const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
-  // An unfinished job needs its request until it is cancelled.
-  const isErased = row["content_expires_at"] === ERASED && row["ended_at"] !== null;
-  const text = isErased ? null : row["request"];
-  const request = typeof text === "string" ? parseExactJson(text, EXACT_FIELDS) : undefined;
-  return {
-    seq: Number(row["seq"]),
-    jobId: String(row["job_id"]),
-    bodySha256: String(row["body_sha256"]),
-    request: request === undefined ? undefined : taskRequest.parse(request),
-    call: isErased ? undefined : json("call"),
-    model: String(row["model"]),
-    fingerprint: String(row["fingerprint"]),
-    priority: row["priority"] as JobRow["priority"],
-    detached: row["detached"] === 1,
-    keyed: row["idempotency_key"] !== null,
-    seed: Number(row["seed"]),
-    status: row["status"] as JobRow["status"],
-    createdAt: Number(row["created_at"]),
-    deadlineAt: time("deadline_at"),
-    tenant: String(row["tenant"]),
-    startedAt: time("started_at"),
-    firstTokenAt: time("first_token_at"),
-    endedAt: time("ended_at"),
-    attempts: json("attempts") ?? [],
-    usage: json("usage"),
-    stopReason: (row["stop_reason"] ?? undefined) as JobRow["stopReason"],
-    error: json("error"),
-  };
-}
-
-function toEvent(row: Row): NumberedEvent {
-  return {
-    id: Number(row["id"]),
-    event: { event: row["event"], data: JSON.parse(String(row["data"])) } as NumberedEvent["event"],
-  };
+  ).all(...where.values, filter.limit).map(toJob);
 }

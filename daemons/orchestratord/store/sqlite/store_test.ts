@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { storedBatch } from "../../testing/batch_cases.ts";
 import { newFile } from "../../testing/file_cases.ts";
-import { accept, storeCases, token } from "../../testing/store_cases.ts";
+import { storeCases } from "../../testing/store_cases.ts";
+import { accept, token } from "../../testing/stored_jobs.ts";
 import type { Store } from "../job_store.ts";
 import { openSqliteStore } from "./store.ts";
 

@@ -1,10 +1,8 @@
-import type { SQLInputValue } from "node:sqlite";
-
 /** Conditions of a query that all must hold. */
 export class Conditions {
   readonly #texts: string[];
   /** Values of their placeholders, in order. */
-  readonly values: SQLInputValue[] = [];
+  readonly values: (string | number)[] = [];
 
   /** @param always Conditions without values. */
   constructor(...always: readonly string[]) {
@@ -12,7 +10,7 @@ export class Conditions {
   }
 
   /** Adds a condition with one placeholder; without a value it is left out. */
-  add(text: string, value: SQLInputValue | undefined): void {
+  add(text: string, value: string | number | undefined): void {
     if (value === undefined) return;
     this.#texts.push(text);
     this.values.push(value);
@@ -20,6 +18,6 @@ export class Conditions {
 
   /** For `WHERE`. */
   get sql(): string {
-    return this.#texts.length === 0 ? "1" : this.#texts.join(" AND ");
+    return this.#texts.length === 0 ? "TRUE" : this.#texts.join(" AND ");
   }
 }

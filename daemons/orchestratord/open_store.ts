@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { readSecretFile } from "#shared/secrets.ts";
+import { readCa } from "#shared/http/tls.ts";
+import type { FileProblem } from "#shared/config/spec.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { defaultStateDir } from "#shared/paths.ts";
+import { type Config, databasePath } from "./config.ts";
+import type { Store } from "./store/job_store.ts";
+import type { PostgresStoreOptions } from "./store/postgres/store.ts";
+import type { Servers } from "./store/postgres/servers.ts";
+import { openSqliteStore, type StoreOptions } from "./store/sqlite/store.ts";
+
+/** The part of the configuration that says where the store is. */
+type StoreConfig = Pick<Config, "store" | "state_dir">;
+
+/** Options of {@linkcode openStore}. */
+export type OpenOptions = StoreOptions & Pick<PostgresStoreOptions, "onFenced">;
+
+/**
+ * Opens the store that the configuration names.
+ *
+ * @param dir The state folder of this process.
+ */
+export async function openStore(
+  { store }: StoreConfig,
+  dir: string,
+  options: OpenOptions,
+): Promise<Store> {
+  if (store.url === undefined) return openSqliteStore(databasePath(dir), options);
+  return await openPostgres(store, { ...options, replicaId: replicaId(dir) });
+}
+
+/**
+ * Opens the store for a command beside orchestratord, which may run.
+ *
+ * @throws {LlorchError} `NOT_FOUND` if there is none
+ */
+export async function openExistingStore({ store, state_dir }: StoreConfig): Promise<Store> {
+  if (store.url !== undefined) return await openPostgres(store, { replicaId: "" });
+  const dir = state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
+  const path = databasePath(dir);
+  try {
+    await Deno.stat(path);
+  } catch (error) {
+    // Not created here: if another user than the service's created it, the service could not use it.
+    throw new LlorchError(
+      "NOT_FOUND",
+      `Cannot find the database ${path}: start orchestratord once, or name its folder with --state-dir`,
+      { cause: error },
+    );
+  }
+  return openSqliteStore(path);
+}
+
+/** The servers of a PostgreSQL database, as `[store]` says how to reach them. */
+export async function serversOf(url: string, store: Config["store"]): Promise<Servers> {
+  // A daemon with SQLite need not load it.
+  const { Servers } = await import("./store/postgres/servers.ts");
+  const { parseStoreUrl } = await import("./store/postgres/store_url.ts");
+  const { password_file } = store;
+  const password = () =>
+    password_file === undefined ? "" : readSecretFile(password_file, "password file");
+  // At once, for a message before the first connection.
+  password();
+  return new Servers({ url: parseStoreUrl(url), ca: readCa(store.tls), password });
+}
+
+/** What is wrong with the database that the configuration names. */
+export async function checkStore(config: StoreConfig): Promise<FileProblem[]> {
+  try {
+    await describeStore(config);
+    return [];
+  } catch (error) {
+    return [{ key: ["store", "url"], message: errorMessage(error) }];
+  }
+}
+
+/** A line about the database that the configuration names; none for SQLite. */
+export async function describeStore({ store }: StoreConfig): Promise<string[]> {
+  if (store.url === undefined) return [];
+  const { MIGRATIONS, versionOf } = await import("./store/postgres/migrate.ts");
+  const servers = await serversOf(store.url, store);
+  const session = await servers.open("llorch check");
+  try {
+    const version = await versionOf(session, servers.schema);
+    const tables = version === 0
+      ? "no tables yet"
+      : `tables of version ${version} of ${MIGRATIONS.length}`;
+    const { server, version: release } = servers.facts!;
+    return [
+      `store.url: PostgreSQL ${release} at ${server} takes writes; schema ${servers.schema}: ${tables}`,
+    ];
+  } finally {
+    await session.close();
+  }
+}
+
+async function openPostgres(
+  store: Config["store"],
+  options: Pick<PostgresStoreOptions, "onFailure" | "onFenced" | "replicaId">,
+): Promise<Store> {
+  const { openPostgresStore } = await import("./store/postgres/store.ts");
+  const servers = await serversOf(store.url!, store);
+  try {
+    return await openPostgresStore({
+      ...options,
+      servers,
+      connections: store.connections,
+      commitEveryMs: store.commit_every_ms,
+    });
+  } catch (error) {
+    if (error instanceof LlorchError) throw error;
+    throw new LlorchError(
+      "INTERNAL",
+      `Cannot open the database of store.url: ${errorMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The name of an orchestratord among those of a database: the same at each start, from its state folder. */
+function replicaId(dir: string): string {
+  const path = join(dir, "replica_id");
+  try {
+    const known = Deno.readTextFileSync(path).trim();
+    if (known !== "") return known;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const id = crypto.randomUUID();
+  Deno.writeTextFileSync(path, `${id}\n`, { mode: 0o600 });
+  return id;
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { configSchema } from "./config.ts";
+import { checkStore, describeStore, openExistingStore } from "./open_store.ts";
+import { sharedPostgres } from "./testing/postgres_home.ts";
+
+const postgres = sharedPostgres();
+
+postgres.test("--check-config says which server there is, and the version of its tables", async (home) => {
+  const config = configSchema.parse({ store: { url: home.server.url(home.schema) } });
+  assert.deepEqual(await checkStore(config), []);
+  const [before] = await describeStore(config);
+  assert.match(
+    before!,
+    /^store\.url: PostgreSQL \d+\.\d+ at socket in .* takes writes; .*: no tables yet$/,
+  );
+  await (await openExistingStore(config)).close();
+  assert.match((await describeStore(config))[0]!, /: tables of version 1 of 1$/);
+});
+
+postgres.test("--check-config says why a database cannot be used", async (home) => {
+  const check = async (url: string) => {
+    const [problem, ...more] = await checkStore(configSchema.parse({ store: { url } }));
+    assert.deepEqual(more, []);
+    return problem?.message ?? "";
+  };
+  const url = home.server.url(home.schema);
+  assert.match(await check(url.replace("/postgres?", "/none?")), /database "none" does not exist/);
+  assert.match(await check(url.replace("host=", "host=/nowhere")), /^socket in \/nowhere/);
+  await (await openExistingStore(configSchema.parse({ store: { url } }))).close();
+  await home.run("UPDATE schema_version SET version = 99");
+  assert.match(
+    await check(url),
+    /has version 99 and this program knows up to 1; install the newer/,
+  );
+  await home.run("UPDATE schema_version SET version = 1");
+  await home.run("ALTER ROLE llorch SET default_transaction_read_only = on");
+  try {
+    assert.match(await check(url), /it is read-only/);
+  } finally {
+    await home.run(
+      "BEGIN READ WRITE; ALTER ROLE llorch RESET default_transaction_read_only; COMMIT",
+    );
+  }
+});
+
+Deno.test("SQLite has nothing to describe", async () => {
+  const config = configSchema.parse({});
+  assert.deepEqual([await checkStore(config), await describeStore(config)], [[], []]);
+});

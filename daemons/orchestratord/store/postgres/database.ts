@@ -1,0 +1,111 @@
+import type { Row } from "../rows/row.ts";
+import type { Writer } from "./job_writes.ts";
+import type { Pool } from "./pool.ts";
+import type { Session } from "./session.ts";
+import { WriteQueue, type WriteQueueOptions } from "./write_queue.ts";
+
+/**
+ * A write that is no job's.
+ *
+ * @param isAgain Whether an earlier attempt may have taken effect: its outcome is not known.
+ */
+export type Operation<T> = (session: Session, isAgain: boolean) => Promise<T>;
+
+/** Options of {@linkcode Database}. */
+export interface DatabaseOptions
+  extends Pick<WriteQueueOptions<unknown>, "onFailure" | "patienceMs"> {
+  readonly pool: Pool;
+  readonly schema: string;
+  /** Resolves when the writes of jobs that were made before have been tried. */
+  readonly jobsSettled: () => Promise<void>;
+  /** The replica that this process is; undefined: none, as for a command beside a running orchestratord. */
+  readonly writer: () => Writer | undefined;
+}
+
+/** Reads, and all writes but those of jobs: in the order of their calls, each on a session of the pool. */
+export class Database {
+  readonly pool: Pool;
+  readonly schema: string;
+  readonly #queue: WriteQueue<Operation<unknown>>;
+  readonly #options: DatabaseOptions;
+
+  constructor(options: DatabaseOptions) {
+    const { pool, schema } = options;
+    this.pool = pool;
+    this.schema = schema;
+    this.#options = options;
+    this.#queue = new WriteQueue({
+      ...options,
+      everyMs: 0,
+      most: 1,
+      carryOut: async ([operation = probe], isAgain) => [
+        { value: await pool.use((session) => operation(session, isAgain)) },
+      ],
+    });
+  }
+
+  get failure(): string | undefined {
+    return this.#queue.failure;
+  }
+
+  /** Incarnation of this process; null: none. */
+  get incarnation(): number | null {
+    return this.#options.writer()?.[1] ?? null;
+  }
+
+  /** See {@linkcode WriteQueue.write}. */
+  async write<T>(operation: Operation<T>): Promise<T> {
+    return await this.#queue.write(operation) as T;
+  }
+
+  /** See {@linkcode WriteQueue.keep}. */
+  async keep<T>(operation: Operation<T>): Promise<T> {
+    return await this.#queue.keep(operation) as T;
+  }
+
+  /** {@linkcode write} of one statement. */
+  run(text: string, values: readonly unknown[]): Promise<void> {
+    return this.write(async (session) => void await session.query(text, values));
+  }
+
+  /** {@linkcode keep} of one statement. */
+  keepRunning(text: string, values: readonly unknown[]): Promise<void> {
+    return this.keep(async (session) => void await session.query(text, values));
+  }
+
+  /** {@linkcode write} of a row that nobody may have stored before. */
+  insert(text: string, values: readonly unknown[]): Promise<void> {
+    return this.write(async (session, isAgain) => {
+      await session.query(isAgain ? `${text} ON CONFLICT DO NOTHING` : text, values);
+    });
+  }
+
+  /** Rows of a query; it sees the writes that were made before, unless they have failed. */
+  async rows(text: string, values?: readonly unknown[], name?: string): Promise<readonly Row[]> {
+    await Promise.all([this.#queue.settled(), this.#options.jobsSettled()]);
+    return (await this.pool.read(text, values, name)).rows;
+  }
+
+  async row(text: string, values?: readonly unknown[], name?: string): Promise<Row | undefined> {
+    return (await this.rows(text, values, name))[0];
+  }
+
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+}
+
+/** Finds out whether writes work. */
+const probe: Operation<unknown> = (session) =>
+  session.query("UPDATE schema_version SET version = version");
+
+/** Numbers the placeholders of a statement: `?` becomes `$1`, `$2` and so on. */
+export function numbered(sql: string): string {
+  let n = 0;
+  return sql.replaceAll("?", () => `$${++n}`);
+}
+
+/** `$1, $2 …` for a row with these columns. */
+export function places(columns: readonly unknown[]): string {
+  return columns.map((_, n) => `$${n + 1}`).join(", ");
+}

@@ -1,0 +1,183 @@
+import { LlorchError } from "#shared/errors.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { VERSION } from "#shared/version.ts";
+import type { Writer } from "./job_writes.ts";
+import { lockKey } from "./locks.ts";
+import { inTransaction } from "./pool.ts";
+import type { Session } from "./session.ts";
+
+/** How often the row is renewed, in ms. */
+const RENEW_MS = 1_000;
+
+/** A row that was not renewed for this long counts as that of a dead process, in ms. */
+const TTL_MS = 10_000;
+
+/** Version of what replicas say to each other. */
+const PROTOCOL = 1;
+
+/** Options of {@linkcode Replica}. */
+export interface ReplicaOptions {
+  /** Name of this orchestratord, the same at each start. */
+  readonly id: string;
+  readonly schema: string;
+  /** Opens the session that holds its lock. */
+  readonly open: () => Promise<Session>;
+  readonly renewMs?: number;
+  readonly ttlMs?: number;
+  /** Called once if its row is gone: then others may have taken over its jobs. */
+  readonly onFenced: () => void;
+}
+
+/**
+ * The row of this process among the orchestrators of a database. It holds an advisory lock on a session of
+ * its own for as long as it lives, by which others see at once when it has died.
+ *
+ * The lease of a leader belongs on the same session: it is lost with it.
+ */
+export class Replica {
+  readonly #options: ReplicaOptions;
+  #session: Session | undefined;
+  #incarnation: number | undefined;
+  #stop = new AbortController();
+  #renewing: Promise<void> = Promise.resolve();
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined before it has joined, and once it is fenced. */
+  get writer(): Writer | undefined {
+    return this.#incarnation === undefined ? undefined : [this.#options.id, this.#incarnation];
+  }
+
+  /**
+   * Takes a number that no other start has had or will have, and a row of that number.
+   *
+   * @throws {LlorchError} `CONFLICT` if another process with this id lives
+   */
+  async join(): Promise<number> {
+    await this.#end();
+    const { id } = this.#options;
+    const session = await this.#options.open();
+    this.#session = session;
+    const incarnation = await inTransaction(session, async () => {
+      await this.#removeDead(session, id);
+      const { rows: [next] } = await session.query("SELECT nextval('incarnations') AS incarnation");
+      const incarnation = Number(next!["incarnation"]);
+      await this.#lock(session, incarnation);
+      await session.query(
+        `INSERT INTO replicas (replica_id, incarnation, url, version, protocol, expires_at)
+          VALUES ($1, $2, '', $3, ${PROTOCOL}, clock_timestamp() + $4 * interval '1 ms')`,
+        [id, incarnation, VERSION, this.#ttlMs],
+      );
+      return incarnation;
+    });
+    this.#incarnation = incarnation;
+    this.#stop = new AbortController();
+    this.#renewing = this.#keepRenewing([id, incarnation], this.#stop.signal);
+    return incarnation;
+  }
+
+  /** To be called when a write did not find the row. */
+  fenced(writer: Writer): void {
+    if (this.#incarnation !== writer[1]) return;
+    this.#incarnation = undefined;
+    this.#stop.abort();
+    this.#options.onFenced();
+  }
+
+  /** Gives up its jobs and its row; best effort: without it, its row expires. */
+  async leave(): Promise<void> {
+    const [id, incarnation] = this.writer ?? [];
+    this.#stop.abort();
+    await this.#renewing;
+    this.#incarnation = undefined;
+    try {
+      if (incarnation !== undefined && this.#session) {
+        await inTransaction(this.#session, async (session) => {
+          await session.query(
+            "UPDATE jobs SET owner = NULL WHERE owner = $1 AND ended_at IS NULL",
+            [incarnation],
+          );
+          await session.query("DELETE FROM replicas WHERE replica_id = $1 AND incarnation = $2", [
+            id,
+            incarnation,
+          ]);
+        });
+      }
+    } catch {
+      // It expires.
+    }
+    await this.#end();
+  }
+
+  get #ttlMs(): number {
+    return this.#options.ttlMs ?? TTL_MS;
+  }
+
+  /** Removes the rows of processes that have died, with a lock that nobody holds or not renewed for long. */
+  async #removeDead(session: Session, own: string): Promise<void> {
+    const { rows } = await session.query(
+      "SELECT replica_id, incarnation, expires_at < clock_timestamp() AS is_over FROM replicas",
+    );
+    for (const row of rows) {
+      const key = lockKey(this.#options.schema, "replica", Number(row["incarnation"]));
+      // Of the transaction: it is free again after it.
+      const { rows: [lock] } = await session.query(
+        "SELECT pg_try_advisory_xact_lock($1) AS is_free",
+        [
+          key,
+        ],
+      );
+      if (lock!["is_free"] || row["is_over"]) {
+        // Waits for its open writes; nothing of it is written afterwards.
+        await session.query("DELETE FROM replicas WHERE incarnation = $1", [row["incarnation"]]);
+      } else if (row["replica_id"] === own) {
+        throw new LlorchError(
+          "CONFLICT",
+          `Another orchestratord named "${own}" uses this database: end it, or give each a name of its own`,
+        );
+      }
+    }
+  }
+
+  async #lock(session: Session, incarnation: number): Promise<void> {
+    await session.query("SELECT pg_advisory_lock($1)", [
+      lockKey(this.#options.schema, "replica", incarnation),
+    ]);
+  }
+
+  async #keepRenewing(writer: Writer, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      await delay(this.#options.renewMs ?? RENEW_MS, stop).catch(() => {});
+      if (stop.aborted) return;
+      try {
+        if (await this.#renew(writer)) continue;
+        this.fenced(writer);
+      } catch {
+        // The session is opened again at the next turn. Until the row has expired, it is still there.
+        await this.#end();
+      }
+    }
+  }
+
+  /** Whether the row was there. */
+  async #renew([id, incarnation]: Writer): Promise<boolean> {
+    if (!this.#session || this.#session.isLost) {
+      this.#session = await this.#options.open();
+      await this.#lock(this.#session, incarnation);
+    }
+    const { count } = await this.#session.query(
+      `UPDATE replicas SET expires_at = clock_timestamp() + $3 * interval '1 ms'
+        WHERE replica_id = $1 AND incarnation = $2`,
+      [id, incarnation, this.#ttlMs],
+    );
+    return count === 1;
+  }
+
+  async #end(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close();
+  }
+}

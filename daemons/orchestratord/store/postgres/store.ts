@@ -1,0 +1,122 @@
+import type { Store, StoreSize } from "../job_store.ts";
+import { Appender } from "./appender.ts";
+import { postgresBatches } from "./batches.ts";
+import { Database } from "./database.ts";
+import { postgresFiles } from "./files.ts";
+import { postgresFleet } from "./fleet.ts";
+import { postgresImages } from "./images.ts";
+import { postgresJobs } from "./jobs.ts";
+import { postgresKeys } from "./keys.ts";
+import { migrate } from "./migrate.ts";
+import { Pool } from "./pool.ts";
+import { Replica, type ReplicaOptions } from "./replica.ts";
+import { postgresResponses } from "./responses.ts";
+import type { Servers } from "./servers.ts";
+import { sweep } from "./sweep.ts";
+import type { WriteQueueOptions } from "./write_queue.ts";
+
+/** How long a measured size counts, in ms. */
+const SIZE_MS = 15_000;
+
+/** Options of {@linkcode openPostgresStore}. */
+export interface PostgresStoreOptions
+  extends
+    Pick<WriteQueueOptions<unknown>, "onFailure" | "patienceMs">,
+    Pick<ReplicaOptions, "renewMs" | "ttlMs"> {
+  readonly servers: Servers;
+  /** Name of this orchestratord, the same at each start. */
+  readonly replicaId: string;
+  /** Connections for reads and seldom writes; an orchestratord has two more. */
+  readonly connections: number;
+  /** Least time between two commits of events, in ms. */
+  readonly commitEveryMs: number;
+  /** Called if others may have taken over the jobs: `begin()` starts anew, without them. */
+  readonly onFenced?: () => void;
+}
+
+/**
+ * The {@linkcode Store} in a PostgreSQL database. Before `begin()` it writes no jobs: so a command can use it
+ * beside a running orchestratord.
+ *
+ * @throws {Error} if no server takes writes, or its tables are of a newer program
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { servers, replicaId, connections, commitEveryMs, onFenced = () => {} } = options;
+  const { schema } = servers;
+  const first = await servers.open("llorch migration");
+  try {
+    await migrate(first, schema);
+  } finally {
+    await first.close();
+  }
+
+  let reported: string | undefined;
+  const onFailure = () => {
+    const reason = failure();
+    if ((reason === undefined) === (reported === undefined)) return;
+    reported = reason;
+    options.onFailure?.(reason);
+  };
+  const replica = new Replica({
+    ...options,
+    id: replicaId,
+    schema,
+    open: () => servers.open("llorch lease"),
+    onFenced,
+  });
+  const appender = new Appender({
+    ...options,
+    everyMs: commitEveryMs,
+    open: () => servers.open("llorch events"),
+    writer: () => replica.writer,
+    onFenced: (writer) => replica.fenced(writer),
+    onFailure,
+  });
+  const pool = new Pool({ size: connections, open: () => servers.open("llorch") });
+  const database = new Database({
+    ...options,
+    pool,
+    schema,
+    jobsSettled: () => appender.settled(),
+    writer: () => replica.writer,
+    onFailure,
+  });
+  const failure = () => appender.failure ?? database.failure;
+
+  let size: StoreSize = { bytes: 0, freeBytes: 0, logBytes: 0, canShrink: true };
+  let measuredAt = -Infinity;
+  const measure = async () => {
+    measuredAt = performance.now();
+    const { rows: [row] } = await pool.read(
+      `SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint AS bytes FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = to_regnamespace($1)`,
+      [schema],
+    );
+    size = { ...size, bytes: Number(row?.["bytes"]) };
+  };
+  await measure();
+
+  return {
+    batches: postgresBatches(database),
+    files: postgresFiles(database),
+    images: postgresImages(database),
+    keys: postgresKeys(database, appender),
+    responses: postgresResponses(database),
+    ...postgresFleet(database),
+    ...postgresJobs(database, appender),
+    begin: () => replica.join(),
+    // A commit is on disk when it is confirmed.
+    sync: () => Promise.resolve(),
+    expire: (now, forgetEndedBefore) => sweep(database, now, forgetEndedBefore),
+    size: () => size,
+    async tidy() {
+      if (performance.now() - measuredAt >= SIZE_MS) await measure();
+    },
+    failure,
+    async close() {
+      await Promise.all([appender.close(), database.close()]);
+      await replica.leave();
+      await pool.close();
+    },
+  };
+}
