@@ -78,8 +78,8 @@ const orchestratord: Rooms = {
     "service.ts",
     "store",
   ],
-  "cluster": [],
-  "serving.ts": ["leading.ts", "store"],
+  "cluster": ["store"],
+  "serving.ts": ["cluster", "leading.ts", "store"],
   "daemon.ts": ["config.ts", "leading.ts", "open_store.ts", "serving.ts"],
   "main.ts": ["commands", "config.ts", "daemon.ts", "open_store.ts"],
 };

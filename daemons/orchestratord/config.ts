@@ -149,6 +149,17 @@ const storeSection = z.strictObject({
   }
 }).prefault({});
 
+/** `[cluster]`: several orchestrators on one database, of which one leads. */
+const clusterSection = z.strictObject({
+  advertise_url: z.url({ protocol: /^https?$/ }).optional()
+    .describe("URL at which others reach this orchestrator; default: its own address"),
+  renew_ms: millis(1_000, "How often the leader renews its lease"),
+  leader_ttl_ms: millis(3_000, "How long a leader that does not renew its lease keeps it"),
+}).refine(({ renew_ms, leader_ttl_ms }) => leader_ttl_ms >= 3 * renew_ms, {
+  path: ["leader_ttl_ms"],
+  message: "must be at least three times cluster.renew_ms",
+}).prefault({});
+
 /** Every configuration key of orchestratord. Defaults are set only here. */
 export const configSchema = z.strictObject({
   ...commonKeys,
@@ -180,6 +191,7 @@ export const configSchema = z.strictObject({
       "Folder of the database; default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
     ),
   store: storeSection,
+  cluster: clusterSection,
   stop_deadline_ms: millis(
     5_000,
     "How long running streams may continue once the daemon is stopped",

@@ -11,7 +11,7 @@ import { defaultStateDir } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { openStateDir } from "#shared/state_dir.ts";
 import { type Config, policyOf } from "./config.ts";
-import { openStore } from "./open_store.ts";
+import { openSeat, openStore } from "./open_store.ts";
 import { openLeading } from "./leading.ts";
 import { Serving } from "./serving.ts";
 
@@ -28,6 +28,7 @@ const NEEDS_RESTART = [
     "tls",
     "state_dir",
     "store",
+    "cluster",
     "tick_ms",
     "retention.sweep_ms",
     "limits",
@@ -125,7 +126,7 @@ async function openParts(
   );
   parts.defer(() => dir.release());
   const store = await openStore(config, dir.path, {
-    onFenced: () => serving.beginAnew(),
+    onFenced: () => serving.fenced(),
     minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
@@ -142,11 +143,18 @@ async function openParts(
   });
   parts.defer(() => store.close());
   let server: Server | undefined;
+  const seat = await openSeat(config, {
+    incarnation: () => serving.start,
+    url: () => config.cluster.advertise_url ?? server?.url ?? "",
+  });
+  parts.defer(() => seat?.close());
   const serving: Serving = new Serving({
     ...{ log, store },
-    open: (start) =>
+    election: seat &&
+      { seat, renewMs: config.cluster.renew_ms, ttlMs: config.cluster.leader_ttl_ms },
+    open: (start, mayDecide) =>
       openLeading({
-        ...{ config, log, clock, store, start, token, http, openEvents },
+        ...{ config, log, clock, store, start, token, http, openEvents, mayDecide },
         maxConnections: () => server?.maxConnections ?? Infinity,
       }),
   });

@@ -71,6 +71,8 @@ export interface LeadingDeps {
   readonly http: Deno.HttpClient | undefined;
   /** The transport of workers' streams. */
   readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
+  /** Whether this process may still decide; once it may not, it is about to be abandoned. */
+  readonly mayDecide?: () => boolean;
   /** Connections that the server may have at a time. */
   readonly maxConnections: () => number;
 }
@@ -142,7 +144,10 @@ export function openLeading(deps: LeadingDeps): Leading {
     onFailed: (job, error) => reportFailure(job, error, { access, feed, jobs }),
   });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
-  loop.connect((effect) => applyEffect(effect, jobs, pools));
+  const { mayDecide = () => true } = deps;
+  loop.connect((effect) => {
+    if (mayDecide()) applyEffect(effect, jobs, pools);
+  });
 
   const orchestrator: Orchestrator = {
     config,

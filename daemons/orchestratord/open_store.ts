@@ -7,6 +7,7 @@ import { defaultStateDir } from "#shared/paths.ts";
 import { type Config, databasePath } from "./config.ts";
 import type { Store } from "./store/job_store.ts";
 import type { PostgresStoreOptions } from "./store/postgres/store.ts";
+import type { PostgresSeat, SeatOptions } from "./store/postgres/seat.ts";
 import type { Servers } from "./store/postgres/servers.ts";
 import { openSqliteStore, type StoreOptions } from "./store/sqlite/store.ts";
 
@@ -50,6 +51,17 @@ export async function openExistingStore({ store, state_dir }: StoreConfig): Prom
     );
   }
   return openSqliteStore(path);
+}
+
+/** The seat of the leader in the database; undefined for SQLite, which one process has for itself. */
+export async function openSeat(
+  { store, cluster }: Pick<Config, "store" | "cluster">,
+  { incarnation, url }: Pick<SeatOptions, "incarnation" | "url">,
+): Promise<PostgresSeat | undefined> {
+  if (store.url === undefined) return undefined;
+  const { PostgresSeat } = await import("./store/postgres/seat.ts");
+  const servers = await serversOf(store.url, store);
+  return new PostgresSeat({ servers, ttlMs: cluster.leader_ttl_ms, incarnation, url });
 }
 
 /** The servers of a PostgreSQL database, as `[store]` says how to reach them. */

@@ -74,6 +74,8 @@ export const poolConfig = z.strictObject({
     ),
   orchestrator: z.strictObject({
     url: httpUrl.optional().describe("URL of the orchestrator; without it the pool runs alone"),
+    urls: z.array(httpUrl).min(1).max(16).optional()
+      .describe("URLs of several orchestrators on one database, instead of orchestrator.url"),
     timeout_ms: millis(10_000, "Deadline of a registration or heartbeat"),
     backoff_ms: millis(1_000, "First pause after a failure; it doubles with each"),
     backoff_max_ms: millis(30_000, "Longest pause after a failure"),
@@ -176,10 +178,16 @@ export function poolIdFromHost(hostname: string): string {
 
 /** Longest time of an orderly stop, in ms: the workers' deadline, then the deregistration. */
 export function stopDeadlineMs(config: PoolConfig): number {
-  const goodbye = config.orchestrator.url === undefined
+  const goodbye = orchestratorUrls(config).length === 0
     ? 0
     : config.orchestrator.deregister_timeout_ms;
   return goodbye + (config.on_stop === "stop" ? config.worker.stop_deadline_ms : 0);
+}
+
+/** Where orchestrators are; none: the pool runs alone. */
+export function orchestratorUrls({ orchestrator }: Pick<PoolConfig, "orchestrator">): string[] {
+  const { url, urls = [] } = orchestrator;
+  return url === undefined ? urls : [url];
 }
 
 /**
@@ -225,7 +233,11 @@ export function checkConfig(config: PoolConfig): void {
     const where = name === undefined ? "worker.llama" : `worker.models.${JSON.stringify(name)}`;
     throw new UsageError(`${where}.${key}: ${message}`);
   }
-  if (config.orchestrator.url === undefined) return;
+  const { url, urls } = config.orchestrator;
+  if (url !== undefined && urls !== undefined) {
+    throw new UsageError("orchestrator.urls: names them all: leave orchestrator.url out");
+  }
+  if (orchestratorUrls(config).length === 0) return;
   const check = (host: string, hostName: string, advertised: string | undefined, key: string) => {
     if (!isWildcard(host) || advertised !== undefined) return;
     throw new UsageError(

@@ -18,7 +18,7 @@ import { defaultStateDir, type Env } from "#shared/paths.ts";
 import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
 import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
-import { type PoolConfig, poolIdFromHost } from "./config.ts";
+import { orchestratorUrls, type PoolConfig, poolIdFromHost } from "./config.ts";
 import type { DeviceSource } from "./devices/device_source.ts";
 import { createDevices, type Devices, systemSources } from "./devices/devices.ts";
 import { heldOn, roomOn, usualRoom } from "./devices/room.ts";
@@ -291,10 +291,11 @@ async function open(
   void staging.open(() => catalog.refresh());
   opened.resolve();
 
-  const { url: orchestratorUrl, timeout_ms: timeoutMs } = config.orchestrator;
-  if (orchestratorUrl !== undefined) {
+  const { timeout_ms: timeoutMs } = config.orchestrator;
+  const urls = orchestratorUrls(config);
+  if (urls.length > 0) {
     link = new Link({
-      client: createClient({ baseUrl: orchestratorUrl, token, timeoutMs, http }),
+      clients: urls.map((baseUrl) => createClient({ baseUrl, token, timeoutMs, http })),
       config: config.orchestrator,
       heartbeat: config.heartbeat,
       state,
@@ -331,9 +332,9 @@ async function open(
     ended: ended.promise,
     status() {
       const workers = supervisor.workers().length;
-      const known = orchestratorUrl === undefined
+      const known = link === undefined
         ? "alone"
-        : `${link?.isRegistered ? "registered with" : "not registered with"} ${orchestratorUrl}`;
+        : `${link.isRegistered ? "registered with" : "not registered with"} ${link.url}`;
       return `${server.url}: ${workers} workers, ${known}`;
     },
     close: () => stack.close(),

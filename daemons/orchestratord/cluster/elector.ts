@@ -1,7 +1,7 @@
 import type { Logger } from "#shared/logging.ts";
 import { Lease } from "./lease.ts";
 import { RealTime, type Timing } from "./real_time.ts";
-import type { Seat, SeatView } from "./seat.ts";
+import type { Seat, SeatView } from "../store/seat.ts";
 
 /** How much sooner than the others take its lease a leader stops, in ms. */
 const MARGIN_MS = 500;
@@ -62,8 +62,15 @@ export class Elector {
   }
 
   start(): void {
-    const unwatch = this.#options.seat.watch(() => this.#wake());
-    this.#running = this.#run().finally(unwatch);
+    this.#running = this.#run();
+  }
+
+  /** Gives the seat back, for another process or to take it anew. */
+  async giveUp(reason: string): Promise<void> {
+    const term = this.#term;
+    if (term === undefined) return;
+    this.#depose(reason);
+    await this.#options.seat.resign(term).catch(() => {});
   }
 
   /** Gives the seat back and takes it no more. */
@@ -71,10 +78,7 @@ export class Elector {
     this.#isStopped = true;
     this.#wake();
     await this.#running;
-    const term = this.#term;
-    if (term === undefined) return;
-    this.#depose("it stops");
-    await this.#options.seat.resign(term).catch(() => {});
+    await this.giveUp("it stops");
   }
 
   async #run(): Promise<void> {
@@ -136,7 +140,7 @@ export class Elector {
     this.#options.onDeposed(term, reason);
   }
 
-  /** Waits until the next look, or less if somebody says that something has changed. */
+  /** Waits until the next look, or until it is stopped. */
   #pause(): Promise<void> {
     const { renewMs, random = Math.random } = this.#options;
     const ms = this.#term === undefined ? LOOK_MS * (1 - JITTER * random()) : renewMs;

@@ -12,7 +12,8 @@ import { Wake } from "./wake.ts";
 
 /** Dependencies of a {@linkcode Link}. */
 export interface LinkOptions {
-  readonly client: Client;
+  /** Of each orchestrator; the one that leads is looked for. */
+  readonly clients: readonly Client[];
   readonly config: PoolConfig["orchestrator"];
   readonly heartbeat: PoolConfig["heartbeat"];
   /** The whole state of the pool now; its sequence number rises with each call. */
@@ -40,6 +41,9 @@ export class Link {
   #isRegistered = false;
   #ackedModels = -1;
   readonly #workers = new KnownWorkers();
+  /** Which of the clients is used. */
+  #at = 0;
+  /** Since the last success. */
   #failures = 0;
   /** When another pool with our id first made us fail; Infinity once we were registered. */
   #twinSince: number | undefined;
@@ -50,6 +54,17 @@ export class Link {
     this.#options = options;
     this.#intervalMs = options.heartbeat.interval_ms;
     this.#wake = new Wake(options.clock);
+  }
+
+  /** The orchestrator that is asked now. */
+  get #client(): Client {
+    const { clients } = this.#options;
+    return clients[this.#at % clients.length]!;
+  }
+
+  /** URL of the orchestrator that is asked now. */
+  get url(): string {
+    return this.#client.baseUrl;
   }
 
   /** Whether the last registration or report succeeded. */
@@ -85,7 +100,7 @@ export class Link {
     const signal = AbortSignal.timeout(this.#options.config.deregister_timeout_ms);
     try {
       const state = await this.#report(signal);
-      await this.#options.client.call(orchestratorRoutes.deregisterPool, {
+      await this.#client.call(orchestratorRoutes.deregisterPool, {
         params: { id: state.pool_id },
         body: { instance_id: state.instance_id },
       }, { signal });
@@ -97,7 +112,7 @@ export class Link {
   }
 
   async #run(): Promise<void> {
-    const { config, heartbeat, clock } = this.#options;
+    const { clients, config, heartbeat, clock } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
         await (this.#isRegistered ? this.#report(this.#stop.signal) : this.#register());
@@ -106,8 +121,14 @@ export class Link {
         if (this.#stop.signal.aborted) return;
         const wasForgotten = this.#noteFailure(error);
         if (wasForgotten) continue;
+        // Another one may lead now: a pause comes once all have been asked.
+        this.#at++;
+        if (this.#failures % clients.length !== 0) continue;
         await this.#wake.sleep(
-          backoffMs(this.#failures, { firstMs: config.backoff_ms, maxMs: config.backoff_max_ms }),
+          backoffMs(this.#failures / clients.length, {
+            firstMs: config.backoff_ms,
+            maxMs: config.backoff_max_ms,
+          }),
           this.#stop.signal,
         );
         continue;
@@ -122,7 +143,8 @@ export class Link {
   }
 
   async #register(): Promise<void> {
-    const { client, log, instruments } = this.#options;
+    const { log, instruments } = this.#options;
+    const client = this.#client;
     this.#wake.clear();
     const state = await this.#options.state();
     this.#workers.forget();
@@ -138,7 +160,7 @@ export class Link {
   }
 
   async #report(signal: AbortSignal): Promise<PoolState> {
-    const { client, instruments } = this.#options;
+    const { instruments } = this.#options;
     this.#wake.clear();
     const state = await this.#options.state();
     const { pool_id, instance_id, sequence, models_revision, models, unusable } = state;
@@ -154,7 +176,7 @@ export class Link {
       exits,
     };
     const call = { params: { id: pool_id }, body };
-    this.#take(await client.call(orchestratorRoutes.heartbeat, call, { signal }), state);
+    this.#take(await this.#client.call(orchestratorRoutes.heartbeat, call, { signal }), state);
     instruments.heartbeat("ok");
     return state;
   }

@@ -37,7 +37,7 @@ function setup(url: string, deregister_timeout_ms = 10_000) {
   let sequence = 0;
   const twins = Promise.withResolvers<void>();
   const link = new Link({
-    client: createClient({ baseUrl: url, timeoutMs: 2_000 }),
+    clients: [createClient({ baseUrl: url, timeoutMs: 2_000 })],
     config: poolConfig.parse({
       orchestrator: {
         backoff_ms: 5,

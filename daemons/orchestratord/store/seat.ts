@@ -28,6 +28,4 @@ export interface Seat {
   renew(term: number): Promise<boolean>;
   /** Gives it back, so that another one can take it at once. */
   resign(term: number): Promise<void>;
-  /** Calls back when somebody has taken it or given it back; best effort. Returns what ends that. */
-  watch(onChange: () => void): () => void;
 }
