@@ -21,7 +21,7 @@ const EXIT: WorkerExit = {
   at: "2026-01-01T00:00:00.000Z",
 };
 
-function setup(url: string, deregister_timeout_ms = 10_000) {
+function setup(urls: string | readonly string[], deregister_timeout_ms = 10_000) {
   const log = recordingLogger();
   const pool: { -readonly [K in keyof PoolState]: PoolState[K] } = {
     pool_id: "p",
@@ -37,7 +37,7 @@ function setup(url: string, deregister_timeout_ms = 10_000) {
   let sequence = 0;
   const twins = Promise.withResolvers<void>();
   const link = new Link({
-    clients: [createClient({ baseUrl: url, timeoutMs: 2_000 })],
+    clients: [urls].flat().map((baseUrl) => createClient({ baseUrl, timeoutMs: 2_000 })),
     config: poolConfig.parse({
       orchestrator: {
         backoff_ms: 5,
@@ -295,4 +295,20 @@ Deno.test("a pool that stops does not warn that its orchestrator stops at the sa
   await link.close(true);
   assert.ok(failed());
   assert.deepEqual(log.lines.filter((line) => line.level === "warn"), []);
+});
+
+Deno.test("of several orchestrators, a pool finds the one that leads, and the next one", async () => {
+  const [first, second] = [await fakeOrchestrator(), await fakeOrchestrator()];
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = gone.addr as Deno.NetAddr;
+  gone.close();
+  const { link } = setup([`http://127.0.0.1:${port}`, first.url, second.url]);
+  link.start();
+  await first.next(isRegistration);
+  await first.next(isHeartbeat);
+  await first.close();
+  await second.next(isHeartbeat);
+  assert.equal(link.url, second.url);
+  await link.close(false);
+  await second.close();
 });

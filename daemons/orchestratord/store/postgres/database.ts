@@ -1,6 +1,7 @@
 import type { Row } from "../rows/row.ts";
 import type { Writer } from "./job_writes.ts";
-import type { Pool } from "./pool.ts";
+import { Fenced } from "./failures.ts";
+import { inTransaction, type Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import { WriteQueue, type WriteQueueOptions } from "./write_queue.ts";
 
@@ -20,6 +21,8 @@ export interface DatabaseOptions
   readonly jobsSettled: () => Promise<void>;
   /** The replica that this process is; undefined: none, as for a command beside a running orchestratord. */
   readonly writer: () => Writer | undefined;
+  /** Called when the writer's row was not there. */
+  readonly onFenced: (writer: Writer) => void;
 }
 
 /** Reads, and all writes but those of jobs: in the order of their calls, each on a session of the pool. */
@@ -68,6 +71,20 @@ export class Database {
     return this.write(async (session) => void await session.query(text, values));
   }
 
+  /** {@linkcode run} that takes effect only while this replica's row is there. */
+  runAsReplica(text: string, values: readonly unknown[]): Promise<void> {
+    const writer = this.#options.writer();
+    if (writer === undefined) return this.run(text, values);
+    return this.write((session) =>
+      inTransaction(session, async () => {
+        const { count } = await session.query(OWN_ROW, writer, "own_row");
+        if (count === 1) return void await session.query(text, values);
+        this.#options.onFenced(writer);
+        throw new Fenced();
+      })
+    );
+  }
+
   /** {@linkcode keep} of one statement. */
   keepRunning(text: string, values: readonly unknown[]): Promise<void> {
     return this.keep(async (session) => void await session.query(text, values));
@@ -94,6 +111,9 @@ export class Database {
     return this.#queue.close();
   }
 }
+
+/** Whoever removes the row waits for the end of the transaction. */
+const OWN_ROW = "SELECT FROM replicas WHERE replica_id = $1 AND incarnation = $2 FOR KEY SHARE";
 
 /** Finds out whether writes work. */
 const probe: Operation<unknown> = (session) =>

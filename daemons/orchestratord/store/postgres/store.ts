@@ -79,6 +79,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     schema,
     jobsSettled: () => appender.settled(),
     writer: () => replica.writer,
+    onFenced: (writer) => replica.fenced(writer),
     onFailure,
   });
   const failure = () => appender.failure ?? database.failure;
