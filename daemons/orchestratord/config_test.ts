@@ -190,3 +190,29 @@ Deno.test("settings of files and batches: defaults, a flag and a variable, and v
   const good = "[files]\nmax_bytes = 1024\n[batches]\nmax_open = 1";
   assert.equal((await load(good, ["--check-config"])).kind, "checked");
 });
+
+Deno.test("settings of the store: defaults, and values that are refused", async () => {
+  const load = (text: string, args: string[] = []) =>
+    loadConfig(configSpec, { args, env: () => undefined, readFile: () => text });
+  const loaded = async (text: string, args?: string[]) => {
+    const result = await load(text, args);
+    assert.equal(result.kind, "run");
+    return result.config.store;
+  };
+  assert.deepEqual(await loaded(""), { tls: {}, connections: 4, commit_every_ms: 2 });
+  const url = "postgres://me@db/llorch";
+  assert.equal((await loaded("", [`--store-url=${url}`])).url, url);
+  for (
+    const [text, message] of [
+      [`url = "mysql://me@db/llorch"`, /toml:2: store\.url must be postgres:/],
+      [`url = "postgres://me:pw@db/llorch"`, /toml:2: store\.url must not hold a password/],
+      [`password_file = "/p"`, /toml:2: store\.password_file is of no use without store\.url/],
+      [`tls.ca = "/ca.pem"`, /toml:2: store\.tls\.ca is of no use without store\.url/],
+      [`connections = 0`, /toml:2: store\.connections/],
+      [`commit_every_ms = 0`, /toml:2: store\.commit_every_ms/],
+      [`password = "secret"`, /toml:2: store\.password is not a known field/],
+    ] as const
+  ) {
+    await assert.rejects(load(`[store]\n${text}`, ["--check-config"]), message);
+  }
+});

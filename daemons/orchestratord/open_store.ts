@@ -9,6 +9,7 @@ import type { Store } from "./store/job_store.ts";
 import type { PostgresStoreOptions } from "./store/postgres/store.ts";
 import type { PostgresSeat, SeatOptions } from "./store/postgres/seat.ts";
 import type { Servers } from "./store/postgres/servers.ts";
+import type { Session } from "./store/postgres/session.ts";
 import { openSqliteStore, type StoreOptions } from "./store/sqlite/store.ts";
 
 /** The part of the configuration that says where the store is. */
@@ -77,6 +78,22 @@ export async function serversOf(url: string, store: Config["store"]): Promise<Se
   return new Servers({ url: parseStoreUrl(url), ca: readCa(store.tls), password });
 }
 
+/**
+ * Opens a session of a command.
+ *
+ * @throws {LlorchError} `INTERNAL` if no server takes writes
+ */
+export async function openSession(
+  servers: Servers,
+  ...options: Parameters<Servers["open"]>
+): Promise<Session> {
+  try {
+    return await servers.open(...options);
+  } catch (error) {
+    throw notOpened(error);
+  }
+}
+
 /** What is wrong with the database that the configuration names. */
 export async function checkStore(config: StoreConfig): Promise<FileProblem[]> {
   try {
@@ -121,15 +138,14 @@ async function openPostgres(
       commitEveryMs: store.commit_every_ms,
     });
   } catch (error) {
-    if (error instanceof LlorchError) throw error;
-    throw new LlorchError(
-      "INTERNAL",
-      `Cannot open the database of store.url: ${errorMessage(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw error instanceof LlorchError ? error : notOpened(error);
   }
+}
+
+/** The error of a database that cannot be opened. */
+function notOpened(error: unknown): LlorchError {
+  const message = `Cannot open the database: ${errorMessage(error)}`;
+  return new LlorchError("INTERNAL", message, { cause: error });
 }
 
 /** The name of an orchestratord among those of a database: the same at each start, from its state folder. */

@@ -1,11 +1,11 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { EXIT } from "#shared/defaults.ts";
-import { errorMessage } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { openStateDir } from "#shared/state_dir.ts";
 import { type Config, databasePath } from "../config.ts";
-import { serversOf } from "../open_store.ts";
+import { openSession, serversOf } from "../open_store.ts";
 import { migrate } from "../store/postgres/migrate.ts";
 import { inTransaction } from "../store/postgres/pool.ts";
 import type { Session } from "../store/postgres/session.ts";
@@ -38,7 +38,7 @@ export async function store(
     (file === undefined) === (from === undefined);
   if (!isWhole) throw new UsageError(`The command is missing: ${USAGE}`);
   const servers = await serversOf(to ?? from!, config.store);
-  const session = await servers.open("llorch copy", { statementMs: COPY_MS });
+  const session = await openSession(servers, "llorch copy", { statementMs: COPY_MS });
   try {
     if (to !== undefined) await copyTo(session, servers.schema, config);
     else await copyFrom(session, file!);
@@ -240,12 +240,16 @@ async function compareLastEvents(session: Session, db: DatabaseSync): Promise<vo
     rows.map((row) => `${row["job_id"]} ${row["last"]}`).sort().join("\n");
   const { rows } = await session.query(LAST_EVENTS);
   if (lines(rows) === lines(db.prepare(LAST_EVENTS).all() as Row[])) return;
-  throw new Error("The copy differs in the last events of unfinished jobs; nothing was kept of it");
+  throw new LlorchError(
+    "INTERNAL",
+    "The copy differs in the last events of unfinished jobs; nothing was kept of it",
+  );
 }
 
 function check(table: string, copied: number, found: number): void {
   if (copied === found) return;
-  throw new Error(
+  throw new LlorchError(
+    "INTERNAL",
     `The copy of the table ${table} has ${found} rows instead of ${copied}; nothing was kept of it`,
   );
 }

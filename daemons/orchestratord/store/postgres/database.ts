@@ -119,6 +119,11 @@ const OWN_ROW = "SELECT FROM replicas WHERE replica_id = $1 AND incarnation = $2
 const probe: Operation<unknown> = (session) =>
   session.query("UPDATE schema_version SET version = version");
 
+/** Whether a query for one id finds a row. */
+export async function exists(session: Session, sql: string, id: string): Promise<boolean> {
+  return (await session.query(sql, [id])).rows.length > 0;
+}
+
 /** Numbers the placeholders of a statement: `?` becomes `$1`, `$2` and so on. */
 export function numbered(sql: string): string {
   let n = 0;

@@ -1,7 +1,7 @@
 import type { FileStore } from "../file_store.ts";
 import { Conditions } from "../rows/conditions.ts";
 import { toFile } from "../rows/file.ts";
-import { type Database, numbered } from "./database.ts";
+import { type Database, exists, numbered } from "./database.ts";
 
 /** Files that one statement removes, at most: some may be large. */
 const SLICE_FILES = 16;
@@ -52,25 +52,21 @@ export function postgresFiles(database: Database): FileStore {
         );
       });
     },
-    finish(id, { lines, expiresAt }) {
-      let isFinished: boolean | undefined;
-      return database.write(async (session, isAgain) => {
+    finish: (id, { lines, expiresAt }) =>
+      database.write(async (session, isAgain) => {
         const { count } = await session.query(
           `UPDATE files SET state = 'ready', lines = $2, expires_at = $3
             WHERE file_id = $1 AND state = 'writing'`,
           [id, lines, expiresAt ?? null],
         );
-        if (count === 0 && isAgain && isFinished === undefined) {
-          // An attempt whose outcome was not known has finished it, if it is there.
-          const { rows } = await session.query(
-            "SELECT FROM files WHERE file_id = $1 AND state = 'ready' AND lines = $2",
-            [id, lines],
-          );
-          return rows.length > 0;
-        }
-        return isFinished = count > 0;
-      });
-    },
+        if (count > 0 || !isAgain) return count > 0;
+        // An attempt whose outcome was not known has finished it, if it is there.
+        const { rows } = await session.query(
+          "SELECT FROM files WHERE file_id = $1 AND state = 'ready'",
+          [id],
+        );
+        return rows.length > 0;
+      }),
     async get(id) {
       const row = await database.row(
         "SELECT * FROM files WHERE file_id = $1 AND state = 'ready'",
@@ -111,10 +107,12 @@ export function postgresFiles(database: Database): FileStore {
         at,
       ]),
     remove(id) {
-      let wasThere: boolean | undefined;
+      // Known before the first attempt: a later one may find nothing, because the first has removed it.
+      let isThere: boolean | undefined;
       return database.keep(async (session) => {
-        const { count } = await session.query("DELETE FROM files WHERE file_id = $1", [id]);
-        return wasThere ||= count > 0;
+        isThere ??= await exists(session, "SELECT FROM files WHERE file_id = $1", id);
+        await session.query("DELETE FROM files WHERE file_id = $1", [id]);
+        return isThere;
       });
     },
     removeOf: (tenant) => removeAll("tenant = $1", [tenant]),

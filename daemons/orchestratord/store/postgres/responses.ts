@@ -10,7 +10,7 @@ import {
   toListedResponse,
   toResponse,
 } from "../rows/response.ts";
-import { type Database, numbered } from "./database.ts";
+import { type Database, exists, numbered } from "./database.ts";
 import { inTransaction } from "./pool.ts";
 import type { Session } from "./session.ts";
 
@@ -74,15 +74,15 @@ export function postgresResponses(database: Database): ResponseStore {
         [id, at],
       ),
     remove(id) {
-      let wasThere: boolean | undefined;
+      // Known before the first attempt: a later one may find nothing, because the first has removed it.
+      let isThere: boolean | undefined;
       return database.keep((session) =>
         inTransaction(session, async () => {
+          const sql = "SELECT FROM responses WHERE response_id = $1";
+          isThere ??= await exists(session, sql, id);
           await session.query(`${ERASE_JOBS} response_id = $1)`, [id]);
-          const { count } = await session.query("DELETE FROM responses WHERE response_id = $1", [
-            id,
-          ]);
-          // An attempt whose outcome is not known may have removed it.
-          return wasThere ||= count > 0;
+          await session.query("DELETE FROM responses WHERE response_id = $1", [id]);
+          return isThere;
         })
       );
     },

@@ -12,6 +12,9 @@ export interface ServersOptions extends Pick<SessionOptions, "password"> {
   readonly ca?: string | undefined;
 }
 
+/** What some sessions have besides. */
+type SessionExtras = Pick<SessionOptions, "statementMs" | "settings">;
+
 /** What is known of a server. */
 export interface ServerFacts {
   /** Such as `db.example:5432`. */
@@ -46,7 +49,7 @@ export class Servers {
    *
    * @throws {Error} that says for each server why it cannot be used
    */
-  async open(name: string, more: Pick<SessionOptions, "statementMs"> = {}): Promise<Session> {
+  async open(name: string, more: SessionExtras = {}): Promise<Session> {
     const { hosts } = this.#options.url;
     const reasons: string[] = [];
     let last: unknown;
@@ -69,7 +72,7 @@ export class Servers {
   async #openAt(
     host: Host,
     name: string,
-    more: Pick<SessionOptions, "statementMs">,
+    more: SessionExtras,
   ): Promise<Session> {
     const { url: { user, database, schema }, password, ca } = this.#options;
     const tls = needsTls(host, ca) ? { ca } : undefined;

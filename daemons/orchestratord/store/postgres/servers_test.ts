@@ -63,6 +63,31 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "hosts are tried in turn until one takes writes, and one that stands by is refused" +
+    (WHY_NO_POSTGRES === undefined ? "" : ` (skipped: ${WHY_NO_POSTGRES})`),
+  ignore: WHY_NO_POSTGRES !== undefined,
+  async fn() {
+    const server = await startPostgres({ listens: true });
+    try {
+      const url = server.url().replace("127.0.0.1:", "127.0.0.1:1,127.0.0.1:");
+      const servers = new Servers({ url: parseStoreUrl(url), password: () => "" });
+      await (await servers.open("test")).close();
+      assert.match(servers.facts!.server, /^127\.0\.0\.1:\d{2,}$/);
+      await server.write("standby.signal", "");
+      await server.stop("fast");
+      await server.start();
+      await assert.rejects(servers.open("test"), (error: Error) => {
+        assert.match(error.message, /127\.0\.0\.1:1: .*ECONNREFUSED/);
+        assert.match(error.message, /: it is read-only, such as a server that stands by/);
+        return true;
+      });
+    } finally {
+      await server.remove();
+    }
+  },
+});
+
 Deno.test("a connection to another machine is always encrypted", () => {
   const encrypted = ["db", "10.0.0.1", "localhost", "127.0.0.1", "::1", "/run"].map((host) => [
     needsTls({ host, port: 1 }, undefined),

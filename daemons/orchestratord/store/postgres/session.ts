@@ -40,6 +40,8 @@ export interface SessionOptions {
   readonly name: string;
   /** A statement may take this long, in ms. @default 10 s */
   readonly statementMs?: number;
+  /** Settings of the session, such as `enable_seqscan=off`. */
+  readonly settings?: readonly string[];
 }
 
 /** What a query has returned. */
@@ -125,6 +127,7 @@ export class Session {
  */
 function configOf(options: SessionOptions): Record<string, unknown> {
   const { host, user, database, schema, password, tls, name, statementMs = STATEMENT_MS } = options;
+  const settings = [`search_path=${schema}`, ...options.settings ?? []];
   return {
     host: host.host,
     port: host.port,
@@ -137,7 +140,7 @@ function configOf(options: SessionOptions): Record<string, unknown> {
     application_name: name,
     fallback_application_name: name,
     client_encoding: "UTF8",
-    options: `-c search_path=${schema}`,
+    options: settings.map((setting) => `-c ${setting}`).join(" "),
     statement_timeout: statementMs,
     query_timeout: statementMs + (ANSWER_MS - STATEMENT_MS),
     lock_timeout: statementMs,

@@ -67,7 +67,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const appender = new Appender({
     ...options,
     everyMs: commitEveryMs,
-    open: () => servers.open("llorch events"),
+    // Each statement finds its jobs by their ids. A plan from when the table was small would read all of it.
+    open: () => servers.open("llorch events", { settings: ["enable_seqscan=off"] }),
     writer: () => replica.writer,
     onFenced: (writer) => replica.fenced(writer),
     onFailure,
