@@ -12,8 +12,11 @@ import { type Pin, type Pins, snapshotUrl } from "./pins.ts";
 /** A source of files. */
 export type Mirror =
   | { readonly kind: "folder"; readonly folder: string }
-  /** URL of each archive (`debian`, `debian-security`), without a slash at the end. */
-  | { readonly kind: "urls"; readonly urlOf: (archive: string) => string };
+  | {
+    readonly kind: "urls";
+    /** URL of an archive (`debian`, `debian-security`), without a slash at the end. */
+    readonly urlOf: (archive: string) => string;
+  };
 
 const PUBLIC = "http://deb.debian.org/debian";
 
