@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { Version } from "@cyclonedx/cyclonedx-library/Spec";
+import { JsonStrictValidator } from "@cyclonedx/cyclonedx-library/Validation";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { STACK_KIB } from "#shared/large_stack.ts";
 import { VERSION } from "#shared/version.ts";
+import { readPins } from "../../tools/image/debian/pins.ts";
 import { makeImages } from "../../tools/image/make.ts";
 import { planImages } from "../../tools/image/plan.ts";
 import {
@@ -157,6 +160,25 @@ Deno.test({
           });
           assert.equal(typeof choices[0].text, "string");
           assert.ok(usage.completion_tokens > 0);
+        });
+
+        await t.step("the bill of materials is valid, and names Debian's packages", async () => {
+          const file = join(inside.root, "usr/share/doc/llorch/sbom.cdx.json");
+          const text = await Deno.readTextFile(file);
+          assert.equal(await new JsonStrictValidator(Version.v1dot6).validate(text), null);
+          const { components } = JSON.parse(text);
+          const { packages } = await readPins();
+          for (const name of ["dash", "libc6", "tini"]) {
+            const pin = packages.find((each) => each.name === name)!;
+            const found = components.find((each: { name: string }) => each.name === name);
+            assert.equal(found?.version, pin.version, name);
+            assert.equal(found.hashes[0].content.length, 64);
+            assert.match(found.purl, /^pkg:deb\/debian\//);
+          }
+          const status = join(inside.root, "var/lib/dpkg/status.d/dash");
+          assert.match(await Deno.readTextFile(status), /^Package: dash$/m);
+          const licences = join(inside.root, "usr/share/doc/llorch/THIRD_PARTY_LICENSES");
+          assert.match(await Deno.readTextFile(licences), /\ndash 0\.5/);
         });
 
         await t.step("only the state and a bounded tmpfs can be written, as nobody", async () => {

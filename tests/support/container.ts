@@ -55,6 +55,8 @@ export interface ContainerOptions {
 /** A container that is ready to be started. */
 export interface Container {
   readonly config: RuntimeConfig;
+  /** Its root folder, on this machine. */
+  readonly root: string;
   /** Command that runs it to its end. */
   readonly command: readonly string[];
   /** Starts it; the log of its program is on its standard output. */
@@ -99,12 +101,13 @@ export async function makeContainer(options: ContainerOptions): Promise<Containe
   }
   await Deno.writeTextFile(file, JSON.stringify(config));
   const id = `llorch-test-${crypto.randomUUID()}`;
-  const root = ["--root", join(dir, "runc")];
-  const runc = (...args: string[]) => output("runc", [...root, ...args]);
+  const where = ["--root", join(dir, "runc")];
+  const runc = (...args: string[]) => output("runc", [...where, ...args]);
   return {
     config,
-    command: ["runc", ...root, "run", "--bundle", bundle, id],
-    start: () => startCommand("runc", [...root, "run", "--bundle", bundle, id]),
+    root: join(bundle, "rootfs"),
+    command: ["runc", ...where, "run", "--bundle", bundle, id],
+    start: () => startCommand("runc", [...where, "run", "--bundle", bundle, id]),
     async signal(name) {
       await runc("kill", id, name);
     },

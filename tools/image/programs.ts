@@ -80,7 +80,7 @@ export function environment({ program }: Pick<ImageSpec, "program">): Record<str
   return {
     HOME: STATE,
     TMPDIR: "/tmp",
-    STATE_DIRECTORY: `${STATE}/${program}`,
+    ...(SETTINGS[program] ? { STATE_DIRECTORY: `${STATE}/${program}` } : {}),
   };
 }
 
