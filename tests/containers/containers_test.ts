@@ -277,11 +277,11 @@ Deno.test({
           try {
             const { code, text } = await commandOnTerminal(
               container.command,
-              { when: '"event":"listening"', keys: "\x03" },
+              { when: "listening url=", keys: "\x03" },
               {},
             );
-            assert.match(text, /"event":"stopping"/);
-            assert.match(text, /"event":"stopped"/);
+            assert.match(text, /stopping reason=/);
+            assert.match(text, /stopped exit_code=/);
             assert.ok([0, 130].includes(code), `${code}: ${text}`);
           } finally {
             await container.remove();
