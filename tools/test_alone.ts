@@ -14,6 +14,8 @@ export const LONGEST: readonly string[] = [
   "tests/browser/pages_test.ts",
   "tests/integration/lifecycle_test.ts",
   "tests/release/reproducible_test.ts",
+  "tests/containers/containers_test.ts",
+  "tests/containers/reproducible_test.ts",
   "tests/browser/feed_test.ts",
   "tests/cli/jobs_test.ts",
   "tests/cli/git_test.ts",

@@ -9,15 +9,15 @@ import type { RuntimeKind } from "#shared/build_info.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { runMain } from "#shared/lifecycle.ts";
 import { DENO_VERSION, VERSION } from "#shared/version.ts";
-import { addBackend, bundleApp, nativeFiles } from "./app.ts";
+import { nativeFiles } from "./app.ts";
 import { compileApp } from "./compile.ts";
 import { findDenort } from "./denort.ts";
-import { installBackend, installDeno } from "./install.ts";
+import { installDeno } from "./install.ts";
 import { describe, type ManifestEntry, writeManifest } from "./manifest.ts";
 import { needsOf } from "./native.ts";
-import { buildLibraries } from "./libraries.ts";
 import { type Artifact, type BuildPlan, planBuild } from "./plan.ts";
 import { packDeno, writePortable } from "./portable.ts";
+import { prepareApp } from "./prepare.ts";
 import { output } from "./process.ts";
 import { type Commit, copySources, readCommit } from "./source.ts";
 import { defaultBackend } from "./targets.ts";
@@ -99,28 +99,6 @@ async function chooseRuntime(
 async function prepareDeno(plan: BuildPlan, commit: Commit, work: string) {
   const path = await installDeno(plan.target, join(work, "runtime"));
   return { path, packed: await packDeno(path, work, commit) };
-}
-
-async function prepareApp(
-  artifact: Artifact,
-  { target, libraries }: BuildPlan,
-  source: string,
-  work: string,
-  say: (line: string) => void,
-): Promise<string> {
-  const app = join(work, artifact.file);
-  say(`${artifact.file}: bundling the program`);
-  await bundleApp(artifact.executable, source, app);
-  if (artifact.backend && libraries === "source") {
-    say(`${artifact.file}: building llama.cpp for ${artifact.backend}, which takes many minutes`);
-    await buildLibraries(artifact.backend, target, join(work, "llama.cpp"), app);
-  } else if (artifact.backend) {
-    say(`${artifact.file}: fetching llama.cpp for ${artifact.backend}, which may take minutes`);
-    const folder = join(work, `backend-${artifact.backend}`);
-    const nodeModules = await installBackend(artifact.backend, target, folder);
-    await addBackend(nodeModules, artifact.backend, target, app);
-  }
-  return app;
 }
 
 /**

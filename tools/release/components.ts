@@ -5,7 +5,9 @@ import { declaredLicence } from "./licence_texts.ts";
 export interface Component {
   readonly name: string;
   readonly version: string;
-  /** `sha512-…`, from the lock file. */
+  /** Package URL. @default that of an npm package */
+  readonly purl?: string;
+  /** `sha512-…` or `sha256-…` with base64, as lock files have it. */
   readonly integrity: string | undefined;
   /** SPDX expression, from the package. */
   readonly licence: string | undefined;

@@ -9,11 +9,16 @@ import type { Commit } from "../build/source.ts";
 import type { Target } from "../build/targets.ts";
 import type { Component } from "./components.ts";
 
-/** The components as CycloneDX 1.6: JSON in which the same content is the same text. */
+/**
+ * The components as CycloneDX 1.6: JSON in which the same content is the same text.
+ *
+ * @param more Properties of the whole, by name.
+ */
 export function cycloneDx(
   components: readonly Component[],
   target: Target,
   { commit, epoch }: Commit,
+  more: Readonly<Record<string, string>> = {},
 ): string {
   const libraries = components.map(toLibrary);
   const application = new Models.Component(ComponentType.Application, "llorch", {
@@ -24,6 +29,7 @@ export function cycloneDx(
       new Models.Property("llorch:commit", commit),
       new Models.Property("llorch:target", target.triple),
       new Models.Property("llorch:deno", DENO_VERSION),
+      ...Object.entries(more).map(([name, value]) => new Models.Property(name, value)),
     ]),
     dependencies: new Models.BomRefRepository(libraries.map(({ bomRef }) => bomRef)),
   });
@@ -46,9 +52,11 @@ function serialNumberOf(content: string): string {
   return hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "urn:uuid:$1-$2-5$3-8$4-$5");
 }
 
-function toLibrary({ name, version, integrity, licence, carries }: Component): Models.Component {
+function toLibrary(
+  { name, version, purl, integrity, licence, carries }: Component,
+): Models.Component {
   const [group, short] = name.startsWith("@") ? name.split("/") : [undefined, name];
-  return library(short!, version, `pkg:npm/${name.replace("@", "%40")}@${version}`, {
+  return library(short!, version, purl ?? `pkg:npm/${name.replace("@", "%40")}@${version}`, {
     group,
     hashes: hashesOf(integrity),
     licenses: licencesOf(licence),
@@ -94,10 +102,11 @@ function library(
 
 /** @param integrity As a lock file has it. */
 function hashesOf(integrity: string | undefined): Models.HashDictionary {
-  const base64 = /^sha512-(.+)$/.exec(integrity ?? "")?.[1];
+  const [, bits, base64] = /^sha(512|256)-(.+)$/.exec(integrity ?? "") ?? [];
   if (base64 === undefined) return new Models.HashDictionary();
   const hex = Buffer.from(base64, "base64").toString("hex");
-  return new Models.HashDictionary([[HashAlgorithm["SHA-512"], hex]]);
+  const algorithm = bits === "512" ? HashAlgorithm["SHA-512"] : HashAlgorithm["SHA-256"];
+  return new Models.HashDictionary([[algorithm, hex]]);
 }
 
 function licencesOf(expression: string | undefined): Models.LicenseRepository {

@@ -27,6 +27,7 @@ const NOT_CARRIED = [
   "node-llama-cpp",
   "playwright-core",
   "tar",
+  "xz-decompress",
 ];
 
 /** Paths of the two files, and the licences of each part. */
@@ -45,18 +46,26 @@ interface Carried {
   readonly backends: ReadonlyMap<Backend, readonly Component[]>;
 }
 
+/** What something carries beside the executables, such as an image. */
+export interface CarriedBeside {
+  readonly components: readonly Component[];
+  /** Properties of the whole, by name. */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
 /** Writes both files into a folder. */
 export async function writeSbom(
   target: Target,
   backends: readonly Backend[],
   commit: Commit,
   out: string,
+  beside: CarriedBeside = { components: [], properties: {} },
 ): Promise<SbomFiles> {
   const carried = await collect(target, backends);
-  const components = merge(carried.common, ...carried.backends.values());
+  const components = merge(carried.common, ...carried.backends.values(), beside.components);
   const files = { sbom: join(out, "sbom.cdx.json"), licences: join(out, "THIRD_PARTY_LICENSES") };
   await Deno.mkdir(out, { recursive: true });
-  await Deno.writeTextFile(files.sbom, cycloneDx(components, target, commit));
+  await Deno.writeTextFile(files.sbom, cycloneDx(components, target, commit, beside.properties));
   await Deno.writeTextFile(files.licences, licenceTexts(components));
   const licencesOf = (backend?: Backend) =>
     licenceTexts(merge(carried.common, backend && carried.backends.get(backend) || []));
@@ -120,7 +129,7 @@ function isCarried(id: string, target: Target, backends: readonly Backend[]): bo
 export function licenceTexts(components: readonly Component[]): string {
   const rule = "=".repeat(80);
   return components.map(({ name, version, licence, licenceText }) =>
-    `${rule}\n${name} ${version}\n${licence ?? "licence not stated"}\n${rule}\n\n${licenceText}\n`
+    `${rule}\n${name} ${version}\n${licence ?? "licence as follows"}\n${rule}\n\n${licenceText}\n`
   ).join("\n");
 }
 

@@ -1,4 +1,10 @@
-import { BACKENDS, BUILD_OPTIONS, WORKER_OPTIONS } from "../../build/options.ts";
+import {
+  BACKENDS,
+  BUILD_OPTIONS,
+  IMAGE_OPTIONS,
+  IMAGES,
+  WORKER_OPTIONS,
+} from "../../build/options.ts";
 import { type Command, command, type CommandFacts, type Group } from "../../command.ts";
 import type { OptionSet } from "../../options.ts";
 
@@ -20,7 +26,7 @@ function target(
 export const build: Group = {
   kind: "group",
   name: "build",
-  summary: "Build executables with the build task of the checkout",
+  summary: "Build executables and images with the tasks of the checkout",
   members: [
     target("worker", "Build llorch-candled for one backend", {
       arguments: [
@@ -49,6 +55,31 @@ export const build: Group = {
     }),
     target("all", "Build every executable", {
       examples: [{ line: "build all", summary: "Every executable for this machine" }],
+    }),
+    command({
+      name: "image",
+      summary: "Write an image of containers as an OCI layout, without a daemon",
+      options: IMAGE_OPTIONS,
+      arguments: [{
+        name: "<image>",
+        summary: `${IMAGES.join(", ")} or all`,
+        values: [...IMAGES, "all"],
+      }],
+      examples: [
+        {
+          line: "build image all",
+          summary: "Every image, on packages of Debian, for this machine's processor",
+        },
+        {
+          line: "build image pool-manager --backend cuda --base oci:cuda-runtime",
+          summary: "For NVIDIA GPUs, on an image with CUDA's libraries",
+        },
+        {
+          line: "build image orchestrator --packages ./debs --out images",
+          summary: "Without a network, from a folder of .deb files",
+        },
+      ],
+      load: async () => (await import("../../build/run_build.ts")).buildImage,
     }),
   ],
 };
