@@ -213,48 +213,50 @@ export function openLeading(deps: LeadingDeps): Leading {
     refuse: app.refuse,
     storage: (isWritable) => jobs.storage(isWritable),
     async begin() {
-  parts.defer(() => keeper.close());
-  parts.defer(() => jobs.close());
-  parts.defer(() => batches.close());
-  parts.defer(() => feed.close());
+      parts.defer(() => keeper.close());
+      parts.defer(() => jobs.close());
+      parts.defer(() => batches.close());
+      parts.defer(() => feed.close());
 
-  const unfinished = await store.unfinished();
-  const left = unfinished.length === 0 ? "" : ` and continues ${unfinished.length} unfinished jobs`;
-  feed.add({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
-  for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
-  await pools.recall();
-  for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
-  for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
-    access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
-  }
-  for (const row of unfinished) await jobs.restore(row);
-  await keeper.resume();
-  phase = "serving";
-  await batches.resume();
+      const unfinished = await store.unfinished();
+      const left = unfinished.length === 0
+        ? ""
+        : ` and continues ${unfinished.length} unfinished jobs`;
+      feed.add({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
+      for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
+      await pools.recall();
+      for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
+      for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
+        access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
+      }
+      for (const row of unfinished) await jobs.restore(row);
+      await keeper.resume();
+      phase = "serving";
+      await batches.resume();
 
-  const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
-  parts.defer(() => clearInterval(tick));
-  const measure = setInterval(async () => {
-    history.look(await readCounts(metrics), levelsOf(loop.state));
-    feed.send();
-  }, MEASURE_MS);
-  parts.defer(() => clearInterval(measure));
-  let sweeping: Promise<void> | undefined;
-  const sweep = setInterval(() => {
-    sweeping ??= sweepOnce(orchestrator, log).finally(() => sweeping = undefined);
-  }, config.retention.sweep_ms);
-  parts.defer(() => clearInterval(sweep));
-  const tidy = setInterval(() => {
-    store.tidy().catch((error) => log.error("database_tidy_failed", { error }));
-  }, TIDY_MS);
-  parts.defer(() => clearInterval(tidy));
+      const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
+      parts.defer(() => clearInterval(tick));
+      const measure = setInterval(async () => {
+        history.look(await readCounts(metrics), levelsOf(loop.state));
+        feed.send();
+      }, MEASURE_MS);
+      parts.defer(() => clearInterval(measure));
+      let sweeping: Promise<void> | undefined;
+      const sweep = setInterval(() => {
+        sweeping ??= sweepOnce(orchestrator, log).finally(() => sweeping = undefined);
+      }, config.retention.sweep_ms);
+      parts.defer(() => clearInterval(sweep));
+      const tidy = setInterval(() => {
+        store.tidy().catch((error) => log.error("database_tidy_failed", { error }));
+      }, TIDY_MS);
+      parts.defer(() => clearInterval(tidy));
 
-  parts.defer(async () => {
-    phase = "stopping";
-    jobs.drain();
-    const deadline = performance.now() + config.stop_deadline_ms;
-    while (!isAbandoned && jobs.running > 0 && performance.now() < deadline) await delay(20);
-  });
+      parts.defer(async () => {
+        phase = "stopping";
+        jobs.drain();
+        const deadline = performance.now() + config.stop_deadline_ms;
+        while (!isAbandoned && jobs.running > 0 && performance.now() < deadline) await delay(20);
+      });
     },
     close: () => parts.close(),
     abandon() {

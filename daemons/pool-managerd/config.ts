@@ -201,12 +201,16 @@ function idleOf(
 ): Contradiction | undefined {
   if (name === undefined) {
     const idle = idleSetting(llama);
+    // A model that is not named would have no draft model.
+    if (idle?.key === "draft_model" && llama.speculative === "draft") {
+      const message = "draft needs a draft_model, which fits one model: set both in " +
+        "[worker.models.NAME]";
+      return { key: "speculative", message };
+    }
+    // Others it may be meant for some models only.
     const isForNone = Object.values(models)
       .every((own) => idleSetting({ ...llama, ...own })?.key === idle?.key);
-    if (!isForNone || idle?.key !== "draft_model") return isForNone ? idle : undefined;
-    const message = "draft needs a draft_model, which fits one model: set both in " +
-      "[worker.models.NAME]";
-    return { key: "speculative", message };
+    return isForNone ? idle : undefined;
   }
   const own = models[name];
   const idle = idleSetting({ ...llama, ...own });

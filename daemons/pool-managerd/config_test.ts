@@ -141,13 +141,16 @@ Deno.test("settings of guesses that have no effect are refused, where no model m
   check({ llama: tokens, models: { a: { speculative: "mtp" }, b: {} } });
   check({ llama: { ...tokens, speculative: "lookup" }, models: { a: { speculative: "off" } } });
   check({ models: { a: { ...draft, ...tokens } } });
-  check({ llama: { speculative: "draft" }, models: { a: { draft_model: "/d.gguf" } } });
   const refused: [Record<string, unknown>, RegExp][] = [
     [{ llama: tokens }, /worker\.llama\.draft_tokens: has no effect without speculative/],
     [{ llama: tokens, models: { a: {} } }, /worker\.llama\.draft_tokens/],
     [{ models: { a: tokens } }, /worker\.models\."a"\.draft_tokens: has no effect/],
     [{ models: { a: { draft_model: "/d.gguf" } } }, /worker\.models\."a"\.draft_model/],
     [{ models: { a: { speculative: "draft" } } }, /worker\.models\."a"\.draft_model: is needed/],
+    [
+      { llama: { speculative: "draft" }, models: { a: { draft_model: "/d.gguf" } } },
+      /worker\.llama\.speculative: draft needs a draft_model, which fits one/,
+    ],
     [
       { llama: { speculative: "draft" } },
       /worker\.llama\.speculative: draft needs a draft_model, which fits one/,

@@ -84,9 +84,12 @@ export function readRatio(text: string): number[] {
   return text.split(",").map(Number);
 }
 
+/** Types of cache values that are no quantized ones. */
+const FLOATS: readonly string[] = ["f16", "f32", "bf16"];
+
 /** Two settings that contradict each other, in words; undefined if none do. */
 export function contradictionOf(settings: Partial<LlamaSettings>): Contradiction | undefined {
-  const { split, split_ratio, cpu_moe, cpu_moe_layers, flash_attention } = settings;
+  const { split, split_ratio, cpu_moe, cpu_moe_layers, flash_attention, cache_type_v } = settings;
   if (cpu_moe && cpu_moe_layers !== undefined) {
     return { key: "cpu_moe_layers", message: "cpu_moe holds the experts of all layers: set one" };
   }
@@ -95,6 +98,10 @@ export function contradictionOf(settings: Partial<LlamaSettings>): Contradiction
   }
   if (split === "tensor" && flash_attention === "off") {
     return { key: "flash_attention", message: "split = tensor needs it: leave it at auto" };
+  }
+  if (cache_type_v !== undefined && !FLOATS.includes(cache_type_v) && flash_attention === "off") {
+    const message = `is read by flash attention alone: leave that at auto, or use ${FLOATS[0]}`;
+    return { key: "cache_type_v", message };
   }
   if (split === "tensor" && overridesOf(settings).length > 0) {
     return { key: "split", message: "tensor does not go with tensors on the CPU: use layer" };

@@ -48,6 +48,10 @@ Deno.test("contradictionOf() names the setting that another one contradicts", ()
   assert.equal(contradictionOf({ cpu_moe: true, cpu_moe_layers: 1 })?.key, "cpu_moe_layers");
   assert.equal(contradictionOf({ split: "none", split_ratio: "1,1" })?.key, "split_ratio");
   assert.equal(
+    contradictionOf({ cache_type_v: "q8_0", flash_attention: "off" })?.key,
+    "cache_type_v",
+  );
+  assert.equal(
     contradictionOf({ split: "tensor", flash_attention: "off" })?.key,
     "flash_attention",
   );

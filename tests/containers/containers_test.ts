@@ -7,7 +7,7 @@ import { Version } from "@cyclonedx/cyclonedx-library/Spec";
 import { JsonStrictValidator } from "@cyclonedx/cyclonedx-library/Validation";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { STACK_KIB } from "#shared/large_stack.ts";
+import { STACK_KIB } from "#shared/for_llama.ts";
 import { VERSION } from "#shared/version.ts";
 import { readPins } from "../../tools/image/debian/pins.ts";
 import { makeImages } from "../../tools/image/make.ts";

@@ -33,7 +33,7 @@ function config(files: readonly string[], env: Record<string, string>) {
   return run(program, [...args, ...named, "config"], { cwd: FOLDER, env });
 }
 
-for (const files of [["compose.yaml"], ["compose.yaml", "gpu.yaml"], ["cluster.yaml"]]) {
+for (const files of [["compose.yaml"], ["compose.yaml", "gpu.yaml"], ["three.yaml"]]) {
   Deno.test({
     name: `compose reads ${files.join(" with ")}${why}`,
     ignore: why !== "",

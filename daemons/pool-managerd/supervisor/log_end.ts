@@ -87,10 +87,10 @@ interface Event {
 function readEvent(line: string): Event {
   if (!line.startsWith("{")) return {};
   try {
-    const { event, level, reason, exit_code, timestamp } = JSON.parse(line);
+    const { event, level, reason, exit_code, ts } = JSON.parse(line);
     if (typeof event !== "string") return {};
     const isError = /^(error|fatal)$/i.test(level);
-    const time = Date.parse(timestamp);
+    const time = Date.parse(ts);
     return {
       ...{ event, isError },
       ...(isError && typeof reason === "string" ? { reason } : {}),

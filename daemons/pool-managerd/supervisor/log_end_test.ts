@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Killed, readLogEnd } from "./log_end.ts";
 
 const json = (event: string, level = "info", more: Record<string, unknown> = {}) =>
-  JSON.stringify({ timestamp: "2026-11-25T00:00:00.000Z", level, event, ...more });
+  JSON.stringify({ ts: "2026-11-25T00:00:00.000Z", level, event, ...more });
 
 const STOPPED = json("stopped", "info", { exit_code: 1 });
 

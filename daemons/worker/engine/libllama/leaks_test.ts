@@ -76,7 +76,7 @@ Deno.test({
     try {
       const { stream } = await generator.execute(request(fields));
       const end = below(4);
-      if (end === 0) generator.cancel(fields.job_id, 1);
+      if (end === 0) generator.cancel({ jobId: fields.job_id, epoch: 0, attempt: 1 });
       if (end === 1) {
         const reader = stream.body.getReader();
         await reader.read();
