@@ -129,8 +129,12 @@ const storeSection = z.strictObject({
     .describe("File (mode 0600, or a credential of systemd) with the password of its user"),
   tls: z.strictObject({
     ca: z.string().min(1).optional().describe(
-      "PEM file with the certificate that signed the server's; TLS is always used to other machines",
+      "PEM file with the certificate that signed the server's; default: those of the system",
     ),
+    insecure: z.boolean().default(false)
+      .describe(
+        "Whether connections to other machines are not encrypted: only in a network of your own",
+      ),
   }).prefault({}),
   connections: z.number().int().min(1).max(100).default(4)
     .describe("Connections for reads and seldom writes; two more are for events and for the lease"),

@@ -75,7 +75,8 @@ export async function serversOf(url: string, store: Config["store"]): Promise<Se
     password_file === undefined ? "" : readSecretFile(password_file, "password file");
   // At once, for a message before the first connection.
   password();
-  return new Servers({ url: parseStoreUrl(url), ca: readCa(store.tls), password });
+  const { insecure } = store.tls;
+  return new Servers({ url: parseStoreUrl(url), ca: readCa(store.tls), insecure, password });
 }
 
 /**

@@ -10,6 +10,8 @@ export interface ServersOptions extends Pick<SessionOptions, "password"> {
   readonly url: StoreUrl;
   /** PEM text of the authorities to trust; undefined: those of the system. Needed only with TLS. */
   readonly ca?: string | undefined;
+  /** Whether connections to other machines are not encrypted, unless there is an authority to trust. */
+  readonly insecure?: boolean;
 }
 
 /** What some sessions have besides. */
@@ -75,7 +77,7 @@ export class Servers {
     more: SessionExtras,
   ): Promise<Session> {
     const { url: { user, database, schema }, password, ca } = this.#options;
-    const tls = needsTls(host, ca) ? { ca } : undefined;
+    const tls = needsTls(host, this.#options) ? { ca } : undefined;
     const session = await Session.open({
       ...{ host, user, database, schema, password, tls },
       name,
@@ -107,9 +109,12 @@ export class Servers {
   }
 }
 
-/** Whether a connection is encrypted: always to another machine, and with an authority to trust. */
-export function needsTls(host: Host, ca: string | undefined): boolean {
-  return isRemote(host) || ca !== undefined && !host.host.startsWith("/");
+/** Whether a connection is encrypted: to another machine unless that is turned off, and with an authority to trust. */
+export function needsTls(
+  host: Host,
+  { ca, insecure = false }: Pick<ServersOptions, "ca" | "insecure">,
+): boolean {
+  return isRemote(host) && !insecure || ca !== undefined && !host.host.startsWith("/");
 }
 
 /** A host as a person writes it. */

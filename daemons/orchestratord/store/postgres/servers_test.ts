@@ -90,8 +90,8 @@ Deno.test({
 
 Deno.test("a connection to another machine is always encrypted", () => {
   const encrypted = ["db", "10.0.0.1", "localhost", "127.0.0.1", "::1", "/run"].map((host) => [
-    needsTls({ host, port: 1 }, undefined),
-    needsTls({ host, port: 1 }, "a certificate"),
+    needsTls({ host, port: 1 }, {}),
+    needsTls({ host, port: 1 }, { ca: "a certificate" }),
   ]);
   assert.deepEqual(encrypted, [
     ...[[true, true], [true, true]],
