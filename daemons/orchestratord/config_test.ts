@@ -199,7 +199,11 @@ Deno.test("settings of the store: defaults, and values that are refused", async 
     assert.equal(result.kind, "run");
     return result.config.store;
   };
-  assert.deepEqual(await loaded(""), { tls: {}, connections: 4, commit_every_ms: 2 });
+  assert.deepEqual(await loaded(""), {
+    tls: { insecure: false },
+    connections: 4,
+    commit_every_ms: 2,
+  });
   const url = "postgres://me@db/llorch";
   assert.equal((await loaded("", [`--store-url=${url}`])).url, url);
   for (

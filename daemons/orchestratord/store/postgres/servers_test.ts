@@ -88,7 +88,9 @@ Deno.test({
   },
 });
 
-Deno.test("a connection to another machine is always encrypted", () => {
+Deno.test("a connection to another machine is encrypted, unless that is turned off", () => {
+  assert.equal(needsTls({ host: "db", port: 1 }, { insecure: true }), false);
+  assert.equal(needsTls({ host: "db", port: 1 }, { insecure: true, ca: "a certificate" }), true);
   const encrypted = ["db", "10.0.0.1", "localhost", "127.0.0.1", "::1", "/run"].map((host) => [
     needsTls({ host, port: 1 }, {}),
     needsTls({ host, port: 1 }, { ca: "a certificate" }),
