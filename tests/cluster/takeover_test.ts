@@ -59,7 +59,9 @@ async function withCluster(work: (cluster: Cluster) => Promise<void>): Promise<v
     );
     daemons.add(await startDaemon("pool-managerd", [`--config=${pool}`, "--port=0"], env));
     const isReady = async ({ url }: RunningDaemon) => {
-      const reply = await fetch(`${url}/ready`).catch(() => undefined);
+      // One that stands still answers nothing.
+      const signal = AbortSignal.timeout(500);
+      const reply = await fetch(`${url}/ready`, { signal }).catch(() => undefined);
       await reply?.body?.cancel();
       return reply?.ok === true;
     };
@@ -120,44 +122,82 @@ async function read(url: string, jobId: string, after: number, most = Infinity) 
   return events;
 }
 
+/** Submits a job that counts, and returns its id. */
+async function submit(url: string): Promise<string> {
+  const reply = await fetch(`${url}/v2/tasks`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      ...{ model: "counter", prompt: " w1", max_tokens: TOKENS, temperature: 0 },
+      detached: true,
+    }),
+  });
+  const { job_id } = await reply.json();
+  assert.equal(reply.status, 202);
+  return job_id;
+}
+
+/** Reads a job to its end at whoever leads, and checks that each event came once. */
+async function readOn(
+  { leader }: Cluster,
+  jobId: string,
+  before: Awaited<ReturnType<typeof read>>,
+): Promise<void> {
+  const events = [...before];
+  await until("the job has ended", async () => {
+    events.push(...await read((await leader()).url, jobId, events.at(-1)?.id ?? 0));
+    return ["end", "error"].includes(events.at(-1)?.event ?? "");
+  });
+  assert.equal(events.at(-1)!.event, "end");
+  assert.deepEqual(events.map(({ id }) => id), events.map((_, index) => index + 1));
+  const text = events.map(({ text }) => text).join("");
+  assert.equal(text, Array.from({ length: TOKENS }, (_, n) => ` w${n + 2}`).join(""));
+}
+
+const SKIPPED = WHY_NO_POSTGRES ? ` (skipped: ${WHY_NO_POSTGRES})` : "";
+
 Deno.test({
-  name: "a job goes on exactly at the next leader when its orchestrator is killed" +
-    (WHY_NO_POSTGRES ? ` (skipped: ${WHY_NO_POSTGRES})` : ""),
+  name: `a job goes on exactly at the next leader when its orchestrator is killed${SKIPPED}`,
   ignore: WHY_NO_POSTGRES !== undefined,
   fn: (t) =>
-    withCluster(async ({ orchestrators, leader, again }) => {
+    withCluster(async (cluster) => {
+      const { orchestrators, leader, again } = cluster;
       for (let round = 1; round <= ROUNDS; round++) {
         await t.step(`round ${round}`, async () => {
           const first = await leader();
-          const reply = await fetch(`${first.url}/v2/tasks`, {
-            method: "POST",
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify({
-              ...{ model: "counter", prompt: " w1", max_tokens: TOKENS, temperature: 0 },
-              detached: true,
-            }),
-          });
-          const { job_id } = await reply.json();
-          assert.equal(reply.status, 202);
-          const before = await read(first.url, job_id, 0, 20);
+          const jobId = await submit(first.url);
+          const before = await read(first.url, jobId, 0, 20);
           assert.equal(before.length, 20);
           first.program.kill("SIGKILL");
           await within(first.program.status, "the leader has ended");
-          const next = await leader();
-          assert.notEqual(next.url, first.url);
-          const events = [...before];
-          await until("the job has ended", async () => {
-            const more = await read((await leader()).url, job_id, events.at(-1)!.id);
-            events.push(...more);
-            return ["end", "error"].includes(events.at(-1)!.event);
-          });
-          assert.equal(events.at(-1)!.event, "end");
-          assert.deepEqual(events.map(({ id }) => id), events.map((_, index) => index + 1));
-          const text = events.map(({ text }) => text).join("");
-          const wanted = Array.from({ length: TOKENS }, (_, n) => ` w${n + 2}`).join("");
-          assert.equal(text, wanted);
+          assert.notEqual((await leader()).url, first.url);
+          await readOn(cluster, jobId, before);
           await again(orchestrators.indexOf(first));
         });
       }
+    }),
+});
+
+Deno.test({
+  name: `a leader that stands still is replaced, and has nothing to say when it goes on${SKIPPED}`,
+  ignore: WHY_NO_POSTGRES !== undefined,
+  fn: () =>
+    withCluster(async (cluster) => {
+      const first = await cluster.leader();
+      const jobId = await submit(first.url);
+      const before = await read(first.url, jobId, 0, 20);
+      first.program.kill("SIGSTOP");
+      try {
+        const next = await cluster.leader();
+        assert.notEqual(next.url, first.url);
+        await readOn(cluster, jobId, before);
+      } finally {
+        first.program.kill("SIGCONT");
+      }
+      await until("it knows", () => first.log.some(({ event }) => event === "leads_no_more"));
+      await until("it has joined as a new start", () =>
+        first.log.filter(({ event }) => event === "store_opened").length > 1);
+      await readOn(cluster, jobId, []);
+      await readOn(cluster, await submit((await cluster.leader()).url), []);
     }),
 });

@@ -119,6 +119,8 @@ export class LiveJob {
   #dropGrace: (() => void) | undefined;
   #nextId = 1;
   #ended = false;
+  /** While its first event is being stored: what is stored with it is shown after it. */
+  #accepting: Promise<void> | undefined;
   /** Events that are not written yet. */
   #pending = 0;
   /** What is collected for the store's next write. */
@@ -256,7 +258,9 @@ export class LiveJob {
       this.stream.publish([numbered]);
       return Promise.resolve();
     }
-    return keep(numbered).then(() => this.stream.publish([numbered]));
+    const accepted = keep(numbered).then(() => this.stream.publish([numbered]));
+    this.#accepting = accepted.catch(() => {}).finally(() => this.#accepting = undefined);
+    return accepted;
   }
 
   /**
@@ -298,7 +302,8 @@ export class LiveJob {
     return this.#written = store.append(this.id, () => {
       if (this.#next === next) this.#next = undefined;
       return next;
-    }).then(() => this.stream.publish(next.events), (error) => this.#break(error)).finally(() => {
+    }).then(() => this.#accepting).then(() => this.stream.publish(next.events))
+      .catch((error) => this.#break(error)).finally(() => {
       this.#pending -= next.events.length;
       if (this.#ended && !this.isStoring) this.facts.onStored();
     });

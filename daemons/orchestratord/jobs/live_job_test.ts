@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { delay } from "#shared/lifecycle.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import {
   acceptedJob,
@@ -318,3 +319,25 @@ Deno.test("prompt tokens are counted without the tokens that the attempt resumed
   job.sawPrompt({ prompt_done: 45, prompt_total: 45 });
   assert.deepEqual(job.usage, { tokens_in: 40, tokens_cached: 0, tokens_out: 6 });
 });
+
+Deno.test("what is stored together with a job's first event is shown after it", () =>
+  withStore(async (store) => {
+    const job = new LiveJob(factsOf({ store }));
+    const { id: jobId, facts: { request, fingerprint, seed, createdAt, tenant } } = job;
+    const told = Promise.withResolvers<void>();
+    const queued = { job_id: jobId, queue_position: 0, predicted_start_ms: 0 };
+    const accepted = job.accept({ event: "queued", data: queued }, async (first) => {
+      await store.accept({
+        ...{ jobId, request, fingerprint, seed, createdAt, tenant, deadlineAt: undefined },
+        ...{ idempotencyKey: undefined, bodySha256: "x" },
+      }, first);
+      // Whoever asked learns of it later than the store has it.
+      await told.promise;
+    });
+    const read = readAll(job.stream);
+    job.emit(CANCELLED);
+    while ((await store.events(jobId, 0, 10)).length < 2) await delay(1);
+    told.resolve();
+    await accepted;
+    assert.deepEqual(names(await read), ["queued", "error"]);
+  }));
