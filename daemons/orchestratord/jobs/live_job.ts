@@ -304,9 +304,9 @@ export class LiveJob {
       return next;
     }).then(() => this.#accepting).then(() => this.stream.publish(next.events))
       .catch((error) => this.#break(error)).finally(() => {
-      this.#pending -= next.events.length;
-      if (this.#ended && !this.isStoring) this.facts.onStored();
-    });
+        this.#pending -= next.events.length;
+        if (this.#ended && !this.isStoring) this.facts.onStored();
+      });
   }
 
   /** Changes the stored job without an event. */
