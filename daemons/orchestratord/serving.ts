@@ -81,8 +81,11 @@ export class Serving {
   async begin(server: Server): Promise<void> {
     this.#server = server;
     await this.#join();
-    if (this.#elector) this.#elector.start();
-    else await this.#change(() => this.#lead());
+    if (this.#elector) {
+      this.#elector.start();
+      await this.#elector.decided;
+      await this.#changing;
+    } else await this.#change(() => this.#lead());
   }
 
   /** To be called when somebody else may continue the jobs of this start. */

@@ -36,6 +36,7 @@ export class Elector {
   #seen: SeatView | undefined;
   #term: number | undefined;
   #isStopped = false;
+  readonly #decided = Promise.withResolvers<void>();
   #wake: () => void = () => {};
   #dropExpiry: () => void = () => {};
   #running: Promise<void> | undefined;
@@ -44,6 +45,11 @@ export class Elector {
     this.#options = options;
     this.#lease = new Lease(options.ttlMs, MARGIN_MS);
     this.#time = options.time ?? new RealTime();
+  }
+
+  /** Resolves when it has looked for the first time, and leads if it could. */
+  get decided(): Promise<void> {
+    return this.#decided.promise;
   }
 
   /** The term that this process leads now; undefined if it does not. */
@@ -103,6 +109,8 @@ export class Elector {
       onLead(term);
     } catch (error) {
       log.debug("seat_unknown", { error });
+    } finally {
+      this.#decided.resolve();
     }
   }
 

@@ -1,5 +1,6 @@
 // @ts-types="./pg.d.ts"
 import { Client, types } from "pg";
+import { deadline } from "#shared/deadline.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Row } from "../rows/row.ts";
 import type { Host } from "./store_url.ts";
@@ -12,6 +13,9 @@ const ANSWER_MS = STATEMENT_MS + 2_000;
 
 /** Longest wait for a connection, in ms. */
 const CONNECT_MS = 5_000;
+
+/** Longest wait for a session to say goodbye, in ms. */
+const CLOSE_MS = 2_000;
 
 /** A connection without traffic is checked after this many ms. */
 const KEEP_ALIVE_MS = 10_000;
@@ -112,7 +116,8 @@ export class Session {
   /** Ends it; never throws. */
   async close(): Promise<void> {
     this.#isLost = true;
-    await this.#client.end().catch(() => {});
+    // The driver waits for an event that does not come if TLS has failed.
+    await deadline(this.#client.end().catch(() => {}), CLOSE_MS);
   }
 
   #abandon(): void {
