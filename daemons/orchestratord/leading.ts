@@ -61,7 +61,7 @@ export interface LeadingDeps {
   readonly config: Config;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Opened and begun; closed by whoever opened it. */
+  /** The store, already opened. The caller closes it. */
   readonly store: Store;
   /** Number of this start; see {@linkcode Store.begin}. */
   readonly start: number;

@@ -71,7 +71,7 @@ export class Elector {
     this.#running = this.#run();
   }
 
-  /** Gives the seat back, for another process or to take it anew. */
+  /** Stops leading. Any process may lead next, this one too. */
   async giveUp(reason: string): Promise<void> {
     const term = this.#term;
     if (term === undefined) return;
@@ -118,7 +118,10 @@ export class Elector {
     const { seat, log } = this.#options;
     const began = this.#time.now();
     try {
-      if (await seat.renew(term)) {
+      const isHeld = await seat.renew(term);
+      // The lease may have ended while it was being renewed.
+      if (this.#term !== term) return;
+      if (isHeld) {
         this.#lease.renewed(began);
         this.#watchExpiry();
       } else this.#depose("another one leads");

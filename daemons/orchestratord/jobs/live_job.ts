@@ -159,7 +159,7 @@ export class LiveJob {
     return this.#ended;
   }
 
-  /** Whether events of it are on their way to the store, which nobody has seen yet. */
+  /** Whether some of its events are still being stored. Readers do not see them before that. */
   get isStoring(): boolean {
     return this.#pending > 0;
   }

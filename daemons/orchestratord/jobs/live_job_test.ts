@@ -331,7 +331,7 @@ Deno.test("what is stored together with a job's first event is shown after it", 
         ...{ jobId, request, fingerprint, seed, createdAt, tenant, deadlineAt: undefined },
         ...{ idempotencyKey: undefined, bodySha256: "x" },
       }, first);
-      // Whoever asked learns of it later than the store has it.
+      // The event is stored, but the caller does not know it yet.
       await told.promise;
     });
     const read = readAll(job.stream);

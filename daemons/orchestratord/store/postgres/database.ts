@@ -112,7 +112,7 @@ export class Database {
   }
 }
 
-/** Whoever removes the row waits for the end of the transaction. */
+/** Locks the row: it cannot be deleted before the transaction ends. */
 const OWN_ROW = "SELECT FROM replicas WHERE replica_id = $1 AND incarnation = $2 FOR KEY SHARE";
 
 /** Finds out whether writes work. */

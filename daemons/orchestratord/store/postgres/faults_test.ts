@@ -23,7 +23,7 @@ const KEY: KeyRow = {
   role: "client",
 };
 
-/** Ends every session of a store again and again, until it is told to stop. */
+/** Keeps ending all sessions of a store until it is stopped. */
 class Killer {
   /** Rounds so far. */
   rounds = 0;
