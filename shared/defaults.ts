@@ -22,6 +22,10 @@ export const HEADERS = {
   requestId: "X-Request-Id",
   idempotencyKey: "Idempotency-Key",
   lastEventId: "Last-Event-ID",
+  /** Sent from one orchestrator to another, with a request that it passes on. */
+  hop: "X-Llorch-Hop",
+  /** Sent with orders to pool managers: the number of the leadership that gives them. */
+  term: "X-Llorch-Term",
   /** Sent by the console, to prove that a request comes from our own page. */
   console: "X-Llorch-Console",
 } as const;

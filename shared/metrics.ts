@@ -35,7 +35,7 @@ export interface Metrics {
     spec: MetricSpec<L> & { readonly zeros?: readonly Record<L, string>[] },
   ): client.Counter<L>;
   gauge<L extends string = never>(
-    spec: MetricSpec<L> & { collect?: (gauge: client.Gauge<L>) => void },
+    spec: MetricSpec<L> & { collect?: (gauge: client.Gauge<L>) => void | Promise<void> },
   ): client.Gauge<L>;
   histogram<L extends string = never>(
     spec: MetricSpec<L> & { buckets?: readonly number[] },
@@ -86,7 +86,7 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
         ...(collect
           ? {
             collect() {
-              collect(this);
+              return collect(this);
             },
           }
           : {}),

@@ -31,6 +31,11 @@ export function callbackToken(sha256: string): string {
   return createHmac("sha256", sha256).update("llorch orchestrator to pool").digest("hex");
 }
 
+/** What an orchestrator proves by that it passes on a request to another one, from the shared token's SHA-256. */
+export function hopToken(sha256: string): string {
+  return createHmac("sha256", sha256).update("llorch orchestrator to orchestrator").digest("hex");
+}
+
 /**
  * The API token: from a file that only its owner may read, otherwise from `LLORCH_API_TOKEN`.
  *

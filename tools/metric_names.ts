@@ -26,7 +26,10 @@ function daemonMetrics(): DaemonMetrics[] {
     {
       daemon: "orchestratord",
       prefix: "orchd",
-      definitions: createOrchestratorMetrics(unread, unread, unread).http.definitions,
+      definitions: createOrchestratorMetrics({
+        ...{ state: unread, isReady: unread, size: unread, imageBytes: unread },
+        ...{ term: unread, leads: unread, replicas: unread },
+      }).http.definitions,
     },
     {
       daemon: "pool-managerd",

@@ -20,6 +20,7 @@ import {
 } from "#shared/contracts/mod.ts";
 import { MAX_IMAGES_BYTES, PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
+import { secretSha256 } from "#shared/secrets.ts";
 import { ImageHosts } from "#shared/net/image_hosts.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
 import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
@@ -157,8 +158,23 @@ const storeSection = z.strictObject({
 const clusterSection = z.strictObject({
   advertise_url: z.url({ protocol: /^https?$/ }).optional()
     .describe("URL at which others reach this orchestrator; default: its own address"),
+  replica_id: z.string().regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    "must begin with a letter or digit and have 1 to 64 letters, digits and ._-",
+  ).optional().describe(
+    "Name of this orchestrator among those of its database; default: one in its state folder",
+  ),
   renew_ms: millis(1_000, "How often the leader renews its lease"),
   leader_ttl_ms: millis(3_000, "How long a leader that does not renew its lease keeps it"),
+  leader_wait_ms: millis(
+    8_000,
+    "How long a request waits for an orchestrator that leads; then 503",
+  ),
+  leave_ms: count(
+    3_000,
+    "How long one that is stopped still passes requests on, until proxies have noticed; 0: not at all",
+    0,
+  ),
 }).refine(({ renew_ms, leader_ttl_ms }) => leader_ttl_ms >= 3 * renew_ms, {
   path: ["leader_ttl_ms"],
   message: "must be at least three times cluster.renew_ms",
@@ -405,6 +421,18 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
     },
   },
 };
+
+/** Settings of one host or process, which may differ between orchestrators of one database. */
+const OF_ONE_HOST = [
+  ...["host", "port", "base_path", "token_file", "tls", "state_dir", "store", "cluster"],
+  ...["log_level", "limits"],
+];
+
+/** Hash of the settings by which an orchestrator decides: those of one database should be the same. */
+export function policySha256(config: Config): string {
+  const shared = Object.entries(config).filter(([name]) => !OF_ONE_HOST.includes(name));
+  return secretSha256(JSON.stringify(shared.sort(([a], [b]) => a < b ? -1 : 1)));
+}
 
 /** Default limits of API keys. */
 export function keyDefaults({ keys }: Config): KeyLimits {

@@ -8,10 +8,15 @@ import { planReload, type Reload } from "#shared/config/reload.ts";
 import { CloseStack, type Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { defaultStateDir } from "#shared/paths.ts";
-import { readApiToken } from "#shared/secrets.ts";
+import { hopToken, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { openStateDir } from "#shared/state_dir.ts";
-import { type Config, policyOf } from "./config.ts";
-import { openSeat, openStore } from "./open_store.ts";
+import { Access } from "./access/access.ts";
+import { ClusterViews } from "./cluster/views.ts";
+import { type Config, keyDefaults, policyOf, policySha256 } from "./config.ts";
+import { openFollowing } from "./following.ts";
+import { createOrchestratorMetrics } from "./metrics.ts";
+import { openSeat, openStore, replicaIdOf } from "./open_store.ts";
+import { Loop } from "./scheduler/loop.ts";
 import { openLeading } from "./leading.ts";
 import { Serving } from "./serving.ts";
 
@@ -125,7 +130,12 @@ async function openParts(
     "orchestratord",
   );
   parts.defer(() => dir.release());
+  const replicaId = replicaIdOf(config, dir.path);
+  const url = () => config.cluster.advertise_url ?? server?.url ?? "";
   const store = await openStore(config, dir.path, {
+    replicaId,
+    url,
+    policySha256: () => policySha256(config),
     onFenced: () => serving.fenced(),
     minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
@@ -143,18 +153,60 @@ async function openParts(
   });
   parts.defer(() => store.close());
   let server: Server | undefined;
-  const seat = await openSeat(config, {
-    incarnation: () => serving.start,
-    url: () => config.cluster.advertise_url ?? server?.url ?? "",
-  });
+  const seat = await openSeat(config, { incarnation: () => serving.start, url });
   parts.defer(() => seat?.close());
+  const idle = new Loop(policyOf(config), clock);
+  const metrics = createOrchestratorMetrics({
+    state: () => serving.leading?.loop.state ?? idle.state,
+    isReady: () => serving.notReadyReason() === undefined,
+    size: () => store.size(),
+    imageBytes: () => serving.leading?.imageBytes ?? 0,
+    term: () => serving.term,
+    leads: () => serving.leads,
+    async replicas() {
+      const members = await store.members();
+      const alive = members?.replicas.filter(({ leftMs }) => leftMs > 0).length ?? 1;
+      return { alive, silent: (members?.replicas.length ?? 1) - alive };
+    },
+  });
+  const access = new Access({
+    token,
+    keys: store.keys,
+    sessions: store.sessions,
+    defaults: () => keyDefaults(config),
+    origins: () => config.cors.origins,
+    hostNames: () => config.http.host_names,
+    clock,
+    metrics,
+  });
+  const cluster = new ClusterViews({
+    ...{ store, replicaId, url },
+    start: () => serving.start,
+    leaderUrl: () => serving.leaderUrl,
+  });
   const serving: Serving = new Serving({
-    ...{ log, store },
-    election: seat &&
-      { seat, renewMs: config.cluster.renew_ms, ttlMs: config.cluster.leader_ttl_ms },
-    open: (start, mayDecide) =>
+    ...{ log, store, metrics },
+    election: seat && {
+      seat,
+      renewMs: config.cluster.renew_ms,
+      ttlMs: config.cluster.leader_ttl_ms,
+      waitMs: config.cluster.leader_wait_ms,
+      leaveMs: config.cluster.leave_ms,
+      streamsMs: () => config.stop_deadline_ms,
+      // Longer than at the one that leads, whose last frame says why.
+      slowReaderMs: () => 2 * config.streams.slow_reader_ms,
+      hop: hopToken(secretSha256(token ?? "")),
+      ca: readCa(config.tls),
+      following: openFollowing({
+        ...{ config, log, access, metrics, cluster },
+        notReadyReason: () => serving.notReadyReason(),
+      }),
+    },
+    open: (start, mayDecide, term) =>
       openLeading({
-        ...{ config, log, clock, store, start, token, http, openEvents, mayDecide },
+        ...{ config, log, clock, store, access, metrics, cluster, start, term, http, openEvents },
+        mayDecide,
+        onSeenTerm: (seen) => serving.sawTerm(seen),
         maxConnections: () => server?.maxConnections ?? Infinity,
       }),
   });

@@ -115,6 +115,7 @@ function open(store: Store, { unsafePerHour = 1, keys = store.keys }: {
   const defaults = () => ({ unsafe_requests_per_hour: unsafePerHour });
   const access = new Access({
     ...{ keys, clock, metrics, defaults },
+    sessions: store.sessions,
     token: "shared",
     origins: () => [],
     hostNames: () => [],

@@ -6,6 +6,7 @@ import { imageBodyBytes } from "#shared/defaults.ts";
 import { CloseStack, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { VERSION } from "#shared/version.ts";
+import { mountCluster } from "./api/cluster.ts";
 import { mountCommon } from "./api/common.ts";
 import { mountEvents } from "./api/events.ts";
 import { OpenStreams } from "./open_streams.ts";
@@ -26,7 +27,7 @@ import { mountSession } from "./api/session.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
 import { errorFor } from "./api/hide_paths.ts";
-import { type Config, keyDefaults, policyOf } from "./config.ts";
+import { type Config, policyOf } from "./config.ts";
 import { watchStep } from "./feed/activities.ts";
 import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
 import { Feed } from "./feed/feed.ts";
@@ -34,15 +35,18 @@ import { History } from "./feed/history.ts";
 import { mountConsole } from "./console/serve.ts";
 import { Images } from "./images/images.ts";
 import { Jobs } from "./jobs/jobs.ts";
+import { cancelEarlier } from "./jobs/cancel_earlier.ts";
 import type { Phase } from "./jobs/submit.ts";
-import { Access } from "./access/access.ts";
+import type { Access } from "./access/access.ts";
+import type { ClusterViews } from "./cluster/views.ts";
 import { applyEffect, reportFailure } from "./effects.ts";
 import { UNSAFE_WINDOW_MS } from "./access/unsafe_requests.ts";
 import { Loop } from "./scheduler/loop.ts";
-import { createOrchestratorMetrics, type OrchestratorMetrics } from "./metrics.ts";
+import type { OrchestratorMetrics } from "./metrics.ts";
 import type { Orchestrator } from "./service.ts";
 import { Pools } from "./pools/pools.ts";
 import { poolViews, workerViews } from "./scheduler/views.ts";
+import type { Effect } from "./scheduler/state.ts";
 import { isInService } from "./scheduler/workers.ts";
 import type { ClientOptions } from "#shared/http/client.ts";
 import type { Store } from "./store/job_store.ts";
@@ -65,13 +69,18 @@ export interface LeadingDeps {
   readonly store: Store;
   /** Number of this start; see {@linkcode Store.begin}. */
   readonly start: number;
-  /** The token that the daemons share; undefined: none. */
-  readonly token: string | undefined;
+  /** Number of its leadership; undefined: there can be only one orchestrator. */
+  readonly term: number | undefined;
+  readonly access: Access;
+  readonly metrics: OrchestratorMetrics;
+  readonly cluster: ClusterViews;
   /** The transport to pools and workers. */
   readonly http: Deno.HttpClient | undefined;
   /** The transport of workers' streams. */
   readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
-  /** Whether this process may still decide; once it may not, it is about to be abandoned. */
+  /** Called with a term higher than its own that a pool or a worker has seen. */
+  readonly onSeenTerm?: (term: number) => void;
+  /** Whether this process may decide now; while it may not, everything waits for {@linkcode Leading.goOn}. */
   readonly mayDecide?: () => boolean;
   /** Connections that the server may have at a time. */
   readonly maxConnections: () => number;
@@ -81,11 +90,21 @@ export interface LeadingDeps {
 export interface Leading extends Pick<App, "fetch" | "refuse"> {
   readonly loop: Loop;
   readonly pools: Pools;
-  readonly metrics: OrchestratorMetrics;
+  /** Bytes of images, and of bodies with images, in memory. */
+  readonly imageBytes: number;
+  /** Why no work can be accepted; undefined if it can. */
+  notReadyReason(): string | undefined;
   /** Takes over what an earlier start left unfinished; to be called once requests may come. */
   begin(): Promise<void>;
   /** To be called when the store takes writes again, or no longer. */
   storage(isWritable: boolean): void;
+  /** To be called when it may decide again, after a time in which it might not. */
+  goOn(): void;
+  /**
+   * Decides nothing more and leaves stored jobs to the next leader; calls that are not stored, and whose
+   * answers run already, go on until {@linkcode close}.
+   */
+  handOver(): Promise<void>;
   /** Ends what runs, or leaves it to the next start. */
   close(): Promise<void>;
   /** Ends at once and stores nothing more: somebody else may continue its jobs. */
@@ -94,26 +113,14 @@ export interface Leading extends Pick<App, "fetch" | "refuse"> {
 
 /** Makes the service; it waits for {@linkcode Leading.begin} to decide anything. */
 export function openLeading(deps: LeadingDeps): Leading {
-  const { config, log, clock, store, start, token, http, openEvents } = deps;
+  const { config, log, clock, store, start, access, metrics, cluster, http, openEvents } = deps;
   const parts = new CloseStack();
+  const { term, mayDecide = () => true, onSeenTerm = () => {} } = deps;
+  const seen = { term, onSeenTerm };
   let isAbandoned = false;
+  let isHandedOver = false;
   let phase: Phase = "restoring";
-  const loop = new Loop(policyOf(config), clock, start);
-  const metrics = createOrchestratorMetrics(
-    () => loop.state,
-    () => orchestrator.notReadyReason() === undefined,
-    () => store.size(),
-    () => images.heldBytes + largeBodies.openBytes,
-  );
-  const access = new Access({
-    token,
-    keys: store.keys,
-    defaults: () => keyDefaults(config),
-    origins: () => config.cors.origins,
-    hostNames: () => config.http.host_names,
-    clock,
-    metrics,
-  });
+  const loop = new Loop(policyOf(config), clock, start, () => isHandedOver || mayDecide());
   const history = new History(clock, NO_COUNTS, levelsOf(loop.state));
   const feed = new Feed({
     clock,
@@ -141,12 +148,12 @@ export function openLeading(deps: LeadingDeps): Leading {
     http,
     openEvents,
     phase: () => phase,
+    ...seen,
     onFailed: (job, error) => reportFailure(job, error, { access, feed, jobs }),
   });
-  const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
-  const { mayDecide = () => true } = deps;
+  const pools = new Pools({ config, loop, store, clock, log, metrics, access, http, ...seen });
   loop.connect((effect) => {
-    if (mayDecide()) applyEffect(effect, jobs, pools);
+    if (!isHandedOver || isOfRunningJob(effect)) applyEffect(effect, jobs, pools);
   });
 
   const orchestrator: Orchestrator = {
@@ -157,6 +164,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     jobs,
     pools,
     access,
+    cluster,
     openStreams: new OpenStreams(config, deps.maxConnections),
     feed,
     images,
@@ -187,6 +195,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     onReply: metrics.http.onReply,
   });
   mountCommon(app, orchestrator);
+  mountCluster(app, cluster);
   mountTasks(app, orchestrator);
   mountState(app, orchestrator);
   mountModels(app, orchestrator);
@@ -208,10 +217,14 @@ export function openLeading(deps: LeadingDeps): Leading {
   return {
     loop,
     pools,
-    metrics,
+    get imageBytes() {
+      return images.heldBytes + largeBodies.openBytes;
+    },
+    notReadyReason: () => orchestrator.notReadyReason(),
     fetch: app.fetch,
     refuse: app.refuse,
     storage: (isWritable) => jobs.storage(isWritable),
+    goOn: () => loop.goOn(),
     async begin() {
       parts.defer(() => keeper.close());
       parts.defer(() => jobs.close());
@@ -229,12 +242,20 @@ export function openLeading(deps: LeadingDeps): Leading {
       for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
         access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
       }
+      await cancelEarlier(unfinished, {
+        ...{ start, term, http },
+        worker: (poolId, workerId) =>
+          loop.state.pools.get(poolId)?.workers.find(({ worker_id }) => worker_id === workerId),
+      });
       for (const row of unfinished) await jobs.restore(row);
       await keeper.resume();
       phase = "serving";
       await batches.resume();
 
-      const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
+      // Pools do not report here once another one leads: without ticks, they are not taken for lost.
+      const tick = setInterval(() => {
+        if (!isHandedOver) loop.send({ kind: "tick" });
+      }, config.tick_ms);
       parts.defer(() => clearInterval(tick));
       const measure = setInterval(async () => {
         history.look(await readCounts(metrics), levelsOf(loop.state));
@@ -258,12 +279,25 @@ export function openLeading(deps: LeadingDeps): Leading {
         while (!isAbandoned && jobs.running > 0 && performance.now() < deadline) await delay(20);
       });
     },
+    async handOver() {
+      phase = "stopping";
+      await batches.close();
+      jobs.drain();
+      isHandedOver = true;
+      jobs.release();
+      await keeper.close();
+    },
     close: () => parts.close(),
     abandon() {
       isAbandoned = true;
       return parts.close();
     },
   };
+}
+
+/** Whether an effect ends or fences a job that runs, which whoever leads next does not know of. */
+function isOfRunningJob({ kind }: Effect): boolean {
+  return kind === "abort" || kind === "fail" || kind === "suspect";
 }
 
 /** Erases everything whose retention is over. */

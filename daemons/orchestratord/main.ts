@@ -13,7 +13,8 @@ if (import.meta.main) {
       describe: describeStore,
       open: (config, { log }) => Orchestratord.open(config, { log }),
       reload: (daemon, config) => daemon.reload(config),
-      stopDeadlineMs: (config) => config.stop_deadline_ms,
+      stopDeadlineMs: ({ store, cluster, stop_deadline_ms: ms }) =>
+        store.url === undefined ? ms : Math.max(ms, cluster.leave_ms),
     }, Deno.args),
   );
 }

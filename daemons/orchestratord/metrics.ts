@@ -11,21 +11,51 @@ const REMOVAL_REASONS = ["expired", "trimmed", "revoked", "deleted"];
 /** One set of labels for each value of `outcome`. */
 const outcomes = (...values: readonly string[]) => values.map((outcome) => ({ outcome }));
 
-/**
- * Both are read when Prometheus asks, so that gauges never drift from the facts.
- *
- * @param isReady What `/ready` says.
- * @param size What the database takes on disk.
- * @param imageBytes Bytes of images, and of bodies with images, in memory.
- */
+/** Facts that are read when Prometheus asks, so that gauges never drift from them. */
+export interface OrchestratorFacts {
+  readonly state: () => Readonly<State>;
+  /** What `/ready` says. */
+  readonly isReady: () => boolean;
+  /** What the database takes on disk. */
+  readonly size: () => StoreSize;
+  /** Bytes of images, and of bodies with images, in memory. */
+  readonly imageBytes: () => number;
+  /** The term that this process leads; undefined: it does not, or there can be no other. */
+  readonly term: () => number | undefined;
+  /** Whether it leads, or is alone. */
+  readonly leads: () => boolean;
+  /** Orchestrators on the database that report, and that do not; undefined: it cannot be read. */
+  readonly replicas: () => Promise<{ alive: number; silent: number } | undefined>;
+}
+
+/** The metrics of one orchestratord, which stay whether it leads or not. */
 export function createOrchestratorMetrics(
-  state: () => Readonly<State>,
-  isReady: () => boolean,
-  size: () => StoreSize,
-  imageBytes: () => number = () => 0,
+  { state, isReady, size, imageBytes, term, leads, replicas }: OrchestratorFacts,
 ) {
   const metrics = createMetrics("orchd");
   const { counter, gauge, histogram } = metrics;
+  gauge({
+    name: "leader",
+    help: "1 while this orchestrator leads, or is the only one",
+    collect: (self) => self.set(Number(leads())),
+  });
+  gauge({
+    name: "term",
+    help: "Number of the leadership, at the orchestrator that leads; 0 at others",
+    collect: (self) => self.set(term() ?? 0),
+  });
+  gauge({
+    name: "replicas",
+    help: "Orchestrators on this database, as it says",
+    labels: ["state"],
+    async collect(self) {
+      const counts = await replicas().catch(() => undefined);
+      self.reset();
+      if (!counts) return;
+      self.set({ state: "alive" }, counts.alive);
+      self.set({ state: "silent" }, counts.silent);
+    },
+  });
   gauge({
     name: "ready",
     help: "1 while /ready answers 200",
@@ -99,6 +129,18 @@ export function createOrchestratorMetrics(
   });
   return {
     http: metrics,
+    leaderChanges: counter({
+      name: "leader_changes_total",
+      help: "Times that this orchestrator began to lead, and ceased to",
+      labels: ["change"],
+      zeros: [{ change: "begun" }, { change: "ended" }],
+    }),
+    passedOn: counter({
+      name: "passed_on_total",
+      help: "Requests passed on to the orchestrator that leads, and those for which none was found",
+      labels: ["outcome"],
+      zeros: outcomes("answered", "no_leader", "unknown"),
+    }),
     submitted: counter({
       name: "jobs_submitted_total",
       help: "Submissions: accepted, repeated with the same Idempotency-Key, or refused",

@@ -16,20 +16,18 @@ import { openSqliteStore, type StoreOptions } from "./store/sqlite/store.ts";
 type StoreConfig = Pick<Config, "store" | "state_dir">;
 
 /** Options of {@linkcode openStore}. */
-export type OpenOptions = StoreOptions & Pick<PostgresStoreOptions, "onFenced">;
+export type OpenOptions =
+  & StoreOptions
+  & Pick<PostgresStoreOptions, "onFenced" | "url" | "policySha256" | "replicaId">;
 
-/**
- * Opens the store that the configuration names.
- *
- * @param dir The state folder of this process.
- */
+/** Opens the store that the configuration names; SQLite's is in the state folder `dir`. */
 export async function openStore(
   { store }: StoreConfig,
   dir: string,
   options: OpenOptions,
 ): Promise<Store> {
   if (store.url === undefined) return openSqliteStore(databasePath(dir), options);
-  return await openPostgres(store, { ...options, replicaId: replicaId(dir) });
+  return await openPostgres(store, options);
 }
 
 /**
@@ -127,7 +125,7 @@ export async function describeStore({ store }: StoreConfig): Promise<string[]> {
 
 async function openPostgres(
   store: Config["store"],
-  options: Pick<PostgresStoreOptions, "onFailure" | "onFenced" | "replicaId">,
+  options: Omit<PostgresStoreOptions, "servers" | "connections" | "commitEveryMs">,
 ): Promise<Store> {
   const { openPostgresStore } = await import("./store/postgres/store.ts");
   const servers = await serversOf(store.url!, store);
@@ -149,8 +147,13 @@ function notOpened(error: unknown): LlorchError {
   return new LlorchError("INTERNAL", message, { cause: error });
 }
 
-/** The name of an orchestratord among those of a database: the same at each start, from its state folder. */
-function replicaId(dir: string): string {
+/**
+ * The name of an orchestratord among those of a database: the configured one, else one in its state folder,
+ * the same at each start.
+ */
+export function replicaIdOf({ store, cluster }: Pick<Config, "store" | "cluster">, dir: string) {
+  if (cluster.replica_id !== undefined) return cluster.replica_id;
+  if (store.url === undefined) return "local";
   const path = join(dir, "replica_id");
   try {
     const known = Deno.readTextFileSync(path).trim();

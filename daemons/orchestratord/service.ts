@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import type { Feed } from "./feed/feed.ts";
 import type { Images } from "./images/images.ts";
 import type { Jobs } from "./jobs/jobs.ts";
+import type { ClusterViews } from "./cluster/views.ts";
 import type { Access } from "./access/access.ts";
 import type { Loop } from "./scheduler/loop.ts";
 import type { OrchestratorMetrics } from "./metrics.ts";
@@ -19,6 +20,7 @@ export interface Orchestrator {
   readonly jobs: Jobs;
   readonly pools: Pools;
   readonly access: Access;
+  readonly cluster: ClusterViews;
   readonly openStreams: OpenStreams;
   readonly feed: Feed;
   readonly images: Images;

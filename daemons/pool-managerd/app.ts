@@ -1,3 +1,5 @@
+import { HEADERS } from "#shared/defaults.ts";
+import type { Terms } from "#shared/terms.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { type App, type Authorize, createApp } from "#shared/http/app.ts";
 import type { BodyLimits } from "#shared/http/body.ts";
@@ -14,6 +16,8 @@ export interface AppContext extends StateSource {
   /** URL of the ready callback. */
   readonly callbackUrl: () => string;
   readonly authorize: Authorize;
+  /** Terms of the orchestrators that give orders. */
+  readonly terms: Terms;
   readonly limits: BodyLimits;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -21,11 +25,15 @@ export interface AppContext extends StateSource {
 
 /** Builds the HTTP application of pool-managerd. */
 export function createPoolApp(context: AppContext): App {
-  const { log, authorize, limits, metrics } = context;
+  const { log, authorize, terms, limits, metrics } = context;
   const app = createApp({
     title: "pool-managerd",
     log,
-    authorize,
+    async authorize(request, route) {
+      const caller = await authorize(request, route);
+      if (route.role === "pool") terms.require(termOf(request));
+      return caller;
+    },
     limits,
     onReply: metrics.onReply,
   });
@@ -34,6 +42,12 @@ export function createPoolApp(context: AppContext): App {
   app.mount(poolRoutes.metrics, () => metrics.render());
   app.mount(poolRoutes.openapi, () => app.openapi());
   return app;
+}
+
+/** The term of the orchestrator that gives an order; undefined: it is alone, or it is no order. */
+function termOf({ headers }: Request): number | undefined {
+  const term = Number(headers.get(HEADERS.term) ?? NaN);
+  return Number.isSafeInteger(term) ? term : undefined;
 }
 
 /** Builds the application of the ready callback alone, which listens at its own local address. */

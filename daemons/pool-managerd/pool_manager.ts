@@ -14,6 +14,7 @@ import type { Logger } from "#shared/logging.ts";
 import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
 import { type ScanCache, scanModels } from "#shared/models/scan.ts";
+import { Terms } from "#shared/terms.ts";
 import { defaultStateDir, type Env } from "#shared/paths.ts";
 import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
@@ -257,6 +258,7 @@ async function open(
     supervisor,
     callbackUrl: () => `${callbacks?.url ?? localUrl()}/workers/ready`,
     authorize: bearerAuth(token, token && callbackToken(secretSha256(token))),
+    terms: new Terms(store.term(), (term) => store.keepTerm(term)),
     limits: appLimits(config.limits),
     metrics: instruments.metrics,
     log,

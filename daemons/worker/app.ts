@@ -7,6 +7,7 @@ import {
   workerRoutes,
 } from "#shared/contracts/worker.ts";
 import { type App, type AppOptions, createApp } from "#shared/http/app.ts";
+import { Terms } from "#shared/terms.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { SSE } from "#shared/http/sse.ts";
 import { streamHeaders } from "#shared/http/stream_response.ts";
@@ -66,7 +67,9 @@ export function createWorkerApp(options: WorkerAppOptions): App {
   }
 
   // Closing the stream cancels the attempt.
+  const terms = new Terms();
   app.mount(workerRoutes.execute, async ({ body, signal, log }) => {
+    terms.require(body.sender?.term);
     const answer = await worker.execute(body, log);
     onAbort(signal, () => answer.leave());
     return new Response(answer.stream.body, { headers: streamHeaders(SSE) });
@@ -95,6 +98,8 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     ({ body, signal }) => worker.model().rerank(body, signal),
   );
   app.mount(workerRoutes.cancel, ({ body }) => {
+    // One that leads no more may still cancel what it has sent.
+    terms.saw(body.sender?.term);
     worker.cancel(body);
     return { status: "accepted" } as const;
   });

@@ -51,7 +51,12 @@ export const health = z.object({
 }).meta({ id: "Health" });
 
 /** Reply to `GET /ready` when the process can take work; otherwise it is 503 with the reasons. */
-export const ready = z.object({ status: z.literal("ready") }).meta({ id: "Ready" });
+export const ready = z.object({
+  status: z.literal("ready"),
+  leader: z.string().optional().meta({
+    description: "URL of the orchestrator that leads, if that is another one",
+  }),
+}).meta({ id: "Ready" });
 
 /** A reply that says only that the request was accepted. */
 export const accepted = z.object({ status: z.literal("accepted") }).meta({ id: "Accepted" });

@@ -8,6 +8,7 @@ export * from "./activity.ts";
 export * from "./anthropic/dialect.ts";
 export * from "./anthropic/messages.ts";
 export * from "./anthropic/routes.ts";
+export * from "./cluster.ts";
 export * from "./common.ts";
 export * from "./dialect.ts";
 export * from "./events.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { accepted, health, idempotencyKey, identifier, modelName } from "./common.ts";
 import { serviceEvent } from "./activity.ts";
+import { clusterRoutes } from "./cluster.ts";
 import { commonRoutes } from "./common_routes.ts";
 import {
   jobPage,
@@ -463,5 +464,6 @@ export const orchestratorRoutes = {
     types: ["text/javascript", "text/css", "image/svg+xml"],
     errors: ["NOT_FOUND"],
   }),
+  ...clusterRoutes,
   ...commonRoutes(tag, "client", health),
 };

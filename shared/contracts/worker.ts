@@ -200,7 +200,7 @@ export const workerRoutes = {
     status: 200,
     kind: "stream",
     event: workerEvent,
-    errors: ["CONTEXT_LENGTH_EXCEEDED", "CONFLICT", "QUEUE_FULL", "NOT_READY"],
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "CONFLICT", "STALE_TERM", "QUEUE_FULL", "NOT_READY"],
   }),
   cancel: defineRoute({
     method: "POST",

@@ -24,6 +24,8 @@ export interface ClientOptions {
   readonly baseUrl: string;
   /** Bearer token. */
   readonly token?: string | undefined;
+  /** Sent with each call. */
+  readonly headers?: Readonly<Record<string, string>>;
   /**
    * Deadline of a JSON call, and of a stream's first byte, in ms.
    *
@@ -125,7 +127,7 @@ export function createClient(options: ClientOptions): Client {
 
   function prepare(route: Route, input: AnyCall, accept: string, call: CallOptions): EventsRequest {
     const url = baseUrl + fillPath(route.path, input.params ?? {}) + queryString(input.query ?? {});
-    const headers: Record<string, string> = { accept };
+    const headers: Record<string, string> = { ...options.headers, accept };
     if (options.token !== undefined) headers["authorization"] = `Bearer ${options.token}`;
     if (call.correlationId !== undefined) headers[HEADERS.correlationId] = call.correlationId;
     for (const [name, value] of Object.entries(input.headers ?? {})) {

@@ -21,6 +21,8 @@ export interface StreamOptions {
    */
   readonly note?: (() => string | undefined) | undefined;
   readonly status?: number;
+  /** Default: those of every reply that is a stream; see {@linkcode streamHeaders}. */
+  readonly headers?: Headers;
   /** How to end the stream if the client does not read; by default it is never ended. */
   readonly slowReader?: SlowReader;
   /** Called once when the stream has ended, for any reason. */
@@ -31,8 +33,8 @@ export interface StreamOptions {
 export interface SlowReader {
   /** A client that reads nothing for this long is cut off, in milliseconds. */
   readonly afterMs: number;
-  /** Makes the last frame, which the client gets if it reads on later. */
-  readonly lastFrame: () => Uint8Array;
+  /** Makes the last frame, which the client gets if it reads on later; absent: the stream breaks off. */
+  readonly lastFrame?: () => Uint8Array;
 }
 
 /**
@@ -63,7 +65,7 @@ export class StreamResponse extends Response {
   readonly options: StreamOptions;
 
   constructor(frames: AsyncGenerator<Uint8Array>, options: StreamOptions) {
-    super(null, { status: options.status ?? 200, headers: streamHeaders(options.format) });
+    super(null, { status: options.status ?? 200, headers: options.headers ?? streamHeaders(options.format) });
     this.frames = frames;
     this.options = options;
   }
@@ -102,7 +104,8 @@ export async function writeStream(
       outgoing.write(keepAlive);
     } else if (slowReader && elapsed >= slowReader.afterMs) {
       end();
-      outgoing.end(slowReader.lastFrame());
+      if (slowReader.lastFrame) outgoing.end(slowReader.lastFrame());
+      else outgoing.destroy();
       giveBack();
     }
   };
@@ -115,7 +118,11 @@ export async function writeStream(
     end();
     giveBack();
   });
-  outgoing.writeHead(status, Object.fromEntries(headers));
+  const cookies = headers.getSetCookie();
+  outgoing.writeHead(status, {
+    ...Object.fromEntries(headers),
+    ...(cookies.length > 0 ? { "set-cookie": cookies } : {}),
+  });
   // The head goes out with the first frame if that is ready at once.
   let isHeadSent = false;
   setImmediate(() => {

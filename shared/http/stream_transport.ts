@@ -3,12 +3,10 @@ import { Buffer } from "node:buffer";
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { rootCertificates } from "node:tls";
+import { ArrivedBytes } from "./arrived_bytes.ts";
 import type { EventsReply, EventsRequest } from "./client.ts";
-import { cannotReach, TransportError } from "./client.ts";
+import { cannotReach } from "./client.ts";
 import { SseParser } from "./sse.ts";
-
-/** A stream stops reading from the wire while more bytes than this wait for their reader. */
-const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
  * A transport of event streams, each with its own connection.
@@ -50,75 +48,34 @@ export function streamTransport(ca?: string): (request: EventsRequest) => Promis
 
 class Reply implements EventsReply {
   readonly status: number;
-  readonly #incoming: IncomingMessage;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
-  #isEnded = false;
-  #error: Error | undefined;
-  #wake: (() => void) | undefined;
+  readonly #bytes: ArrivedBytes;
 
   constructor(incoming: IncomingMessage) {
-    this.#incoming = incoming;
     this.status = incoming.statusCode ?? 0;
-    incoming.on("data", (bytes: Buffer) => {
-      this.#waiting.push(bytes);
-      this.#waitingBytes += bytes.byteLength;
-      if (this.#waitingBytes > MAX_WAITING_BYTES) incoming.pause();
-      this.#wake?.();
-    });
-    incoming.once("end", () => this.#end());
-    incoming.once("error", (error) => this.#end(error));
-    incoming.once("close", () => {
-      if (!this.#isEnded) this.#end(new TransportError("The connection was closed"));
-    });
+    this.#bytes = new ArrivedBytes(incoming);
   }
 
   /** All of the body. */
   async text(): Promise<string> {
     const pieces: Buffer[] = [];
-    for (let bytes = await this.#take(); bytes; bytes = await this.#take()) pieces.push(bytes);
+    for (let bytes = await this.#bytes.take(); bytes; bytes = await this.#bytes.take()) {
+      pieces.push(bytes);
+    }
     return Buffer.concat(pieces).toString();
   }
 
   async *batches(signal: AbortSignal | undefined) {
     const parser = new SseParser();
-    const forget = onAbort(signal, () => {
-      this.#waiting = [];
-      this.#end(signal?.reason);
-      this.#incoming.destroy();
-    });
+    const forget = onAbort(signal, () => this.#bytes.drop(signal?.reason));
     try {
       signal?.throwIfAborted();
-      for (let bytes = await this.#take(); bytes; bytes = await this.#take()) {
+      for (let bytes = await this.#bytes.take(); bytes; bytes = await this.#bytes.take()) {
         const messages = parser.feed(bytes);
         if (messages.length > 0) yield messages;
       }
     } finally {
       forget();
-      if (!this.#isEnded) this.#incoming.destroy();
+      this.#bytes.drop();
     }
-  }
-
-  /** The bytes that arrived since the last call; undefined at the end. */
-  async #take(): Promise<Buffer | undefined> {
-    while (true) {
-      if (this.#waiting.length > 0) {
-        const pieces = this.#waiting;
-        this.#waiting = [];
-        this.#waitingBytes = 0;
-        if (this.#incoming.isPaused()) this.#incoming.resume();
-        return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
-      }
-      if (this.#error) throw this.#error;
-      if (this.#isEnded) return undefined;
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-  }
-
-  #end(error?: Error): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#error = error;
-    this.#wake?.();
   }
 }

@@ -6,6 +6,7 @@ import { requireSecret, secretOf, secretsEqual } from "#shared/http/auth.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
+import type { SessionStore } from "../store/session_store.ts";
 import { refuseOtherNames, refuseOtherSites, requireConsole, sessionSecretOf } from "./browser.ts";
 import { isListedOrigin } from "./origins.ts";
 import { checkJobLimits, dayOf, type Progress, rateLimited } from "./job_limits.ts";
@@ -45,6 +46,7 @@ export interface AccessDeps {
   /** The token that the daemons share, which allows everything. Undefined: every call is allowed. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
+  readonly sessions: SessionStore;
   /** Default limits of API keys. */
   readonly defaults: () => KeyLimits;
   /** Origins of pages that may call routes for pages without a key; see {@linkcode isListedOrigin}. */
@@ -66,7 +68,7 @@ export class Access {
 
   constructor(deps: AccessDeps) {
     this.#deps = deps;
-    this.#sessions = new Sessions(deps.clock);
+    this.#sessions = new Sessions(deps.clock, deps.sessions);
   }
 
   /** Whether there is no token, so that everybody may do everything. */
@@ -145,12 +147,12 @@ export class Access {
   async signIn(key: string): Promise<{ caller: Caller | undefined; secret: string }> {
     const row = await this.#rowOfSecret(key);
     const caller = row && this.#admit(row, "client");
-    return { caller, secret: this.#sessions.open(row?.keyId) };
+    return { caller, secret: await this.#sessions.open(row?.keyId) };
   }
 
   /** Signs a browser out. */
-  signOut(secret: string): void {
-    this.#sessions.close(secret);
+  signOut(secret: string): Promise<void> {
+    return this.#sessions.close(secret);
   }
 
   /** The API key of a call; undefined for the shared token, or if no token is needed. */
@@ -160,7 +162,7 @@ export class Access {
     if (secret !== undefined) return await this.#rowOfSecret(secret);
     if (token === undefined) return undefined;
     const cookie = sessionSecretOf(request);
-    const session = cookie === undefined ? undefined : this.#sessions.of(cookie);
+    const session = cookie === undefined ? undefined : await this.#sessions.of(cookie);
     if (session) {
       requireConsole(request);
       if (session.keyId === undefined) return undefined;

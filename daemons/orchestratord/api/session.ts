@@ -19,9 +19,9 @@ export function mountSession(app: App, { access, config }: Orchestrator): void {
     const { caller, secret } = await access.signIn(body.key);
     return reply(view(caller), sessionCookie(request, secret, config.base_path));
   });
-  app.mount(routes.signOut, ({ request }) => {
+  app.mount(routes.signOut, async ({ request }) => {
     const secret = sessionSecretOf(request);
-    if (secret !== undefined) access.signOut(secret);
+    if (secret !== undefined) await access.signOut(secret);
     return reply(ACCEPTED, sessionCookie(request, undefined, config.base_path));
   });
 }

@@ -9,6 +9,8 @@ const MARGIN_MS = 500;
 const LOOK_MS = 200;
 /** Part of that which is left to chance, so that not all look at the same time. */
 const JITTER = 0.3;
+/** For how long a leader may wait for its lease to be renewed after it has ended, in ms. */
+const SUSPENDED_MS = 10_000;
 
 /** Options of an {@linkcode Elector}. */
 export interface ElectorOptions {
@@ -21,8 +23,15 @@ export interface ElectorOptions {
   readonly ttlMs: number;
   /** Called once for each term that this process leads. */
   readonly onLead: (term: number) => void;
-  /** Called when it must decide nothing any more, at once. */
+  /** Called when it leads no more. */
   readonly onDeposed: (term: number, reason: string) => void;
+  /**
+   * Called when its lease has been renewed after it had ended, and nobody else has led meanwhile: what it
+   * knows still holds.
+   */
+  readonly onResumed?: (term: number) => void;
+  /** Called each time that it has looked who leads. */
+  readonly onSeen?: (view: SeatView) => void;
   readonly random?: () => number;
 }
 
@@ -35,7 +44,11 @@ export class Elector {
   readonly #time: Timing;
   #seen: SeatView | undefined;
   #term: number | undefined;
+  /** Since when it may not decide, though no other one leads; undefined: it may, or it does not lead. */
+  #suspendedSince: number | undefined;
   #isStopped = false;
+  /** Whether it takes the seat no more. */
+  #isRetired = false;
   readonly #decided = Promise.withResolvers<void>();
   #wake: () => void = () => {};
   #dropExpiry: () => void = () => {};
@@ -52,9 +65,14 @@ export class Elector {
     return this.#decided.promise;
   }
 
-  /** The term that this process leads now; undefined if it does not. */
+  /** The term that this process leads now and may decide in; undefined if there is none. */
   get term(): number | undefined {
     return this.#term !== undefined && this.leftMs > 0 ? this.#term : undefined;
+  }
+
+  /** The term that this process leads, even while it may not decide; undefined: it does not lead. */
+  get held(): number | undefined {
+    return this.#term;
   }
 
   /** Who leads, as far as is known. */
@@ -71,12 +89,27 @@ export class Elector {
     this.#running = this.#run();
   }
 
-  /** Stops leading. Any process may lead next, this one too. */
-  async giveUp(reason: string): Promise<void> {
+  /**
+   * Stops leading. Any process may lead next, this one too.
+   *
+   * @param seenTerm A term that somebody has seen: the next one is above it.
+   */
+  async giveUp(reason: string, seenTerm?: number): Promise<void> {
     const term = this.#term;
     if (term === undefined) return;
     this.#depose(reason);
-    await this.#options.seat.resign(term).catch(() => {});
+    await this.#options.seat.resign(term, { seenTerm }).catch(() => {});
+  }
+
+  /** Gives the seat back after its jobs were given up, and takes it no more. It still looks who leads. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    const term = this.#term;
+    if (term === undefined) return;
+    this.#term = undefined;
+    this.#endLease();
+    this.#options.log.info("leads_no_more", { term, reason: "it stops" });
+    await this.#options.seat.resign(term, { isReleased: true }).catch(() => {});
   }
 
   /** Gives the seat back and takes it no more. */
@@ -96,12 +129,17 @@ export class Elector {
   }
 
   async #follow(): Promise<void> {
-    const { seat, log, onLead } = this.#options;
+    const { seat, log, onLead, onSeen } = this.#options;
     const began = this.#time.now();
     try {
       this.#seen = await seat.look();
+      onSeen?.(this.#seen);
+      if (this.#isRetired) return;
       const term = await seat.take(this.#seen);
-      if (term === undefined || this.#isStopped) return;
+      if (term === undefined) return;
+      if (this.#isStopped || this.#isRetired) {
+        return await seat.resign(term, { isReleased: true });
+      }
       this.#term = term;
       this.#lease.renewed(began);
       this.#watchExpiry();
@@ -121,32 +159,58 @@ export class Elector {
       const isHeld = await seat.renew(term);
       // The lease may have ended while it was being renewed.
       if (this.#term !== term) return;
-      if (isHeld) {
-        this.#lease.renewed(began);
-        this.#watchExpiry();
-      } else this.#depose("another one leads");
+      if (!isHeld) return this.#depose("another one leads");
+      this.#lease.renewed(began);
+      this.#watchExpiry();
+      if (this.#suspendedSince === undefined || this.leftMs === 0) return;
+      const forMs = Math.round(this.#time.now() - this.#suspendedSince);
+      log.info("leads_again", { term, after_ms: forMs });
+      this.#suspendedSince = undefined;
+      this.#options.onResumed?.(term);
     } catch (error) {
       // Until its lease is over, nobody else takes it.
       log.warn("lease_not_renewed", { term, left_ms: Math.round(this.leftMs), error });
     }
   }
 
-  /** Deposes this process when its lease can no longer be relied on, whatever it waits for then. */
+  /**
+   * Notes when its lease can no longer be relied on, whatever it waits for then, and deposes this process when
+   * that has lasted for too long.
+   */
   #watchExpiry(): void {
     this.#dropExpiry();
-    this.#dropExpiry = this.#time.after(this.leftMs, () => {
-      if (this.#term === undefined) return;
+    const since = this.#suspendedSince;
+    const waitMs = since === undefined
+      ? this.leftMs
+      : Math.max(0, since + SUSPENDED_MS - this.#time.now());
+    this.#dropExpiry = this.#time.after(waitMs, () => {
+      const term = this.#term;
+      if (term === undefined) return;
+      const now = this.#time.now();
+      const { log } = this.#options;
       if (this.leftMs > 0) this.#watchExpiry();
+      else if (this.#suspendedSince === undefined) {
+        this.#suspendedSince = now;
+        log.warn("leads_not_now", { term, reason: "its lease could not be renewed in time" });
+        this.#watchExpiry();
+      } else if (now - this.#suspendedSince < SUSPENDED_MS) this.#watchExpiry();
       else this.#depose("its lease could not be renewed");
     });
+  }
+
+  #endLease(): void {
+    this.#suspendedSince = undefined;
+    this.#lease.lost();
+    this.#dropExpiry();
   }
 
   #depose(reason: string): void {
     const term = this.#term;
     if (term === undefined) return;
     this.#term = undefined;
-    this.#lease.lost();
-    this.#dropExpiry();
+    // It may be this process that was seen.
+    this.#seen = undefined;
+    this.#endLease();
     this.#options.log.warn("leads_no_more", { term, reason });
     this.#options.onDeposed(term, reason);
   }

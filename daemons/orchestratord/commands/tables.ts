@@ -19,6 +19,7 @@ const READY = "SELECT seq FROM files WHERE state = 'ready'";
 export const TABLES: readonly Table[] = [
   { name: "api_keys", order: "key_id", rows: 500 },
   { name: "key_tokens", order: "key_id, day", rows: 500 },
+  { name: "sessions", order: "secret_sha256", rows: 500 },
   { name: "pools", order: "pool_id", rows: 500 },
   { name: "drains", order: "pool_id", rows: 500 },
   { name: "pins", order: "fingerprint, pool_id, device", rows: 500 },

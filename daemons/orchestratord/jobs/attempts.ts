@@ -37,6 +37,10 @@ export interface AttemptsDeps {
   readonly http: Deno.HttpClient | undefined;
   /** The transport of workers' streams. */
   readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
+  /** Term of the leadership that decides; undefined: there can be no other. */
+  readonly term?: number | undefined;
+  /** Called with a higher term that a worker has seen. */
+  readonly onSeenTerm?: (term: number) => void;
   /** Called for each job that ends without its output, unless it was cancelled. */
   readonly onFailed: (job: LiveJob, error: ErrorData) => void;
 }
@@ -73,7 +77,7 @@ export class Attempts {
       started_at: new Date(clock.now()).toISOString(),
     });
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
-    const sender = { epoch: loop.state.start };
+    const sender = { epoch: loop.state.start, ...defined({ term: this.#deps.term }) };
     let isComplete = false;
     const run = (request: ReturnType<typeof inferencePart>) =>
       job.facts.runAttempt({
@@ -109,6 +113,9 @@ export class Attempts {
       this.fail(job, outcome.kind === "failed" ? outcome.error : unresumable());
       loop.send({ ...ended, outcome: { kind: "failed" } });
     } else {
+      if (outcome.kind === "lost" && outcome.seenTerm !== undefined) {
+        this.#deps.onSeenTerm?.(outcome.seenTerm);
+      }
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
       job.loseAttempt(clock.now(), outcome.message);
       loop.send({ ...ended, outcome });

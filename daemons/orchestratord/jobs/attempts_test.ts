@@ -4,6 +4,7 @@ import { LlorchError } from "#shared/errors.ts";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { configSchema } from "../config.ts";
 import { createOrchestratorMetrics } from "../metrics.ts";
+import { factsOf } from "../testing/orchestrator_facts.ts";
 import type { Effect, Input } from "../scheduler/state.ts";
 import type { KeyStore } from "../store/key_store.ts";
 import {
@@ -40,8 +41,7 @@ function open({ clock = new FakeClock(), addTokens = () => Promise.resolve() }: 
   const [sent, failed]: [Input[], ErrorData[]] = [[], []];
   const ended: { readonly id: string; readonly hadLastEvent: boolean }[] = [];
   const log = recordingLog();
-  const size = { bytes: 0, freeBytes: 0, logBytes: 0, canShrink: true };
-  const metrics = createOrchestratorMetrics(() => scheduler.state, () => true, () => size);
+  const metrics = createOrchestratorMetrics(factsOf(() => scheduler.state));
   const attempts = new Attempts({
     ...{ config, clock, log, metrics },
     loop: { state: scheduler.state, send: (input) => void sent.push(input) },

@@ -64,9 +64,10 @@ export class Jobs {
     }));
   }
 
-  /** Number of running attempts, for an orderly stop. */
+  /** Number of running attempts, for an orderly stop; without those of jobs that were released. */
   get running(): number {
-    return this.#deps.loop.state.running.size;
+    return [...this.#deps.loop.state.running.keys()]
+      .filter((id) => this.#live.get(id)?.stream.suspended !== true).length;
   }
 
   /** See {@linkcode Submissions.submit}. */
@@ -238,6 +239,13 @@ export class Jobs {
       if (!facts.store && loop.state.queued.has(id)) {
         loop.send({ kind: "cancel", jobId: id, error });
       }
+    }
+  }
+
+  /** Leaves every stored job to the next start: its attempt is aborted, and its readers are released. */
+  release(): void {
+    for (const job of this.#unended) {
+      if (job.facts.store) job.suspend();
     }
   }
 

@@ -7,6 +7,7 @@ import {
   workerRoutes,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
+import { seenTerm } from "#shared/terms.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
@@ -36,7 +37,11 @@ export type RunAttempt = (options: RelayOptions) => Promise<RelayOutcome>;
 
 /** How an attempt ended, seen from the connection. */
 export type RelayOutcome =
-  | Exclude<Outcome, { kind: "failed" }>
+  | Exclude<Outcome, { kind: "failed" | "lost" }>
+  | Extract<Outcome, { kind: "lost" }> & {
+    /** The worker has seen a leader of this higher term. */
+    readonly seenTerm?: number | undefined;
+  }
   | { readonly kind: "failed"; readonly error: LlorchError };
 
 /** Error codes of a worker after which a try on another worker, or on the same one later, may succeed. */
@@ -45,6 +50,7 @@ const WORTH_ANOTHER_TRY = new Set([
   "QUEUE_FULL",
   "WORKER_LOST",
   "CONFLICT",
+  "STALE_TERM",
   "CANCELLED",
   "INTERNAL",
   "UNAUTHORIZED",
@@ -132,7 +138,7 @@ export function ended(error: LlorchError): RelayOutcome {
     return { kind: "failed", error: new LlorchError("WORKER_LOST", error.message) };
   }
   return WORTH_ANOTHER_TRY.has(error.code)
-    ? { kind: "lost", message: `${error.code}: ${error.message}` }
+    ? { kind: "lost", message: `${error.code}: ${error.message}`, seenTerm: seenTerm(error) }
     : { kind: "failed", error };
 }
 

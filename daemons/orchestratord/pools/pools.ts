@@ -7,11 +7,12 @@ import {
   type reloadRequest,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
-import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
+import { HEADERS, SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import { withoutHostPaths } from "#shared/models/host_paths.ts";
+import { seenTerm } from "#shared/terms.ts";
 import { isNewer, VERSION } from "#shared/version.ts";
 import type { z } from "zod";
 import type { Config } from "../config.ts";
@@ -38,6 +39,10 @@ export interface PoolsDeps {
   readonly access: Access;
   /** The transport to pools. */
   readonly http: Deno.HttpClient | undefined;
+  /** Term of the leadership that gives orders; undefined: there can be no other. */
+  readonly term?: number | undefined;
+  /** Called with a higher term that a pool has seen. */
+  readonly onSeenTerm?: (term: number) => void;
 }
 
 /** How long an idle worker may take to stop, in ms. */
@@ -205,7 +210,7 @@ export class Pools {
 
   /** Asks every pool that was known before a restart for its state; pools that do not answer are skipped. */
   async recall(): Promise<void> {
-    const { store, config, access, http, log, clock, loop } = this.#deps;
+    const { store, config, log, clock, loop } = this.#deps;
     for (const { poolId, endsAt } of await store.drains()) {
       const until = clock.steady() + Math.max(0, endsAt - clock.now());
       loop.send({ kind: "drain_pool", poolId, until });
@@ -215,14 +220,14 @@ export class Pools {
       this.#keyIds.set(poolId, keyId);
       try {
         checkAddresses({ endpoint, workers: [] }, this.#allowedHosts());
-        const token = await access.poolToken(keyId);
-        const client = createClient({ baseUrl: endpoint, token, http });
+        const client = await this.#client(poolId, endpoint);
         const state = await client.call(poolRoutes.state, {}, {
           timeoutMs: config.pools.state_timeout_ms,
         });
         checkAddresses(state, this.#allowedHosts());
         if (state.pool_id === poolId) this.#seen({ ...state, endpoint });
       } catch (error) {
+        this.#noteTerm(error);
         log.info("pool_not_there_after_restart", { pool_id: poolId, error: errorMessage(error) });
       }
     }));
@@ -336,6 +341,7 @@ export class Pools {
       metrics.spawns.inc({ outcome: "accepted" });
       loop.send({ kind: "spawn_accepted", requestId, workerId: worker_id });
     } catch (error) {
+      this.#noteTerm(error);
       metrics.spawns.inc({ outcome: "failed" });
       loop.send({
         kind: "spawn_failed",
@@ -367,12 +373,19 @@ export class Pools {
         body: { deadline_ms: reason === "hung" ? HUNG_DEADLINE_MS : STOP_DEADLINE_MS },
       });
     } catch (error) {
+      this.#noteTerm(error);
       this.#deps.log.warn("worker_stop_failed", {
         worker_id: workerId,
         error: errorMessage(error),
       });
       this.#deps.loop.send({ kind: "stop_failed", workerId });
     }
+  }
+
+  /** Reports a higher term that a pool's error says it has seen. */
+  #noteTerm(error: unknown): void {
+    const term = seenTerm(error);
+    if (term !== undefined) this.#deps.onSeenTerm?.(term);
   }
 
   async #checkKnown(poolId: string): Promise<void> {
@@ -394,9 +407,10 @@ export class Pools {
   }
 
   async #client(poolId: string, baseUrl: string) {
-    const { access, config, http } = this.#deps;
+    const { access, config, http, term } = this.#deps;
     const token = await access.poolToken(this.#keyIds.get(poolId));
-    return createClient({ baseUrl, token, http, timeoutMs: config.pools.call_timeout_ms });
+    const headers = term === undefined ? {} : { [HEADERS.term]: String(term) };
+    return createClient({ baseUrl, token, headers, http, timeoutMs: config.pools.call_timeout_ms });
   }
 }
 

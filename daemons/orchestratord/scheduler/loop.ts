@@ -48,6 +48,7 @@ export interface Place {
 export class Loop {
   #state: State;
   readonly #clock: Clock;
+  readonly #mayDecide: () => boolean;
   #effects: Effects = () => {};
   #inputs: Input[] = [];
   #busy = false;
@@ -55,10 +56,14 @@ export class Loop {
   #watch: Watch | undefined;
   #report: (happened: Happened) => void = () => {};
 
-  /** @param start See {@linkcode initialState}. */
-  constructor(policy: Policy, clock: Clock, start?: number) {
+  /**
+   * @param start See {@linkcode initialState}.
+   * @param mayDecide While it says no, inputs wait for {@linkcode goOn}.
+   */
+  constructor(policy: Policy, clock: Clock, start?: number, mayDecide = () => true) {
     this.#state = initialState(policy, start);
     this.#clock = clock;
+    this.#mayDecide = mayDecide;
   }
 
   /** Sets what carries out effects; call once, before the first input. */
@@ -78,11 +83,19 @@ export class Loop {
   }
 
   send(input: Input): void {
+    // What has waited is decided by the time at which it goes on.
+    if (input.kind === "tick" && !this.#mayDecide()) return;
     this.#inputs.push(input);
+    this.goOn();
+  }
+
+  /** Handles the inputs that have waited while nothing could be decided. */
+  goOn(): void {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
+      while (this.#inputs.length > 0 && this.#mayDecide()) {
+        const next = this.#inputs.shift()!;
         const activitiesOf = this.#watch?.(this.#state, next);
         const { state, effects } = step(this.#state, next, this.#clock.steady());
         this.#state = state;

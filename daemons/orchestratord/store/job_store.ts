@@ -12,6 +12,7 @@ import type { BatchStore } from "./batch_store.ts";
 import type { FileStore } from "./file_store.ts";
 import type { ImageStore } from "./image_store.ts";
 import type { Charge, KeyStore } from "./key_store.ts";
+import type { SessionStore } from "./session_store.ts";
 import type { ResponseStore } from "./response_store.ts";
 
 /** An event with its id on the wire: 1, 2, 3 … within its job. */
@@ -130,6 +131,31 @@ export interface DrainRow {
   readonly endsAt: number;
 }
 
+/** One of several orchestrators on one database. */
+export interface Member {
+  readonly replicaId: string;
+  /** Number of its start. */
+  readonly start: number;
+  /** Where the others reach it. */
+  readonly url: string;
+  readonly version: string;
+  /** Hash of the settings by which it would decide; undefined: it does not say. */
+  readonly policySha256: string | undefined;
+  /** For how long it counts as alive without another report, in ms; below 0: it does not any more. */
+  readonly leftMs: number;
+}
+
+/** Several orchestrators on one database. */
+export interface Members {
+  /** Number of the leadership; each one has a higher number than the one before it. */
+  readonly term: number;
+  /** Start of the one that leads; undefined: nobody does. */
+  readonly leader: number | undefined;
+  /** For how long it leads without another renewal, in ms; below 0: it does not any more. */
+  readonly leaseLeftMs: number;
+  readonly replicas: readonly Member[];
+}
+
 /** What a store takes on disk, in bytes. */
 export interface StoreSize {
   /** The data, including what is still only in the log. */
@@ -156,6 +182,13 @@ export interface JobStore {
    * @returns a number that no other start has had or will have; later starts have higher ones
    */
   begin(): Promise<number>;
+  /**
+   * Gives up the jobs of this start that have not ended, so that another start may continue them at once. To
+   * be called once nothing more of them is written.
+   */
+  giveUp(): Promise<void>;
+  /** The orchestrators on this database, the one that leads among them; undefined if there can be only one. */
+  members(): Promise<Members | undefined>;
   /**
    * Stores a new job and its first event, unless another job has its idempotency key; rejects if that cannot
    * be written. The same job once more changes nothing.
@@ -219,4 +252,5 @@ export interface Store extends JobStore {
   readonly images: ImageStore;
   readonly keys: KeyStore;
   readonly responses: ResponseStore;
+  readonly sessions: SessionStore;
 }

@@ -10,6 +10,14 @@ export interface SeatView {
   readonly isOver: boolean;
 }
 
+/** How a leader gives its seat back. */
+export interface Resignation {
+  /** Whether its start has given up its jobs, so that who leads next need not end it. */
+  readonly isReleased?: boolean;
+  /** A term that was seen elsewhere: the next one is above it. */
+  readonly seenTerm?: number | undefined;
+}
+
 /**
  * The seat of the leader in a database that all orchestrators share. Every call has a deadline of its own and
  * rejects if its outcome is unknown.
@@ -27,5 +35,5 @@ export interface Seat {
   /** @returns false if another one has it */
   renew(term: number): Promise<boolean>;
   /** Gives it back, so that another one can take it at once. */
-  resign(term: number): Promise<void>;
+  resign(term: number, how?: Resignation): Promise<void>;
 }

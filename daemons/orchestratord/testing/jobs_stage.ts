@@ -6,6 +6,7 @@ import { Images } from "../images/images.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Phase, SubmitOptions, Submitted } from "../jobs/submit.ts";
+import { factsOf } from "./orchestrator_facts.ts";
 import { createOrchestratorMetrics, type OrchestratorMetrics } from "../metrics.ts";
 import type { Pools } from "../pools/pools.ts";
 import { Loop } from "../scheduler/loop.ts";
@@ -55,7 +56,7 @@ export function openStage(store: Store, options: StageOptions = {}): Stage {
   const failed: { id: string; code: string }[] = [];
   const orders: Effect[] = [];
   const loop = new Loop({ ...POLICY, ...policy }, clock);
-  const metrics = createOrchestratorMetrics(() => loop.state, () => true, () => store.size());
+  const metrics = createOrchestratorMetrics(factsOf(() => loop.state));
   const config = configSchema.parse({ base_path: "/llm" });
   const images = new Images({ config, store, metrics });
   const jobs = new Jobs({

@@ -165,6 +165,35 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await next.pins(), []);
   },
 
+  async "keeps the sessions of browsers, without those that have ended and the oldest of too many"(
+    store,
+    { reopen },
+  ) {
+    const [old, first, second, third] = [1, 5, 6, 7].map((endsAt) => ({
+      secretSha256: String(endsAt).repeat(64),
+      keyId: endsAt === 6 ? undefined : "k1",
+      endsAt,
+    }));
+    for (const session of [old!, first!, second!]) await store.sessions.add(session, 0, 3);
+    await store.sessions.add(third!, 1, 2);
+    const next = await reopen();
+    const get = ({ secretSha256 }: typeof old & {}) => next.sessions.get(secretSha256);
+    assert.equal(await get(old!), undefined);
+    assert.equal(await get(first!), undefined);
+    assert.deepEqual(await get(second!), second);
+    assert.deepEqual(await get(third!), third);
+    await next.sessions.remove(third!.secretSha256);
+    assert.equal(await get(third!), undefined);
+  },
+
+  async "gives up its unfinished jobs, and goes on without them"(store) {
+    await accept(store, "j1");
+    await store.giveUp();
+    assert.equal((await store.get("j1"))?.status, "queued");
+    const members = await store.members();
+    assert.ok(members === undefined || members.replicas.every(({ leftMs }) => leftMs > 0));
+  },
+
   async "while writes fail, new jobs are refused and changes of accepted ones wait, in order"(
     store,
     { failWrites },

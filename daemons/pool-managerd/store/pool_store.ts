@@ -11,6 +11,7 @@ import second from "./migrations/0002.sql" with { type: "text" };
 import third from "./migrations/0003.sql" with { type: "text" };
 import fourth from "./migrations/0004.sql" with { type: "text" };
 import fifth from "./migrations/0005.sql" with { type: "text" };
+import sixth from "./migrations/0006.sql" with { type: "text" };
 
 /** Most unacknowledged exits that are kept; the oldest are removed first. */
 const MAX_EXITS = 200;
@@ -61,8 +62,8 @@ const UPDATE_WORKER = `UPDATE workers SET ${
   COLUMNS.map((name) => `${name} = :${name}`).join(", ")
 } WHERE worker_id = :worker_id`;
 
-const MIGRATIONS = [first, second, third, fourth, fifth];
-const TABLES = ["workers", "requests", "exits", "measurements", "estimates"];
+const MIGRATIONS = [first, second, third, fourth, fifth, sixth];
+const TABLES = ["workers", "requests", "exits", "measurements", "estimates", "terms"];
 
 /**
  * Opens a {@linkcode PoolStore} in a SQLite file. Its content is also in memory: reads and writes
@@ -171,6 +172,9 @@ export function openPoolStore(
           .run(key, device_bytes, device_shares ? JSON.stringify(device_shares) : null, host_bytes);
         keepNewest(db, "estimates", MAX_ESTIMATES);
       }),
+    term: () => Number(memory.prepare("SELECT term FROM terms").get()?.["term"] ?? 0),
+    keepTerm: (term) =>
+      keep((db) => void db.prepare("INSERT OR REPLACE INTO terms VALUES (1, ?)").run(term)),
     async close() {
       await committer.close();
       file.close();

@@ -30,6 +30,9 @@ export interface PoolStore {
   /** What the engine said of a load, by the hash of all that it depends on. */
   estimate(key: string): EngineBytes | undefined;
   keepEstimate(key: string, bytes: EngineBytes): void;
+  /** The highest term of a leading orchestrator that was seen; 0: none. */
+  term(): number;
+  keepTerm(term: number): void;
   /** Commits the waiting writes. */
   close(): Promise<void>;
 }

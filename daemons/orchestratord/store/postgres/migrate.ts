@@ -1,16 +1,19 @@
 import { LlorchError } from "#shared/errors.ts";
 import { lockKey } from "./locks.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
+import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import { inTransaction } from "./pool.ts";
 import type { Session } from "./session.ts";
 
 /** SQL of each version of the schema, oldest first. */
-export const MIGRATIONS: readonly string[] = [migration0001];
+export const MIGRATIONS: readonly string[] = [migration0001, migration0002];
 
 /**
- * The version of the tables in a schema; 0 without any.
+ * The version of the tables in a schema; 0 without any. It may be one that the next release has made: what a
+ * migration adds can be left alone, and what it removes is unused since the release before it. So several
+ * orchestrators are upgraded one after the other.
  *
- * @throws {LlorchError} `INTERNAL` if a newer program has made them
+ * @throws {LlorchError} `INTERNAL` if a still newer program has made them
  */
 export async function versionOf(session: Session, schema: string): Promise<number> {
   const { rows: [found] } = await session.query("SELECT to_regclass($1) IS NOT NULL AS is_there", [
@@ -19,22 +22,23 @@ export async function versionOf(session: Session, schema: string): Promise<numbe
   if (!found!["is_there"]) return 0;
   const { rows: [row] } = await session.query("SELECT version FROM schema_version");
   const version = Number(row?.["version"] ?? 0);
-  if (version <= MIGRATIONS.length) return version;
+  if (version <= MIGRATIONS.length + 1) return version;
   throw new LlorchError(
     "INTERNAL",
-    `Cannot use the schema "${schema}": it has version ${version} and this program knows up to ` +
-      `${MIGRATIONS.length}; install the newer program again`,
+    `Cannot use the schema "${schema}": it has version ${version} and this program works with up to ` +
+      `${MIGRATIONS.length + 1}; install the newer program again`,
   );
 }
 
 /** Brings a schema to the newest version; one program at a time. */
 export async function migrate(session: Session, schema: string): Promise<void> {
-  if (await versionOf(session, schema) === MIGRATIONS.length) return;
+  if (await versionOf(session, schema) >= MIGRATIONS.length) return;
   await inTransaction(session, async () => {
     await session.query("SELECT pg_advisory_xact_lock($1)", [lockKey(schema, "migration")]);
     const { rows: [found] } = await session.query("SELECT to_regnamespace($1) AS schema", [schema]);
     if (found!["schema"] === null) await session.query(`CREATE SCHEMA ${schema}`);
     const version = await versionOf(session, schema);
+    if (version >= MIGRATIONS.length) return;
     if (version === 0) {
       await session.query("CREATE TABLE IF NOT EXISTS schema_version (version int NOT NULL)");
       await session.query("INSERT INTO schema_version VALUES (0)");

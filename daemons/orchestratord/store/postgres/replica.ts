@@ -22,6 +22,10 @@ export interface ReplicaOptions {
   readonly schema: string;
   /** Opens the session that holds its lock. */
   readonly open: () => Promise<Session>;
+  /** Where the others reach it. */
+  readonly url: () => string;
+  /** Hash of the settings by which it would decide; undefined: it does not say. */
+  readonly policySha256: () => string | undefined;
   readonly renewMs?: number;
   readonly ttlMs?: number;
   /** Called once if its row is gone: then others may have taken over its jobs. */
@@ -57,7 +61,7 @@ export class Replica {
    */
   async join(): Promise<number> {
     await this.#end();
-    const { id } = this.#options;
+    const { id, url, policySha256 } = this.#options;
     const session = await this.#options.open();
     this.#session = session;
     const incarnation = await inTransaction(session, async () => {
@@ -66,9 +70,10 @@ export class Replica {
       const incarnation = Number(next!["incarnation"]);
       await this.#lock(session, incarnation);
       await session.query(
-        `INSERT INTO replicas (replica_id, incarnation, url, version, protocol, expires_at)
-          VALUES ($1, $2, '', $3, ${PROTOCOL}, clock_timestamp() + $4 * interval '1 ms')`,
-        [id, incarnation, VERSION, this.#ttlMs],
+        `INSERT INTO replicas
+            (replica_id, incarnation, url, version, protocol, policy_sha256, expires_at)
+          VALUES ($1, $2, $3, $4, ${PROTOCOL}, $5, clock_timestamp() + $6 * interval '1 ms')`,
+        [id, incarnation, url(), VERSION, policySha256() ?? null, this.#ttlMs],
       );
       return incarnation;
     });
@@ -168,9 +173,10 @@ export class Replica {
       await this.#lock(this.#session, incarnation);
     }
     const { count } = await this.#session.query(
-      `UPDATE replicas SET expires_at = clock_timestamp() + $3 * interval '1 ms'
+      `UPDATE replicas
+          SET expires_at = clock_timestamp() + $3 * interval '1 ms', policy_sha256 = $4
         WHERE replica_id = $1 AND incarnation = $2`,
-      [id, incarnation, this.#ttlMs],
+      [id, incarnation, this.#ttlMs, this.#options.policySha256() ?? null],
     );
     return count === 1;
   }

@@ -1,4 +1,4 @@
-import type { Seat, SeatView } from "../seat.ts";
+import type { Resignation, Seat, SeatView } from "../seat.ts";
 import { lockKey } from "./locks.ts";
 import { inTransaction } from "./pool.ts";
 import type { Servers } from "./servers.ts";
@@ -100,11 +100,17 @@ export class PostgresSeat implements Seat {
     return true;
   }
 
-  async resign(term: number): Promise<void> {
+  async resign(
+    term: number,
+    { isReleased = false, seenTerm = term }: Resignation = {},
+  ): Promise<void> {
     try {
       await (await this.#open()).query(
-        "UPDATE leader SET expires_at = clock_timestamp(), url = NULL WHERE term = $1",
-        [term],
+        `UPDATE leader SET expires_at = clock_timestamp(), url = NULL,
+            incarnation = CASE WHEN $2::boolean THEN NULL ELSE incarnation END,
+            term = greatest(term, $3::bigint)
+          WHERE term = $1`,
+        [term, isReleased, seenTerm],
       );
     } finally {
       await this.#drop();

@@ -7,11 +7,13 @@ import { postgresFleet } from "./fleet.ts";
 import { postgresImages } from "./images.ts";
 import { postgresJobs } from "./jobs.ts";
 import { postgresKeys } from "./keys.ts";
+import { membersOf } from "./members.ts";
 import { migrate } from "./migrate.ts";
 import { Pool } from "./pool.ts";
 import { Replica, type ReplicaOptions } from "./replica.ts";
 import { postgresResponses } from "./responses.ts";
 import type { Servers } from "./servers.ts";
+import { postgresSessions } from "./sessions.ts";
 import { sweep } from "./sweep.ts";
 import type { WriteQueueOptions } from "./write_queue.ts";
 
@@ -22,7 +24,7 @@ const SIZE_MS = 15_000;
 export interface PostgresStoreOptions
   extends
     Pick<WriteQueueOptions<unknown>, "onFailure" | "patienceMs">,
-    Pick<ReplicaOptions, "renewMs" | "ttlMs"> {
+    Partial<Pick<ReplicaOptions, "renewMs" | "ttlMs" | "url" | "policySha256">> {
   readonly servers: Servers;
   /** Name of this orchestratord, the same at each start. */
   readonly replicaId: string;
@@ -58,6 +60,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     options.onFailure?.(reason);
   };
   const replica = new Replica({
+    url: () => "",
+    policySha256: () => undefined,
     ...options,
     id: replicaId,
     schema,
@@ -104,9 +108,20 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     images: postgresImages(database),
     keys: postgresKeys(database, appender),
     responses: postgresResponses(database),
+    sessions: postgresSessions(database),
     ...postgresFleet(database),
     ...postgresJobs(database, appender),
     begin: () => replica.join(),
+    async giveUp() {
+      const writer = replica.writer;
+      if (writer === undefined) return;
+      await appender.settled();
+      await database.runAsReplica(
+        "UPDATE jobs SET owner = NULL WHERE owner = $1 AND ended_at IS NULL",
+        [writer[1]],
+      );
+    },
+    members: () => membersOf(database),
     // A commit is on disk when it is confirmed.
     sync: () => Promise.resolve(),
     expire: (now, forgetEndedBefore) => sweep(database, now, forgetEndedBefore),

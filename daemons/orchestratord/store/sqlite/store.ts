@@ -25,6 +25,7 @@ import migration0008 from "./migrations/0008.sql" with { type: "text" };
 import migration0009 from "./migrations/0009.sql" with { type: "text" };
 import migration0010 from "./migrations/0010.sql" with { type: "text" };
 import migration0011 from "./migrations/0011.sql" with { type: "text" };
+import migration0012 from "./migrations/0012.sql" with { type: "text" };
 import { sqliteBatches } from "./batches.ts";
 import { sqliteFiles } from "./files.ts";
 import { sqliteImages } from "./images.ts";
@@ -32,6 +33,7 @@ import { charging, sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { sqliteResponses } from "./responses.ts";
 import { Room } from "./room.ts";
+import { sqliteSessions } from "./sessions.ts";
 import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
@@ -50,6 +52,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0009,
   migration0010,
   migration0011,
+  migration0012,
 ];
 
 /**
@@ -130,6 +133,7 @@ export function openSqliteStore(
     images: sqliteImages(db, committer, space, room),
     keys: sqliteKeys(db, committer),
     responses: sqliteResponses(db, committer, space),
+    sessions: sqliteSessions(db, committer),
     ...sqlitePins(db, committer),
     begin() {
       const start = Number(db.prepare("SELECT count FROM starts").get()?.["count"]) + 1;
@@ -138,6 +142,9 @@ export function openSqliteStore(
       committer.flush();
       return Promise.resolve(start);
     },
+    // One process has the file for itself.
+    giveUp: () => Promise.resolve(),
+    members: () => Promise.resolve(undefined),
     async accept(job, queued) {
       let holder = job.jobId;
       await committer.write(() => {
