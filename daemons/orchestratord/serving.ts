@@ -1,7 +1,7 @@
 import { orchestratorRoutes } from "#shared/contracts/mod.ts";
 import { deadline, LATE } from "#shared/deadline.ts";
 import { HEADERS } from "#shared/defaults.ts";
-import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError, toLlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import { secretsEqual } from "#shared/http/auth.ts";
 import { dialectAt } from "#shared/http/dialect_at.ts";
@@ -261,8 +261,7 @@ export class Serving {
     try {
       held = await HeldRequest.of(request);
     } catch (error) {
-      const message = `Cannot read the request's body: ${errorMessage(error)}`;
-      return this.refuse(request, new LlorchError("INVALID_REQUEST", message));
+      return this.refuse(request, toLlorchError(error));
     }
     const until = performance.now() + election.waitMs;
     for (;;) {

@@ -1,3 +1,4 @@
+import { discard } from "./discard.ts";
 import { systemClock } from "../clock.ts";
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES, MAX_JSON_LEVELS } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
@@ -86,7 +87,12 @@ export async function readJsonBody(
   return value;
 }
 
-async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+/**
+ * All of a request's body.
+ *
+ * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, or `INVALID_REQUEST` if it does not arrive
+ */
+export async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   const maxBytes = limits.maxBytes ?? MAX_BODY_BYTES;
   const timeoutMs = limits.timeoutMs ?? BODY_TIMEOUT_MS;
   const length = request.headers.get("content-length");
@@ -139,7 +145,7 @@ async function readPieces(
       if (size > maxBytes) throw tooLarge(maxBytes);
       onBytes(value.byteLength);
     } catch (error) {
-      await reader.cancel().catch(() => {});
+      void discard(reader);
       throw error;
     }
     chunks.push(value);

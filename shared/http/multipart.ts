@@ -3,6 +3,7 @@ import { deadline, LATE } from "../deadline.ts";
 import { BODY_TIMEOUT_MS } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
 import { checkEncoding } from "./body.ts";
+import { discard } from "./discard.ts";
 
 /** Most parts of a form. */
 const MAX_PARTS = 32;
@@ -54,7 +55,7 @@ export async function* readForm(
       for await (const _ of content) { /* What nobody read. */ }
     }
   } finally {
-    await input.cancel();
+    input.end();
   }
 }
 
@@ -136,9 +137,9 @@ class Input {
     }
   }
 
-  /** Tells the sender that nothing more is read. */
-  async cancel(): Promise<void> {
-    await this.#reader?.cancel().catch(() => {});
+  /** To be called when nothing more of it is wanted. */
+  end(): void {
+    if (this.#reader) void discard(this.#reader);
   }
 
   async #more(): Promise<void> {
@@ -150,6 +151,7 @@ class Input {
     const result = next && await deadline(next, this.#idleMs);
     if (result === LATE) {
       next?.catch(() => {});
+      void this.#reader?.cancel().catch(() => {});
       // A 4xx, since the caller is slow: alerts about this daemon must not count it.
       throw new LlorchError(
         "INVALID_REQUEST",

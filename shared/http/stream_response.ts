@@ -65,7 +65,10 @@ export class StreamResponse extends Response {
   readonly options: StreamOptions;
 
   constructor(frames: AsyncGenerator<Uint8Array>, options: StreamOptions) {
-    super(null, { status: options.status ?? 200, headers: options.headers ?? streamHeaders(options.format) });
+    super(null, {
+      status: options.status ?? 200,
+      headers: options.headers ?? streamHeaders(options.format),
+    });
     this.frames = frames;
     this.options = options;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { readSse } from "#shared/http/sse.ts";
 import { counterModel } from "../support/models.ts";
-import { startPostgres, type Postgres } from "../support/postgres.ts";
+import { type Postgres, startPostgres } from "../support/postgres.ts";
 import { type RunningDaemon, startDaemon } from "../support/service.ts";
 import { until, within } from "../support/stack.ts";
 

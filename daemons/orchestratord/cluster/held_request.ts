@@ -1,3 +1,6 @@
+import { Buffer } from "node:buffer";
+import { readBytes } from "#shared/http/body.ts";
+
 /** Bodies up to this size are read whole, so that they can be sent again, in bytes. */
 const MAX_HELD_BYTES = 1024 * 1024;
 
@@ -5,18 +8,22 @@ const MAX_HELD_BYTES = 1024 * 1024;
 export class HeldRequest {
   readonly original: Request;
   /** Undefined if there is none, or it is not held. */
-  readonly body: Uint8Array<ArrayBuffer> | undefined;
+  readonly body: Uint8Array | undefined;
   /** The body of a request that can be sent only once. */
   readonly stream: ReadableStream<Uint8Array> | undefined;
   #isSent = false;
 
-  private constructor(original: Request, body: Uint8Array<ArrayBuffer> | undefined) {
+  private constructor(original: Request, body: Uint8Array | undefined) {
     this.original = original;
     this.body = body;
     this.stream = body === undefined ? original.body ?? undefined : undefined;
   }
 
-  /** Reads a body that is small. */
+  /**
+   * Reads a body that is small.
+   *
+   * @throws {LlorchError} as {@linkcode readBytes}
+   */
   static async of(request: Request): Promise<HeldRequest> {
     const length = request.headers.get("content-length");
     const isSmall = length !== null && Number(length) <= MAX_HELD_BYTES;
@@ -24,7 +31,7 @@ export class HeldRequest {
     if (!isSmall || method === "GET" || method === "HEAD") {
       return new HeldRequest(request, undefined);
     }
-    return new HeldRequest(request, new Uint8Array(await request.arrayBuffer()));
+    return new HeldRequest(request, await readBytes(request, { maxBytes: MAX_HELD_BYTES }));
   }
 
   /** Whether it can be sent now. */
@@ -51,6 +58,6 @@ export class HeldRequest {
   get request(): Request {
     if (this.body === undefined) return this.original;
     const { url, method, headers, signal } = this.original;
-    return new Request(url, { method, headers, signal, body: this.body });
+    return new Request(url, { method, headers, signal, body: Buffer.from(this.body) });
   }
 }

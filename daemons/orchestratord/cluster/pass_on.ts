@@ -17,6 +17,9 @@ import type { HeldRequest } from "./held_request.ts";
 /** A leader that takes longer to accept a connection cannot be reached, in ms. */
 const CONNECT_MS = 1_500;
 
+/** How long a reply may come after the connection was closed for writing, in ms. */
+const LAST_REPLY_MS = 250;
+
 /** Headers that belong to one connection (RFC 9110, 7.6.1), and what the next one decides for itself. */
 const OF_CONNECTION = [
   "connection",
@@ -70,6 +73,7 @@ export function passOn(
   held.sent();
   return new Promise((resolve) => {
     let isConnected = false;
+    let isAnswered = false;
     const outgoing: ClientRequest = (isTls ? httpsRequest : httpRequest)({
       protocol: target.protocol,
       hostname: target.hostname.replace(/^\[|\]$/g, ""),
@@ -84,6 +88,7 @@ export function passOn(
     const drops: (() => void)[] = [];
     const forget = () => drops.forEach((drop) => drop());
     const fail = (reason: string) => {
+      if (isAnswered) return;
       forget();
       resolve({ mayHaveArrived: isConnected, reason });
       outgoing.destroy();
@@ -101,8 +106,13 @@ export function passOn(
       });
     });
     outgoing.once("close", () => clearTimeout(timer));
-    outgoing.on("error", (error) => fail(error.message));
+    outgoing.on("error", ({ message }) => {
+      // One that refuses a large body closes the connection while it is sent: its reply may be on the way.
+      if (stream && isConnected) setTimeout(fail, LAST_REPLY_MS, message);
+      else fail(message);
+    });
     outgoing.once("response", (incoming) => {
+      isAnswered = true;
       forget();
       if (incoming.statusCode === ERROR_CODES.NOT_LEADER.status) {
         resolve({ mayHaveArrived: false, reason: "It does not lead" });
@@ -129,13 +139,11 @@ function passedHeaders(headers: Headers): Record<string, string> {
 
 /** Sends a body as it comes, no faster than it is taken. */
 async function sendStream(stream: ReadableStream<Uint8Array>, outgoing: ClientRequest) {
+  const closed = new Promise((resolve) => outgoing.once("close", resolve));
   for await (const piece of stream) {
     if (outgoing.destroyed) return;
     if (outgoing.write(piece)) continue;
-    await new Promise<void>((resolve) => {
-      outgoing.once("drain", resolve);
-      outgoing.once("close", resolve);
-    });
+    await Promise.race([closed, new Promise((resolve) => outgoing.once("drain", resolve))]);
   }
   outgoing.end();
 }
