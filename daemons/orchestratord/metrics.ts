@@ -132,8 +132,8 @@ export function createOrchestratorMetrics(
     leaderChanges: counter({
       name: "leader_changes_total",
       help: "Times that this orchestrator began to lead, and ceased to",
-      labels: ["change"],
-      zeros: [{ change: "begun" }, { change: "ended" }],
+      labels: ["outcome"],
+      zeros: outcomes("begun", "ended"),
     }),
     passedOn: counter({
       name: "passed_on_total",

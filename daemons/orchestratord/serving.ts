@@ -93,7 +93,7 @@ export class Serving {
       ...election,
       log,
       onLead: (term) => {
-        metrics.leaderChanges.inc({ change: "begun" });
+        metrics.leaderChanges.inc({ outcome: "begun" });
         this.#leaders.saw(term);
         void this.#change(() => this.#lead()).catch((error) => {
           this.#failed(error);
@@ -105,7 +105,7 @@ export class Serving {
         this.#wake();
       },
       onDeposed: () => {
-        metrics.leaderChanges.inc({ change: "ended" });
+        metrics.leaderChanges.inc({ outcome: "ended" });
         this.#hasBegun = false;
         void this.#change(() => this.#rejoin());
       },
@@ -139,7 +139,9 @@ export class Serving {
   /** Where the one that leads is, if that is another one and it is known. */
   get leaderUrl(): string | undefined {
     const seen = this.#elector?.seen;
-    if (!seen || this.#elector!.held !== undefined || seen.isOver || seen.incarnation === this.#start) {
+    if (
+      !seen || this.#elector!.held !== undefined || seen.isOver || seen.incarnation === this.#start
+    ) {
       return undefined;
     }
     return seen.url;
@@ -147,7 +149,9 @@ export class Serving {
 
   /** Why requests would not be answered; undefined: they would be. */
   notReadyReason(): string | undefined {
-    if (!this.#elector) return this.#leading ? this.#leading.notReadyReason() : "It does not serve yet";
+    if (!this.#elector) {
+      return this.#leading ? this.#leading.notReadyReason() : "It does not serve yet";
+    }
     if (this.#isLeaving) return "The orchestrator is stopping";
     if (this.#here()) return this.#leading!.notReadyReason();
     if (this.leaderUrl !== undefined || this.#elector.held !== undefined) {
@@ -227,7 +231,8 @@ export class Serving {
     });
     if (isMissed) {
       const elapsedMs = () => performance.now() - began;
-      const isNeeded = () => elapsedMs() < election.leaveMs ||
+      const isNeeded = () =>
+        elapsedMs() < election.leaveMs ||
         this.#passing > 0 && elapsedMs() < election.streamsMs();
       while (isNeeded()) await delay(20);
     }
@@ -266,7 +271,8 @@ export class Serving {
     const until = performance.now() + election.waitMs;
     for (;;) {
       // Pools report while a new leader still asks for their states.
-      const here = this.#here() ?? (path.startsWith("/v2/pools/") ? this.#openLeading() : undefined);
+      const here = this.#here() ??
+        (path.startsWith("/v2/pools/") ? this.#openLeading() : undefined);
       const url = this.leaderUrl;
       if (here) {
         held.sent();

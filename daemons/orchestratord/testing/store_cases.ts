@@ -177,7 +177,8 @@ const CASES: Readonly<Record<string, Case>> = {
     for (const session of [old!, first!, second!]) await store.sessions.add(session, 0, 3);
     await store.sessions.add(third!, 1, 2);
     const next = await reopen();
-    const get = ({ secretSha256 }: typeof old & {}) => next.sessions.get(secretSha256);
+    const get = ({ secretSha256 }: { readonly secretSha256: string }) =>
+      next.sessions.get(secretSha256);
     assert.equal(await get(old!), undefined);
     assert.equal(await get(first!), undefined);
     assert.deepEqual(await get(second!), second);

@@ -3,8 +3,7 @@ import type { Database } from "./database.ts";
 
 /** The orchestrators on this database, as it knows them now. */
 export async function membersOf({ pool }: Database): Promise<Members> {
-  const ms = (column: string) =>
-    `extract(epoch FROM ${column} - clock_timestamp()) * 1000`;
+  const ms = (column: string) => `extract(epoch FROM ${column} - clock_timestamp()) * 1000`;
   // Not behind writes that wait: it is asked most when they do.
   const { rows } = await pool.read(
     `SELECT leader.term, leader.incarnation AS leader, ${ms("leader.expires_at")} AS lease_ms,
