@@ -109,6 +109,17 @@ export const modelFacts = z.object({
 /** What a model's file says of it. */
 export type ModelFacts = z.output<typeof modelFacts>;
 
+export const elsewhere = z.object({
+  host: z.string().max(300).meta({ description: "Host, and port unless it is the usual one" }),
+  is_outside: z.boolean().meta({
+    description: "Whether that is outside this network, as far as its address or name tells",
+  }),
+  slots: z.number().int().min(1).max(256),
+}).meta({ id: "Elsewhere" });
+
+/** Where prompts for a model go that a server elsewhere serves. */
+export type Elsewhere = z.output<typeof elsewhere>;
+
 export const poolModel = z.object({
   model_ref: modelName,
   aliases: z.array(modelName),
@@ -149,6 +160,10 @@ export const poolModel = z.object({
   }),
   vision: z.literal(true).optional()
     .meta({ description: "The engine that serves it takes images; absent: only text" }),
+  elsewhere: elsewhere.optional().meta({
+    description: "A server that runs elsewhere serves it: prompts and answers go there, and it takes " +
+      "no memory of this host",
+  }),
   staged: z.boolean(),
 }).meta({ id: "PoolModel" });
 

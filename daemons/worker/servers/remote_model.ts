@@ -35,7 +35,10 @@ export interface RemoteParts {
   readonly contextTokens: number;
   /** Whether the server's last health check succeeded. */
   readonly isAnswering: () => boolean;
-  readonly memory: () => { readonly pids: readonly number[]; readonly bytes: number };
+  /** Memory of this host that the model takes, in bytes. */
+  readonly memoryBytes: () => number;
+  /** Processes of the server on this host. */
+  readonly pids: () => readonly number[];
   /** Ends the server. */
   readonly stop: () => Promise<void>;
 }
@@ -65,7 +68,7 @@ export class RemoteModel implements Model {
   }
 
   get pids(): readonly number[] {
-    return this.#parts.memory().pids;
+    return this.#parts.pids();
   }
 
   get active(): number {
@@ -81,7 +84,7 @@ export class RemoteModel implements Model {
   }
 
   memoryBytes(): number {
-    return Deno.memoryUsage().rss + this.#parts.memory().bytes;
+    return this.#parts.memoryBytes();
   }
 
   async execute(request: ExecuteRequest, log: Logger): Promise<Answer> {
