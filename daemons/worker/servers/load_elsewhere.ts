@@ -10,7 +10,7 @@ import type { LoadModel } from "../model.ts";
 import { tryCapabilities } from "./capabilities.ts";
 import { detectServer } from "./detect.ts";
 import { RemoteModel } from "./remote_model.ts";
-import { type OpenaiServer, openaiServer } from "./server.ts";
+import { GOES_ON, type OpenaiServer, openaiServer } from "./server.ts";
 import { ServerWatch } from "./server_watch.ts";
 
 /** Path that is asked for the server's health, unless one is configured: every such server has it. */
@@ -46,7 +46,7 @@ export const loadElsewhere: LoadModel = async (config, context) => {
   try {
     await answers(server, health_path, signal).catch((error: unknown) => {
       signal.throwIfAborted();
-      const why = errorMessage(error);
+      const why = errorMessage(error).replace(GOES_ON, "");
       throw new LlorchError("WORKER_START_FAILED", `Cannot use the server at ${url.host}: ${why}`, {
         cause: error,
       });
@@ -63,7 +63,9 @@ export const loadElsewhere: LoadModel = async (config, context) => {
       unresponsiveMs: config.openai.unresponsive_ms,
       onSilent: (ms, error) => {
         model.failAll(`The engine does not answer for ${ms} ms; the job can continue elsewhere`);
-        const why = `The server at ${url.host} does not answer for ${ms} ms: ${errorMessage(error)}`;
+        const why = `The server at ${url.host} does not answer for ${ms} ms: ${
+          errorMessage(error).replace(GOES_ON, "")
+        }`;
         context.onFatal(new Error(why));
       },
     });

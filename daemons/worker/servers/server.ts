@@ -66,7 +66,7 @@ export function openaiServer(baseUrl: string, options: ServerOptions = {}): Open
       });
     } catch (error) {
       signal.throwIfAborted();
-      throw lost(errorMessage(error), error);
+      throw lost(reasonOf(error), error);
     }
     if (response.ok) return response;
     const retryAfterMs = retryAfter(response.headers.get("retry-after"));
@@ -151,8 +151,17 @@ export function retryAfter(value: string | null, now = Date.now()): number | und
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
+/** What a failed request says: `fetch` hides it in the cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? reasonOf(cause) : errorMessage(error);
+}
+
+/** The end of the message about a server that does not answer. */
+export const GOES_ON = "; the job can continue elsewhere";
+
 function lost(reason: string, cause?: unknown): LlorchError {
-  const message = `The engine does not answer: ${reason}; the job can continue elsewhere`;
+  const message = `The engine does not answer: ${reason}${GOES_ON}`;
   return new LlorchError("WORKER_LOST", message, { cause });
 }
 
