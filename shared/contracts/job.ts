@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { identifier, milliseconds, modelName, sha256, timestamp } from "./common.ts";
 import { errorData, stopReason } from "./events.ts";
-import { device, elsewhere, modelFacts, unusableModel, workerState } from "./pool.ts";
+import { device, elsewhere, modelFacts, serverLoad, unusableModel, workerState } from "./pool.ts";
 import { toolCall } from "./tools.ts";
 
 /** States of a job, from submission to its end. */
@@ -108,6 +108,10 @@ export const workerView = z.object({
   state: workerState,
   slots: z.number().int(),
   active: z.number().int().meta({ description: "Jobs that run on it now" }),
+  server_load: serverLoad.optional().meta({
+    description: "What the server behind it says of its load, other clients' requests included; absent " +
+      "if it says nothing",
+  }),
   context: z.number().int(),
   memory_bytes: z.number().int(),
   shares: z.record(identifier, z.number().int()).optional().meta({

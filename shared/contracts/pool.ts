@@ -190,6 +190,19 @@ export const capability = z.enum(["generate", "tokenize", "embed", "rerank"]);
 /** What a worker's model can do. */
 export type Capability = z.output<typeof capability>;
 
+export const serverLoad = z.object({
+  running: z.number().int().min(0),
+  waiting: z.number().int().min(0).meta({ description: "Requests in its own queue" }),
+}).meta({ id: "ServerLoad" });
+
+/** What a server behind a worker says of its load, other clients' requests included. */
+export type ServerLoad = z.output<typeof serverLoad>;
+
+const serverLoadOf = serverLoad.optional().meta({
+  description: "What the server behind it says of its load, other clients' requests included; absent " +
+    "if it says nothing",
+});
+
 export const poolWorker = z.object({
   worker_id: identifier,
   request_id: identifier,
@@ -204,7 +217,10 @@ export const poolWorker = z.object({
   state: workerState,
   context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
   slots: z.number().int().min(1),
-  active: z.number().int().min(0),
+  active: z.number().int().min(0).meta({
+    description: "Requests that run there; all that its server has, if that says more",
+  }),
+  server_load: serverLoadOf,
   memory_bytes: bytes,
   shares: shares.optional().meta({
     description: "Its memory on each device, main memory included; absent: all on one device",
@@ -225,6 +241,7 @@ export const workerUpdate = z.strictObject({
   worker_id: identifier,
   state: workerState,
   active: z.number().int().min(0),
+  server_load: serverLoadOf,
   memory_bytes: bytes,
 }).meta({ id: "WorkerUpdate" });
 

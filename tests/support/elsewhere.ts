@@ -108,7 +108,9 @@ export function elsewhere(options: ElsewhereOptions = {}): Elsewhere {
     });
     const usage = { prompt_tokens: prompt.length, completion_tokens: ids.length };
     if (body["stream"] !== true) {
-      const choice = { ...ofToken(ids[0] ?? 0), finish_reason: "length" };
+      // A word that a grammar allows, which is asked for to find out whether grammars are kept.
+      const said = body["structured_outputs"] ? { text: "no" } : ofToken(ids[0] ?? 0);
+      const choice = { ...ofToken(ids[0] ?? 0), ...said, finish_reason: "length" };
       return Response.json({ choices: [choice], usage });
     }
     const cut = cuts.shift();

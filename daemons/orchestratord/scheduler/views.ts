@@ -111,6 +111,7 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       state: stateOf(state.workers.get(worker.worker_id), worker.state),
       slots: worker.slots,
       active: state.workers.get(worker.worker_id)?.jobs.size ?? 0,
+      ...defined({ server_load: worker.server_load }),
       context: worker.context,
       memory_bytes: worker.memory_bytes,
       ...(worker.shares ? { shares: worker.shares } : {}),

@@ -66,6 +66,7 @@ const loadStarted: LoadModel = async (config, context) => {
     const watch = await ServerWatch.open({
       group: engine.group,
       look: (signal) => server.get(config.openai.health_path ?? HEALTH_PATH, signal),
+      load: kind.load,
       intervalMs: config.openai.poll_interval_ms,
       unresponsiveMs: config.openai.unresponsive_ms,
       onSilent: (ms) => context.onFatal(new Error(`The engine's health is silent for ${ms} ms`)),
@@ -81,6 +82,7 @@ const loadStarted: LoadModel = async (config, context) => {
       name,
       contextTokens: kind.context ?? config.context ?? DEFAULT_CONTEXT,
       isAnswering: () => watch.isAnswering,
+      load: () => watch.load,
       memoryBytes: () => Deno.memoryUsage().rss + watch.memory.bytes,
       pids: () => watch.memory.pids,
       async stop() {

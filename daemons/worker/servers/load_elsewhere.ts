@@ -59,6 +59,7 @@ export const loadElsewhere: LoadModel = async (config, context) => {
     const watch = await ServerWatch.open({
       group: undefined,
       look: (signal) => answers(server, health_path, signal),
+      load: kind.load,
       intervalMs: config.openai.poll_interval_ms,
       unresponsiveMs: config.openai.unresponsive_ms,
       onSilent: (ms, error) => {
@@ -79,6 +80,7 @@ export const loadElsewhere: LoadModel = async (config, context) => {
       name,
       contextTokens: kind.context ?? config.context ?? UNSTATED_CONTEXT,
       isAnswering: () => watch.isAnswering,
+      load: () => watch.load,
       memoryBytes: () => 0,
       pids: () => [],
       stop() {

@@ -1,7 +1,6 @@
 import { imagesOf, NO_IMAGES } from "#shared/contracts/images.ts";
-import type { Capability } from "#shared/contracts/pool.ts";
+import type { Capability, ServerLoad } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { offeredTools } from "#shared/contracts/tools.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -16,7 +15,7 @@ import type { Answer } from "../answers/answer.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import type { LoadContext, Model, TokenizedPrompt, TokenizeFields } from "../model.ts";
 import { requireCapability } from "../answers/vector_calls.ts";
-import { refuseSwitch } from "./chat_switches.ts";
+import { needsChatRoute, refuseSwitch } from "./chat_switches.ts";
 import type { ServerKind } from "./server_kind.ts";
 import { RemoteRun, type RemoteSpec } from "./remote_run.ts";
 import { remoteEmbed, remoteRerank } from "./remote_vectors.ts";
@@ -35,6 +34,8 @@ export interface RemoteParts {
   readonly contextTokens: number;
   /** Whether the server's last health check succeeded. */
   readonly isAnswering: () => boolean;
+  /** What the server last said of its load. */
+  readonly load: () => ServerLoad | undefined;
   /** Memory of this host that the model takes, in bytes. */
   readonly memoryBytes: () => number;
   /** Processes of the server on this host. */
@@ -73,6 +74,10 @@ export class RemoteModel implements Model {
 
   get active(): number {
     return this.#active;
+  }
+
+  get serverLoad(): ServerLoad | undefined {
+    return this.#parts.load();
   }
 
   get waiting(): number {
@@ -205,7 +210,7 @@ export class RemoteModel implements Model {
     };
     const { tokens } = kind;
     const generate = request.suffix !== undefined && kind.infill || kind.generateText;
-    if (generate === kind.infill || !tokens || needsChatRoute(request, kind)) {
+    if (generate === kind.infill || !tokens || needsChatRoute(request, kind.thinks)) {
       requireFirstAttempt(request, "its engine does not return the tokens of this answer");
       return {
         ...common,
@@ -269,20 +274,6 @@ export class RemoteModel implements Model {
       this.#calls--;
     }
   }
-}
-
-/**
- * Whether only the server can tell the parts of an answer apart: it knows how its model writes calls
- * and thoughts. With `reasoning_format: "none"` thoughts are not told apart, and the answer can be
- * resumed.
- */
-function needsChatRoute(request: ExecuteRequest, { thinks }: ServerKind): boolean {
-  if (request.messages === undefined) return false;
-  if (imagesOf(request.messages).length > 0) return true;
-  if (offeredTools(request).length > 0 || request.reasoning_budget_tokens !== undefined) {
-    return true;
-  }
-  return thinks && request.reasoning_format !== "none";
 }
 
 /** The methods of a tokenizer that the checks of a request do not call. */

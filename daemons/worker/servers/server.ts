@@ -12,6 +12,8 @@ export interface OpenaiServer {
   /** @throws {LlorchError} the server's error, see {@linkcode serverError} */
   get(path: string, signal: AbortSignal): Promise<unknown>;
   /** @throws {LlorchError} as {@linkcode get} */
+  text(path: string, signal: AbortSignal): Promise<string>;
+  /** @throws {LlorchError} as {@linkcode get} */
   post(path: string, body: unknown, signal: AbortSignal): Promise<unknown>;
   /**
    * The chunks of a streamed reply, up to its end.
@@ -96,20 +98,20 @@ export function openaiServer(baseUrl: string, options: ServerOptions = {}): Open
     }
   }
 
-  async function call(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+  async function call(path: string, body: unknown, signal: AbortSignal): Promise<string> {
     using limit = new LinkedAbort(signal);
     limit.abortAfter(CALL_MS, () => lost(`no reply to ${path} within ${CALL_MS} ms`));
     const response = await (body === undefined ? send : sendPatiently)(path, body, limit.signal);
-    const text = await response.text().catch((error) => {
+    return await response.text().catch((error) => {
       limit.signal.throwIfAborted();
       throw lost(errorMessage(error), error);
     });
-    return parseJson(text);
   }
 
   return {
-    get: (path, signal) => call(path, undefined, signal),
-    post: call,
+    get: async (path, signal) => parseJson(await call(path, undefined, signal)),
+    text: (path, signal) => call(path, undefined, signal),
+    post: async (path, body, signal) => parseJson(await call(path, body, signal)),
     async *stream(path, body, signal) {
       const response = await sendPatiently(path, body, signal);
       if (!response.body) throw lost("it answered a stream without a body");

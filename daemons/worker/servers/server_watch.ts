@@ -1,3 +1,4 @@
+import type { ServerLoad } from "#shared/contracts/pool.ts";
 import { LinkedAbort } from "#shared/aborts.ts";
 import { systemClock } from "#shared/clock.ts";
 import { groupMemory } from "./group_memory.ts";
@@ -8,6 +9,8 @@ export interface ServerWatchOptions {
   readonly group: number | undefined;
   /** Requests the engine's health; rejects if that fails. */
   readonly look: (signal: AbortSignal) => Promise<unknown>;
+  /** Asks what the server says of its load; absent: it says nothing. */
+  readonly load?: ((signal: AbortSignal) => Promise<ServerLoad | undefined>) | undefined;
   readonly intervalMs: number;
   readonly unresponsiveMs: number;
   /** Called if health checks have failed for too long: that time in milliseconds, and the last error. */
@@ -21,6 +24,7 @@ export class ServerWatch {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #answeredAt = systemClock.steady();
   #isAnswering = true;
+  #load: ServerLoad | undefined;
   #memory: Awaited<ReturnType<typeof groupMemory>> = { pids: [], bytes: 0 };
 
   /** Measures the memory for the first time, and begins the regular checks. */
@@ -38,6 +42,11 @@ export class ServerWatch {
   /** Whether the last health check succeeded. */
   get isAnswering(): boolean {
     return this.#isAnswering;
+  }
+
+  /** What the server said of its load at the last check. */
+  get load(): ServerLoad | undefined {
+    return this.#load;
   }
 
   get memory(): Awaited<ReturnType<typeof groupMemory>> {
@@ -61,12 +70,13 @@ export class ServerWatch {
   }
 
   async #look(): Promise<void> {
-    const { look, intervalMs, unresponsiveMs, onSilent } = this.#options;
+    const { look, load, intervalMs, unresponsiveMs, onSilent } = this.#options;
     const limit = new LinkedAbort(this.#closed.signal);
     let last: unknown;
     limit.abortAfter(intervalMs, () => new Error("No answer"), systemClock);
     try {
       await look(limit.signal);
+      this.#load = await load?.(limit.signal).catch(() => undefined);
       this.#isAnswering = true;
       this.#answeredAt = systemClock.steady();
     } catch (error) {
