@@ -109,7 +109,8 @@ export const workerView = z.object({
   slots: z.number().int(),
   active: z.number().int().meta({ description: "Jobs that run on it now" }),
   server_load: serverLoad.optional().meta({
-    description: "What the server behind it says of its load, other clients' requests included; absent " +
+    description:
+      "What the server behind it says of its load, other clients' requests included; absent " +
       "if it says nothing",
   }),
   context: z.number().int(),
@@ -156,7 +157,8 @@ export const modelView = z.object({
   facts: modelFacts.optional(),
   vision: z.literal(true).optional().meta({ description: "It takes images, on every pool" }),
   elsewhere: z.array(elsewhere.omit({ slots: true })).optional().meta({
-    description: "Servers of other machines that serve it: prompts for it may go there. Absent: it is " +
+    description:
+      "Servers of other machines that serve it: prompts for it may go there. Absent: it is " +
       "computed by the pools alone",
   }),
   estimated_bytes: z.number().int()

@@ -161,7 +161,8 @@ export const poolModel = z.object({
   vision: z.literal(true).optional()
     .meta({ description: "The engine that serves it takes images; absent: only text" }),
   elsewhere: elsewhere.optional().meta({
-    description: "A server that runs elsewhere serves it: prompts and answers go there, and it takes " +
+    description:
+      "A server that runs elsewhere serves it: prompts and answers go there, and it takes " +
       "no memory of this host",
   }),
   staged: z.boolean(),
@@ -199,7 +200,8 @@ export const serverLoad = z.object({
 export type ServerLoad = z.output<typeof serverLoad>;
 
 const serverLoadOf = serverLoad.optional().meta({
-  description: "What the server behind it says of its load, other clients' requests included; absent " +
+  description:
+    "What the server behind it says of its load, other clients' requests included; absent " +
     "if it says nothing",
 });
 

@@ -62,7 +62,10 @@ Deno.test("a server elsewhere serves its models behind the queue, and only the w
     assert.deepEqual(numbersOf(events), range(2, 30));
     const chat = { model: "other", messages: [{ role: "user" as const, content: "w3" }] };
     assert.deepEqual(numbersOf(await run(client, { ...chat, max_tokens: 3 })), range(4, 3));
-    assert.equal(server.calls.findLast(({ path }) => path.endsWith("/completions"))?.body["model"], "other");
+    assert.equal(
+      server.calls.findLast(({ path }) => path.endsWith("/completions"))?.body["model"],
+      "other",
+    );
     const all = await workers();
     assert.equal(all.length, 2);
     for (const worker of all) {
@@ -100,13 +103,19 @@ Deno.test("a server elsewhere that is busy or away is asked again when it says, 
   withElsewhere({}, async ({ client }, server) => {
     await run(client, task);
     const busy = { status: 429, headers: { "retry-after": "2" } };
-    server.replies.push(new Response("slow down", busy), new Response("bad gateway", { status: 502 }));
+    server.replies.push(
+      new Response("slow down", busy),
+      new Response("bad gateway", { status: 502 }),
+    );
     const before = server.calls.length;
     const begun = performance.now();
     const events = await run(client, task);
     assert.deepEqual(numbersOf(events), range(2, 30));
     assert.ok(performance.now() - begun >= 2_900, "it waits as long as it was asked to");
-    assert.equal(server.calls.slice(before).filter(({ path }) => path === "/v1/completions").length, 3);
+    assert.equal(
+      server.calls.slice(before).filter(({ path }) => path === "/v1/completions").length,
+      3,
+    );
     assert.ok(events.every(({ event, data }) => event !== "metrics" || data.attempt === 1));
   }));
 
@@ -177,7 +186,8 @@ Deno.test("a refused key is said, without the key", async () => {
 });
 
 Deno.test({
-  name: "the certificate of a server elsewhere is verified, with an authority of its own if one is named",
+  name:
+    "the certificate of a server elsewhere is verified, with an authority of its own if one is named",
   ignore: !HAS_OPENSSL,
   fn: () =>
     withCertificates(async (certificates) => {
@@ -206,13 +216,17 @@ Deno.test("a redirect to another host is not followed, and no key goes there", a
   const dir = await Deno.makeTempDir({ prefix: "llorch-models-" });
   const key = await keyFile(dir, ELSEWHERE_KEY);
   await using other = elsewhere({});
-  const redirecting = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) =>
-    Response.redirect(other.url + new URL(request.url).pathname, 307)
+  const redirecting = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    (request) => Response.redirect(other.url + new URL(request.url).pathname, 307),
   );
   try {
     await withService(join(dir, "none"), async (service) => {
       const message = await failure(service);
-      assert.match(message, new RegExp(`redirects \\(307\\) to ${other.url}, which is not followed`));
+      assert.match(
+        message,
+        new RegExp(`redirects \\(307\\) to ${other.url}, which is not followed`),
+      );
       assert.deepEqual(other.calls, []);
     }, {
       orchestratord: GIVES_UP_SOON,
@@ -248,15 +262,33 @@ Deno.test("--check-config says where prompts go, and what is wrong with an engin
     assert.match(near.out, /of a go to 192\.168\.1\.20:1234, unencrypted/);
     await Deno.chmod(key, 0o644);
     const cases: readonly (readonly [toml: string, message: RegExp])[] = [
-      [`url = "https://gpu.example.org"\napi_key_file = "${key}"\nmodels = ["a"]`, /:3: .*api_key_file: .*chmod 600/],
-      [`url = "https://gpu.example.org"\napi_key_file = "/none"\nmodels = ["a"]`, /:3: .*api_key_file: Cannot read/],
-      [`url = "http://gpu.example.org"\napi_key_file = "${key}"\nmodels = ["a"]`, /:2: .*url would send the key .* use https/],
-      [`url = "https://0xA9FEA9FE/"\nmodels = ["a"]`, /:2: .*url names 169\.254\.169\.254, where machines keep secrets/],
-      [`url = "https://me:pw@gpu.example.org"\nmodels = ["a"]`, /:2: .*url must not carry a user or password/],
+      [
+        `url = "https://gpu.example.org"\napi_key_file = "${key}"\nmodels = ["a"]`,
+        /:3: .*api_key_file: .*chmod 600/,
+      ],
+      [
+        `url = "https://gpu.example.org"\napi_key_file = "/none"\nmodels = ["a"]`,
+        /:3: .*api_key_file: Cannot read/,
+      ],
+      [
+        `url = "http://gpu.example.org"\napi_key_file = "${key}"\nmodels = ["a"]`,
+        /:2: .*url would send the key .* use https/,
+      ],
+      [
+        `url = "https://0xA9FEA9FE/"\nmodels = ["a"]`,
+        /:2: .*url names 169\.254\.169\.254, where machines keep secrets/,
+      ],
+      [
+        `url = "https://me:pw@gpu.example.org"\nmodels = ["a"]`,
+        /:2: .*url must not carry a user or password/,
+      ],
       [`url = "ftp://x"\nmodels = ["a"]`, /:2: .*url must be an http or https URL/],
       [`url = "https://gpu.example.org"`, /models must name the server's models/],
       [`url = "https://gpu.example.org"\nmodels = ["*"]`, /:3: .*models must name each/],
-      [`url = "https://gpu.example.org"\nmodels = ["a"]\nmemory = 1`, /:4: .*memory is only for a command/],
+      [
+        `url = "https://gpu.example.org"\nmodels = ["a"]\nmemory = 1`,
+        /:4: .*memory is only for a command/,
+      ],
       [`command = "x"\nmodels = ["a"]\nslots = 2`, /:4: .*slots is only for a server with a url/],
       [`models = ["a"]`, /command is needed to start the server, or url/],
     ];

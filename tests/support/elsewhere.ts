@@ -137,9 +137,7 @@ export function elsewhere(options: ElsewhereOptions = {}): Elsewhere {
 
   const server = Deno.serve({
     ...{ hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
-    ...(tls
-      ? { cert: Deno.readTextFileSync(tls.cert), key: Deno.readTextFileSync(tls.key) }
-      : {}),
+    ...(tls ? { cert: Deno.readTextFileSync(tls.cert), key: Deno.readTextFileSync(tls.key) } : {}),
     onError: () => new Response("cut", { status: 500 }),
   }, handle);
   return {
