@@ -7,7 +7,7 @@ browserTest("the models page says where prompts go", async () => {
   try {
     await withService(join(dir, "none"), async ({ orchestratord }) => {
       await withBrowser(async (browser) => {
-        const page = await browser.open(`${orchestratord.url}/console/models`);
+        const page = await browser.open(`${orchestratord.url}/#/models`);
         const card = (name: string) => page.getByRole("article", { name: `Model ${name}` });
         await card("far").getByText("Prompts leave this network: they go to gpu.example.org")
           .waitFor();
