@@ -322,7 +322,6 @@ Deno.test({
         const { pools } = await client.call(routes.pools, {});
         assert.equal(pools.length, 1);
       }, {
-        orchestratord: "workers.load_timeout_ms = 600000",
         poolManagerd: `worker.default_context = 1024
           worker.default_slots = 2
           [engines.vllm]

@@ -14,7 +14,7 @@ export const VLLM_ENV: Readonly<Record<string, string>> = {
 };
 
 /** Time in which vLLM starts even on a busy machine, in milliseconds. */
-export const VLLM_START_MS = 400_000;
+export const VLLM_START_MS = 900_000;
 
 /** Why vLLM cannot run on this machine; undefined if it can. */
 export function whyNoVllm(): string | undefined {

@@ -148,7 +148,9 @@ function Workers({ workers }: { workers: readonly WorkerView[] }) {
           <td class="number">
             {worker.active} of {worker.slots}
             {(worker.server_load?.waiting ?? 0) > 0 && (
-              <span class="dim">{" "}({worker.server_load?.waiting} wait at its server)</span>
+              <span class="dim">
+                , {worker.server_load?.waiting} wait at its server
+              </span>
             )}
           </td>
           <td class="number">{formatBytes(worker.memory_bytes)}</td>
