@@ -93,7 +93,9 @@ export const engineSection = z.strictObject({
 /** Keys of servers that run elsewhere. */
 const ONLY_ELSEWHERE = ["api_key_file", "ca_file", "slots"] as const;
 
-function ca_fileIsIdle({ ca_file, url }: { ca_file?: string | undefined; url?: string | undefined }) {
+function ca_fileIsIdle(
+  { ca_file, url }: { ca_file?: string | undefined; url?: string | undefined },
+) {
   return ca_file !== undefined && !url?.toLowerCase().startsWith("https:");
 }
 

@@ -95,9 +95,13 @@ export const workerConfig = z.strictObject({
     url: z.string().optional()
       .describe("URL of a server that runs elsewhere, instead of a command"),
     api_key_file: z.string().min(1).optional()
-      .describe("File (mode 0600, or a credential of systemd) with the key of the server at the URL"),
+      .describe(
+        "File (mode 0600, or a credential of systemd) with the key of the server at the URL",
+      ),
     ca_file: z.string().min(1).optional()
-      .describe("PEM file of certificate authorities that are trusted too, for the server at the URL"),
+      .describe(
+        "PEM file of certificate authorities that are trusted too, for the server at the URL",
+      ),
     health_path: z.string().regex(/^\//, "must begin with /").optional().describe(
       "Path that answers 200 once the server has loaded; default: /health, with a URL /v1/models",
     ),
@@ -160,10 +164,13 @@ export const workerConfig = z.strictObject({
 }).refine((config) => config.standalone || config.estimate || config.callback_url !== undefined, {
   path: ["callback_url"],
   message: "is needed, unless --standalone says that no pool manager waits",
-}).refine(({ engine, openai }) => engine !== "openai" || (openai.command ?? openai.url) !== undefined, {
-  path: ["openai", "command"],
-  message: "is needed with --engine openai, or --openai-url",
-}).refine(({ openai }) => openai.command === undefined || openai.url === undefined, {
+}).refine(
+  ({ engine, openai }) => engine !== "openai" || (openai.command ?? openai.url) !== undefined,
+  {
+    path: ["openai", "command"],
+    message: "is needed with --engine openai, or --openai-url",
+  },
+).refine(({ openai }) => openai.command === undefined || openai.url === undefined, {
   path: ["openai", "url"],
   message: "is for a server that runs elsewhere: leave it out, or leave --openai-command out",
 }).refine((config) => config.engine === "llama" || !config.estimate, {

@@ -107,7 +107,10 @@ Deno.test("flags of a server elsewhere are refused with the field and the fix", 
   assert.deepEqual(faults({ ...server, openai: { command: '["x"]', api_key_file: "/k" } }), [
     "openai.api_key_file: is only for a server with --openai-url",
   ]);
-  assert.match(faults({ ...server, openai: { url: "http://169.254.169.254" } })[0] ?? "", /secrets/);
+  assert.match(
+    faults({ ...server, openai: { url: "http://169.254.169.254" } })[0] ?? "",
+    /secrets/,
+  );
   assert.deepEqual(faults({ openai: { url } }), [
     "openai.url: is only for --engine openai: set that, too",
     "fingerprint: is needed with --openai-url: no file says which model that is",

@@ -191,7 +191,10 @@ Deno.test("a model of a server elsewhere has one place, the CPU, whatever is fre
   const run = runWith([gpu(0, 300), used], [elsewhereModel(A), model(B)], [
     worker("w1", B, { memory_bytes: 500 * MIB }),
   ]);
-  assert.deepEqual(fits(run.state, A, 1).map(({ device, fits }) => [device, fits]), [["cpu", "now"]]);
+  assert.deepEqual(fits(run.state, A, 1).map(({ device, fits }) => [device, fits]), [[
+    "cpu",
+    "now",
+  ]]);
   const spawn = spawned(run.at(1, submit("j", 1)));
   assert.deepEqual([spawn?.device, spawn?.claims], ["cpu", []]);
 });

@@ -47,5 +47,8 @@ Deno.test("a worker shows what the server behind it says of its load", () => {
   const run = new Run();
   const server_load = { running: 2, waiting: 5 };
   run.at(0, pool([worker("w1", A, { server_load }), worker("w2", A)]));
-  assert.deepEqual(workerViews(run.state).map((view) => view.server_load), [server_load, undefined]);
+  assert.deepEqual(workerViews(run.state).map((view) => view.server_load), [
+    server_load,
+    undefined,
+  ]);
 });

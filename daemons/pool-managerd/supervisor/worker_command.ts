@@ -102,7 +102,9 @@ function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
   const hasFile = isAbsolute(modelPath);
   return [
     ["--engine", "openai"],
-    ...(engine.url === undefined ? startArgs(engine) : elsewhereArgs({ ...engine, url: engine.url })),
+    ...(engine.url === undefined
+      ? startArgs(engine)
+      : elsewhereArgs({ ...engine, url: engine.url })),
     ...(engine.health_path === undefined ? [] : [["--openai-health-path", engine.health_path]]),
     ...(takesImages(engine) ? [["--openai-vision"]] : []),
     // Not for a file: the worker computes that fingerprint, so that its callback proves what it

@@ -96,9 +96,7 @@ async function ask(server: OpenaiServer, path: string, signal: AbortSignal): Pro
 
 function listedModel(reply: unknown, { name, isOneOfMany }: WantedModel): Record<string, unknown> {
   const data = isRecord(reply) && Array.isArray(reply["data"]) ? reply["data"] : [];
-  const found = isOneOfMany
-    ? data.find((each) => isRecord(each) && each["id"] === name)
-    : data[0];
+  const found = isOneOfMany ? data.find((each) => isRecord(each) && each["id"] === name) : data[0];
   return isRecord(found) ? found : {};
 }
 

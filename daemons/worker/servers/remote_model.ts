@@ -3,6 +3,8 @@ import type { Capability, ServerLoad } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
+import { UNSTATED_CONTEXT } from "#shared/models/default_load.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkVocabulary } from "../answers/pieces.ts";
 import { checkLength, checkTokenIds } from "../answers/prompt.ts";
@@ -258,7 +260,10 @@ export class RemoteModel implements Model {
     if (max_tokens !== undefined) return max_tokens;
     const given = prompt_tokens?.length ??
       (prompt === undefined ? undefined : new TextEncoder().encode(prompt).length);
-    return given === undefined ? undefined : Math.max(16, this.context - given);
+    if (given === undefined) return undefined;
+    // Many servers refuse a limit above their context, which nobody has said here.
+    const context = this.context === UNSTATED_CONTEXT ? DEFAULT_CONTEXT : this.context;
+    return Math.max(16, context - given);
   }
 
   async #call<T>(work: () => Promise<T>): Promise<T> {

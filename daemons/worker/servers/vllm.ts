@@ -120,7 +120,9 @@ function refuseFormat(request: ExecuteRequest): void {
 /** The load in vLLM's metrics, the sum of its engines; undefined if they do not have it. */
 export function readLoad(metrics: string): ServerLoad | undefined {
   const sum = (name: string) => {
-    const values = [...metrics.matchAll(new RegExp(`^vllm:${name}(?:\\{[^}]*\\})? ([0-9.e+]+)$`, "gm"))]
+    const values = [
+      ...metrics.matchAll(new RegExp(`^vllm:${name}(?:\\{[^}]*\\})? ([0-9.e+]+)$`, "gm")),
+    ]
       .map(([, value]) => Number(value));
     return values.length === 0 ? undefined : values.reduce((total, value) => total + value, 0);
   };
