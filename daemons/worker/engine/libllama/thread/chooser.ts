@@ -190,14 +190,13 @@ export class Chooser {
       ? { token, mirostatMu: nextMu(mirostat, mirostat.mu, probability) }
       : { token };
     if (order.odds === undefined || !order.isPostSampling) return choice;
-    const all = Array.from({ length: size }, (_, index) => {
-      const at = index * ENTRY.size;
-      return [
-        data.getInt32(at + ENTRY.offsets.id),
-        data.getFloat32(at + ENTRY.offsets.p),
-      ] as const;
-    });
-    return { ...choice, odds: oddsAfter(all, token, order.odds) };
+    const ids = new Int32Array(size);
+    const probabilities = new Float32Array(size);
+    for (let index = 0; index < size; index++) {
+      ids[index] = data.getInt32(index * ENTRY.size + ENTRY.offsets.id);
+      probabilities[index] = data.getFloat32(index * ENTRY.size + ENTRY.offsets.p);
+    }
+    return { ...choice, odds: oddsAfter(ids, probabilities, token, order.odds) };
   }
 
   /**

@@ -26,16 +26,21 @@ export function oddsOf(logits: Float32Array, token: number, count: number): Odds
   };
 }
 
-/** How probable tokens are after sampling. */
+/**
+ * How probable tokens are after sampling. There may be a whole vocabulary of them, for each of which an
+ * object of its own would take more memory than all else that a choice needs.
+ *
+ * @param ids A token's id for each of the probabilities.
+ */
 export function oddsAfter(
-  candidates: readonly (readonly [token: number, probability: number])[],
+  ids: Int32Array,
+  probabilities: Float32Array,
   token: number,
   count: number,
 ): Odds {
-  const sorted = candidates.toSorted(([, a], [, b]) => b - a);
-  const own = candidates.find(([id]) => id === token)?.[1] ?? 0;
-  const top: TokenOdds[] = sorted.slice(0, count)
-    .map(([id, probability]) => ({ token: id, logprob: bounded(Math.log(probability)) }));
+  const own = probabilities[ids.indexOf(token)] ?? 0;
+  const top: TokenOdds[] = highest(probabilities, count)
+    .map((at) => ({ token: ids[at]!, logprob: bounded(Math.log(probabilities[at]!)) }));
   return { logprob: bounded(Math.log(own)), top };
 }
 
@@ -49,6 +54,7 @@ export function best(logits: Float32Array): number {
 /** Ids of the `count` highest numbers, the highest first; of equal ones, the lower id. */
 function highest(logits: Float32Array, count: number): number[] {
   const ids: number[] = [];
+  if (count === 0) return ids;
   let least = -Infinity;
   for (let id = 0; id < logits.length; id++) {
     const value = logits[id]!;
