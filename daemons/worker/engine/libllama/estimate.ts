@@ -176,6 +176,8 @@ const QUANTIZED_ACTIVATION_BYTES = 292 / 256;
  * tiny model, whose other memory is next to nothing, it was 21 MiB; the rest is for what differs from run to run.
  */
 const SERVING_BYTES = 28 * 2 ** 20;
+/** Size up to which glibc keeps what was allocated and freed; the system gets back what is larger. */
+const MOST_KEPT_BYTES = 32 * 2 ** 20;
 /** The buffer of main memory in which weights are as in their file. */
 const PLAIN = "CPU";
 
@@ -206,6 +208,9 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
       const share = hasGpu ? beside : 1;
       return share * sum(copies[index]!, (name) => name !== PLAIN);
     }),
+    read_buffer: hasGpu || mapsFile ? 0 : Math.max(
+      ...weights.map(({ tensors }, index) => readBufferOf(tensors, copies[index]!)),
+    ),
     cache: sum(said.caches, isBeside),
     compute: sum(said.compute, isBeside) + batch * rehearsal.activationBytes,
     // Those of one row for each slot are in the process.
@@ -242,6 +247,15 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
     host_bytes,
     parts: Object.fromEntries(parts.map(([name, bytes]) => [name, Math.ceil(bytes)])),
   };
+}
+
+/**
+ * Tensors that are read instead of mapped, and get another layout, come in through a buffer of the largest
+ * one's size, which the heap keeps. One that is larger than all copies was none of them.
+ */
+function readBufferOf(tensors: readonly number[], copies: ReadonlyMap<string, number>): number {
+  const most = Math.min(MOST_KEPT_BYTES, sum(copies, (name) => name !== PLAIN));
+  return tensors.reduce((largest, bytes) => bytes <= most ? Math.max(largest, bytes) : largest, 0);
 }
 
 /** What one of the GPUs holds. With `split = row`, weights count where their layers are. */
