@@ -12,6 +12,8 @@ const ARRAY = layoutOf(FIELDS.llama_token_data_array);
 const ENTRY = layoutOf(FIELDS.llama_token_data);
 /** 32-bit words of an entry. */
 const WORDS = ENTRY.size / 4;
+/** Where the odds of candidates are. */
+const ODDS = { words: WORDS, id: ENTRY.offsets.id / 4, probability: ENTRY.offsets.p / 4 };
 /** Most probable candidates from which Mirostat 1 estimates how the others go on, as in llama-server. */
 const MIROSTAT_CANDIDATES = 100;
 /**
@@ -190,13 +192,8 @@ export class Chooser {
       ? { token, mirostatMu: nextMu(mirostat, mirostat.mu, probability) }
       : { token };
     if (order.odds === undefined || !order.isPostSampling) return choice;
-    const ids = new Int32Array(size);
-    const probabilities = new Float32Array(size);
-    for (let index = 0; index < size; index++) {
-      ids[index] = data.getInt32(index * ENTRY.size + ENTRY.offsets.id);
-      probabilities[index] = data.getFloat32(index * ENTRY.size + ENTRY.offsets.p);
-    }
-    return { ...choice, odds: oddsAfter(ids, probabilities, token, order.odds) };
+    const memory = data.getArrayBuffer(ENTRY.size * size);
+    return { ...choice, odds: oddsAfter({ memory, ...ODDS }, token, order.odds) };
   }
 
   /**

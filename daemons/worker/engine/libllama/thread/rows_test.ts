@@ -37,10 +37,16 @@ Deno.test("oddsOf() reports tokens that cannot come, and lists the lower id firs
 });
 
 Deno.test("after sampling, the probabilities are those of the candidates, the most probable ones first", () => {
-  const [ids, odds] = [Int32Array.of(7, 3, 9, 4), Float32Array.of(0.125, 0.5, 0.25, 0.125)];
-  const { logprob, top } = oddsAfter(ids, odds, 9, 3);
+  const memory = new ArrayBuffer(4 * 12);
+  const [ids, odds] = [new Int32Array(memory), new Float32Array(memory)];
+  for (const [at, [id, p]] of [[7, 0.125], [3, 0.5], [9, 0.25], [4, 0.125]].entries()) {
+    ids.set([id!], 3 * at);
+    odds.set([100, p!], 3 * at + 1);
+  }
+  const candidates = { memory, words: 3, id: 0, probability: 2 };
+  const { logprob, top } = oddsAfter(candidates, 9, 3);
   assert.equal(logprob, Math.log(0.25));
   assert.deepEqual(top.map(({ token }) => token), [3, 9, 7]);
   assert.deepEqual(top.map(({ logprob }) => logprob), [0.5, 0.25, 0.125].map(Math.log));
-  assert.deepEqual(oddsAfter(ids, odds, 8, 0), { logprob: -9999, top: [] });
+  assert.deepEqual(oddsAfter(candidates, 8, 0), { logprob: -9999, top: [] });
 });
