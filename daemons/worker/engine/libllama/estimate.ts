@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
-import { overridesOf, readRatio } from "#shared/config/llama.ts";
+import { MOST_CHECKPOINTS, mostCheckpointBytes, overridesOf, readRatio } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
 import { DEFAULT_BATCH, type EngineOptions } from "../engine.ts";
-import { MOST_CHECKPOINTS } from "./held/checkpoint_book.ts";
 import { outputsOf } from "./context_plan.ts";
 import { openEngine, withOpening } from "./load.ts";
-import { memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
+import { memoryOf, mostGuesses } from "./memory.ts";
 import { Opening } from "./opening.ts";
 import { readMemoryLines, type SaidMemory } from "./memory_lines.ts";
 import type { ModelFacts, ModelOrder } from "./thread/messages.ts";
