@@ -1,5 +1,10 @@
 import { createHash } from "node:crypto";
-import { MOST_CHECKPOINTS, mostCheckpointBytes, overridesOf, readRatio } from "#shared/config/llama.ts";
+import {
+  MOST_CHECKPOINTS,
+  mostCheckpointBytes,
+  overridesOf,
+  readRatio,
+} from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
