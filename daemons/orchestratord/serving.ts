@@ -277,8 +277,8 @@ export class Serving {
       if (here) {
         held.sent();
         const reply = await here.fetch(held.request);
-        // Refused because it stops: the next one may take it.
-        const isRefused = reply.status === 503 && this.#isLeaving && held.canBeSent;
+        // Refused because it leads no more: the next one may take it.
+        const isRefused = reply.status === 503 && held.canBeSent && this.#here() !== here;
         if (!isRefused) return reply;
         await reply.body?.cancel();
       } else if (isHop && this.#elector!.held === undefined) {

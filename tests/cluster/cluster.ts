@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { readSse } from "#shared/http/sse.ts";
 import { counterModel } from "../support/models.ts";
-import { type Postgres, startPostgres } from "../support/postgres.ts";
+import { type Postgres, type PostgresOptions, startPostgres } from "../support/postgres.ts";
 import { type RunningDaemon, startDaemon } from "../support/service.ts";
 import { until, within } from "../support/stack.ts";
 
@@ -11,6 +11,8 @@ export interface Cluster {
   readonly postgres: Postgres;
   readonly orchestrators: RunningDaemon[];
   readonly pool: RunningDaemon;
+  /** State folder of the pool, with its workers' logs. */
+  readonly poolDir: string;
   /** The one that leads now. */
   leader(): Promise<RunningDaemon>;
   /** One that does not lead now. */
@@ -29,15 +31,17 @@ export interface ClusterOptions {
   /** The token that all daemons share. */
   readonly token?: string;
   /** URL of the database for the orchestrator of that number; default: its own. */
+  readonly postgres?: PostgresOptions;
   readonly database?: (postgres: Postgres, at: number) => string | Promise<string>;
 }
 
 /** Runs a service of several orchestrators, and ends it. */
 export async function withCluster(
   work: (cluster: Cluster) => Promise<void>,
-  { replicas = 3, settings = "", poolSettings = "", token, database }: ClusterOptions = {},
+  { replicas = 3, settings = "", poolSettings = "", token, database, ...options }: ClusterOptions =
+    {},
 ): Promise<void> {
-  const postgres = await startPostgres();
+  const postgres = await startPostgres(options.postgres);
   const dir = await Deno.makeTempDir({ prefix: "llorch-cluster-" });
   const env = {
     HOME: dir,
@@ -98,6 +102,7 @@ export async function withCluster(
       postgres,
       orchestrators,
       pool,
+      poolDir: join(dir, "pool"),
       leader,
       async follower() {
         const first = await leader();
@@ -141,6 +146,7 @@ export async function read(
   jobId: string,
   after: number,
   most = Infinity,
+  onEvent: () => void = () => {},
 ): Promise<SeenEvent[]> {
   const events: SeenEvent[] = [];
   try {
@@ -153,7 +159,9 @@ export async function read(
     }
     for await (const { id, event, data } of readSse(reply.body!)) {
       if (id === undefined || id === "") continue;
-      events.push({ id: Number(id), event, text: JSON.parse(data).t ?? "" });
+      const { t, message } = JSON.parse(data);
+      events.push({ id: Number(id), event, text: t ?? message ?? "" });
+      onEvent();
       if (events.length >= most || event === "end" || event === "error") break;
     }
   } catch {

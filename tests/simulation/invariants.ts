@@ -95,6 +95,8 @@ export class Ledger {
   /** Tenants that were refused, and until when a place is kept for them. */
   readonly #comeBack = new Map<string, number>();
   readonly #state: () => Readonly<State>;
+  /** Whether a new start has not yet taken over all jobs. */
+  #isRestoring = false;
 
   constructor(state: () => Readonly<State>) {
     this.#state = state;
@@ -117,6 +119,31 @@ export class Ledger {
     assert.ok(!this.#jobs.has(jobId));
     this.#comeBack.delete(tenant);
     this.#jobs.set(jobId, { ended: false, attempt: 0, busyOn: undefined });
+  }
+
+  /**
+   * Notes that the orchestrator is gone with its attempts, and ends the jobs that are not stored.
+   *
+   * @returns the stored jobs that another one has to take over, and the attempts of each so far
+   */
+  tookOver(isStored: (jobId: string) => boolean): { id: string; attempt: number }[] {
+    this.#isRestoring = true;
+    const left = [];
+    for (const [id, job] of this.#jobs) {
+      if (job.ended) continue;
+      job.busyOn = undefined;
+      if (isStored(id)) left.push({ id, attempt: job.attempt });
+      else job.ended = true;
+    }
+    // What a new start does not know.
+    this.#comeBack.clear();
+    return left;
+  }
+
+  /** Notes that a new start has taken over all jobs. */
+  restored(): void {
+    this.#isRestoring = false;
+    this.checkNoneLost();
   }
 
   /** Notes an attempt that has ended by itself. */
@@ -233,6 +260,7 @@ export class Ledger {
 
   /** Checks that no job is lost: one that has not ended waits or runs. */
   checkNoneLost(): void {
+    if (this.#isRestoring) return;
     const { queued, running } = this.#state();
     let open = 0;
     for (const [id, { ended }] of this.#jobs) {

@@ -69,6 +69,8 @@ export interface Fault {
     | "sleep"
     /** Somebody sets the wall clock back. */
     | "clock_set"
+    /** The orchestrator is gone, and another one goes on from the database. */
+    | "takeover"
     /** The database takes no writes: a full disk. */
     | "storage"
     | "load"
@@ -121,7 +123,7 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   kind: fc.constantFrom(
     ...["cancel", "crash", "hang", "load_fails", "partition", "restart"] as const,
     ...["drain", "reload", "memory_taken", "sleep", "clock_set", "storage"] as const,
-    ...["load", "unload", "pin"] as const,
+    ...["load", "unload", "pin", "takeover"] as const,
   ),
   which: index,
   lasts: fc.integer({ min: 1, max: 8000 }),

@@ -52,7 +52,9 @@ class World {
   readonly #ledger: Ledger;
   readonly #streams = new Map<string, { attempt: number; process: Process; end: Ender }>();
   readonly #models: readonly PoolModel[];
-  readonly #loop: Loop;
+  #loop: Loop;
+  /** Number of the orchestrator's start. */
+  #start = 1;
   readonly #lived = new LivedTime(() => this.#timers.now, () => {});
   /** Tokens that each job has delivered. */
   readonly #delivered = new Map<string, number>();
@@ -66,19 +68,7 @@ class World {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#loop = new Loop(policyOf(scenario), {
-      now: () => this.#wallMs + this.#timers.now,
-      steady: () => this.#lived.read(),
-      after: () => assert.fail("The scheduler sets no timer"),
-    });
-    this.#loop.connect((effect) => this.#carryOut(effect));
-    this.#loop.observe((_, input) => {
-      const now = this.#lived.read();
-      return (_, effects) => {
-        this.#check(input, effects, now);
-        return [];
-      };
-    }, () => {});
+    this.#loop = this.#newLoop();
     this.#ledger = new Ledger(() => this.#state);
     this.#models = scenario.models.map(modelOf);
     this.#hosts = scenario.hosts.map((plan, index) =>
@@ -89,6 +79,67 @@ class World {
         ended: (process) => this.#breakStreams(process),
       })
     );
+  }
+
+  #newLoop(): Loop {
+    const clock = {
+      now: () => this.#wallMs + this.#timers.now,
+      steady: () => this.#lived.read(),
+      after: () => assert.fail("The scheduler sets no timer"),
+    };
+    const loop = new Loop(policyOf(this.#scenario), clock, this.#start);
+    loop.connect((effect) => this.#carryOut(effect));
+    loop.observe((_, input) => {
+      const now = this.#lived.read();
+      return (_, effects) => {
+        this.#check(input, effects, now);
+        return [];
+      };
+    }, () => {});
+    return loop;
+  }
+
+  /**
+   * Another orchestrator goes on from what is stored. Orders of the one before it that are under way are
+   * refused, and nothing is known of what was not stored.
+   */
+  #takeOver(): void {
+    const old = this.#state;
+    const drains = [...old.drains];
+    const pins = [...old.pins.values()];
+    const jobs = new Map([...old.queued, ...old.running]);
+    this.#streams.clear();
+    this.#start++;
+    this.#loop = this.#newLoop();
+    const left = this.#ledger.tookOver((id) => jobs.get(id)?.isStored === true);
+    if (this.#storageFaults > 0) this.#send({ kind: "storage", isWritable: false });
+    for (const pin of pins) this.#send({ kind: "pin", pin });
+    for (const [poolId, until] of drains) this.#send({ kind: "drain_pool", poolId, until });
+    for (const host of this.#hosts) {
+      if (!host.isCutOff) this.#send({ kind: "pool_seen", pool: host.state() });
+    }
+    for (const { id, attempt } of left) {
+      const { model, fingerprint, queuedAt, priority, tenant, deadlineAt, deaths } = jobs.get(id)!;
+      const task = this.#taskOf(id);
+      this.#send({
+        kind: "submit",
+        job: {
+          ...{ id, model, fingerprint, queuedAt, attempt, priority, tenant, deadlineAt, deaths },
+          ...{ tokensIn: task.tokensIn, tokensAtMost: task.tokensIn, maxTokens: undefined },
+          ...{ speaks: true, isStored: true },
+          affinity: task.session === undefined ? [] : [`session${task.session}`],
+        },
+      });
+    }
+    this.#ledger.restored();
+  }
+
+  /** Runs something later, unless another orchestrator has taken over. */
+  #ofLoop(ms: number, run: () => void): void {
+    const loop = this.#loop;
+    this.#timers.after(ms, () => {
+      if (this.#loop === loop) run();
+    });
   }
 
   get #state(): Readonly<State> {
@@ -182,14 +233,14 @@ class World {
     const { latency } = this.#scenario;
     switch (effect.kind) {
       case "dispatch":
-        return this.#timers.after(latency, () => this.#stream(effect));
+        return this.#ofLoop(latency, () => this.#stream(effect));
       case "abort":
         this.#streams.delete(effect.jobId);
         return;
       case "spawn":
-        return this.#timers.after(latency, () => this.#spawn(effect));
+        return this.#ofLoop(latency, () => this.#spawn(effect));
       case "stop_worker":
-        return this.#timers.after(latency, () => {
+        return this.#ofLoop(latency, () => {
           const host = this.#host(effect.poolId);
           if (!host.isCutOff) return host.kill(effect.workerId, "stopped");
           this.#send({ kind: "stop_failed", workerId: effect.workerId });
@@ -216,7 +267,7 @@ class World {
       if (error instanceof assert.AssertionError) throw error;
       // A pool manager waits for memory that is about to become free.
       if (host.isSettling && !host.isCutOff) {
-        return this.#timers.after(LOOK_MS, () => this.#spawn(effect));
+        return this.#ofLoop(LOOK_MS, () => this.#spawn(effect));
       }
       this.#send({ kind: "spawn_failed", requestId, message: (error as Error).message });
     }
@@ -373,6 +424,8 @@ class World {
         }
         return this.#send({ kind: "reload_pool", reload });
       }
+      case "takeover":
+        return this.#takeOver();
       case "storage":
         this.#storageFaults++;
         this.#send({ kind: "storage", isWritable: false });
@@ -410,7 +463,8 @@ class World {
   #checkDrained(host: FakeHost, lasts: number): void {
     const { latency, faults } = this.#scenario;
     // A sleep delays the stops.
-    if (faults.some(({ kind }) => kind === "sleep")) return;
+    // A takeover, too: their orders are lost.
+    if (faults.some(({ kind }) => kind === "sleep" || kind === "takeover")) return;
     if (host.wasCutOff || lasts / 2 < 2 * HEARTBEAT_MS + TICK_MS + 4 * latency + RELEASE_MS) return;
     assert.deepEqual([...host.processes.keys()], [], "a drained pool still has workers");
   }

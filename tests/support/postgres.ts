@@ -34,6 +34,8 @@ export interface Postgres {
   /** Stops it; `immediate` as a crash would. */
   stop(mode: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
+  /** Runs a statement. */
+  query(sql: string): Promise<void>;
   /** Replaces a file of its data, such as `pg_hba.conf`; it is its own, and nobody else's. */
   write(name: string, text: string): Promise<void>;
   /** Stops it and removes its data. */
@@ -90,6 +92,8 @@ export async function startPostgres(
     },
     stop,
     start,
+    query: (sql) =>
+      run("psql", "-h", dir, "-p", `${port ?? 5432}`, "-U", USER, "-d", "postgres", "-qc", sql),
     async write(name, text) {
       const path = join(data, name);
       await Deno.writeTextFile(path, text, { mode: 0o600 });

@@ -21,6 +21,7 @@ import type {
   NumberedEvent,
   Usage,
 } from "../store/job_store.ts";
+import { Fenced } from "../store/fenced.ts";
 import type { Charge } from "../store/key_store.ts";
 
 /** Unwritten events above which the worker's stream has to wait. */
@@ -505,6 +506,8 @@ export class LiveJob {
 
   /** Ends the stream with an error that cannot be stored; readers who come later get the same error. */
   #break(error: unknown): void {
+    // Another one may go on with it: its readers go there.
+    if (error instanceof Fenced) return this.suspend();
     this.#ended = true;
     if (!this.stream.ended) {
       const message = "The job's events can no longer be written to disk";

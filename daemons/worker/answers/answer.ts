@@ -303,11 +303,13 @@ export class Answer {
     this.#context.log.info("run_ended", {
       job_id: this.spec.jobId,
       attempt: this.spec.attempt,
+      epoch: this.spec.epoch,
       outcome,
       tokens_in: tokensIn,
       tokens_cached: tokensCached,
       tokens_out: tokensOut,
       decode_ms: Math.round(decodeMs),
+      ran_ms: Math.round(performance.now() - this.#acceptedAt),
     });
   }
 }

@@ -1,12 +1,13 @@
 import type { Charge } from "../key_store.ts";
-import { endsSession, Fenced, kindOf } from "./failures.ts";
+import { Fenced } from "../fenced.ts";
+import { endsSession, kindOf } from "./failures.ts";
 import {
   acceptStatement,
   appendStatement,
   chargeStatement,
   HOLDERS,
   type JobWrite,
-  OWN,
+  OWNERS,
   removeStatement,
   type Statement,
   takeAll,
@@ -158,12 +159,15 @@ export class Appender {
     }
     if (written === additions.events.length) return;
     const jobIds = [...new Set(additions.events.map(([jobId]) => jobId))];
-    const { rows } = await session.query(OWN, [jobIds, writer[1]]);
-    const own = new Set(rows.map((row) => row["job_id"]));
+    const { rows } = await session.query(OWNERS, [jobIds]);
+    const owners = new Map(rows.map((row) => [row["job_id"], Number(row["owner"])]));
     const added = new Set(jobIds);
     for (const write of appends) {
-      if (own.has(write.jobId) || !added.has(write.jobId)) continue;
-      const error = new Error(`The job "${write.jobId}" is gone, or another orchestratord has it`);
+      const owner = owners.get(write.jobId);
+      if (owner === writer[1] || !added.has(write.jobId)) continue;
+      const error = owner === undefined
+        ? new Error(`The job "${write.jobId}" is gone`)
+        : new Fenced(`Another orchestrator has the job "${write.jobId}"`);
       outcomes.set(write, { error });
     }
   }

@@ -1,6 +1,6 @@
 import type { Row } from "../rows/row.ts";
 import type { Writer } from "./job_writes.ts";
-import { Fenced } from "./failures.ts";
+import { Fenced } from "../fenced.ts";
 import { inTransaction, type Pool } from "./pool.ts";
 import type { Session } from "./session.ts";
 import { WriteQueue, type WriteQueueOptions } from "./write_queue.ts";

@@ -50,10 +50,3 @@ export function notReady(what: string, cause: unknown): LlorchError {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }
-
-/** The row of this replica is gone: others may have taken over its jobs, so that it must not write them. */
-export class Fenced extends Error {
-  constructor() {
-    super("This orchestratord is no longer known in the database: others may continue its jobs");
-  }
-}

@@ -174,7 +174,7 @@ export function appendStatement(
 }
 
 /** Which jobs a writer may append to. */
-export const OWN = "SELECT job_id FROM jobs WHERE job_id = ANY($1) AND owner = $2";
+export const OWNERS = "SELECT job_id, owner FROM jobs WHERE job_id = ANY($1)";
 
 /** Removes jobs with their events. */
 export function removeStatement(writer: Writer, jobIds: readonly string[]): Statement {

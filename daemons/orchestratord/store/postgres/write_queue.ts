@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers";
 import { delay } from "#shared/lifecycle.ts";
 import { errorMessage } from "#shared/errors.ts";
-import { Fenced, kindOf, notReady } from "./failures.ts";
+import { Fenced } from "../fenced.ts";
+import { kindOf, notReady } from "./failures.ts";
 
 /** Time between two attempts to write a database that cannot be written, in ms. */
 const RETRY_MS = 250;
