@@ -21,7 +21,10 @@ function daemonMetrics(): DaemonMetrics[] {
   const unread = () => {
     throw new Error("No gauge is read here");
   };
-  const figures = { slots: unread, active: unread, waiting: unread, memoryBytes: unread };
+  const figures = {
+    ...{ slots: unread, active: unread, waiting: unread },
+    ...{ serverLoad: unread, memoryBytes: unread },
+  };
   return [
     {
       daemon: "orchestratord",

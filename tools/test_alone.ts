@@ -4,6 +4,7 @@ export const LONG: readonly string[] = [
   "tests/offline",
   "tests/conformance",
   "tests/libraries",
+  "tests/engines/vllm_test.ts",
 ];
 
 /**

@@ -1,9 +1,51 @@
 import type { FileProblem } from "#shared/config/spec.ts";
 import { errorMessage } from "#shared/errors.ts";
+import { trusting } from "#shared/http/tls.ts";
+import { isOutside } from "#shared/net/server_url.ts";
+import { readSecretFile } from "#shared/secrets.ts";
 import type { PoolConfig } from "./config.ts";
 
-/** What is wrong with the chat templates that a configuration names: `--check-config` reads them. */
-export async function checkFiles({ worker }: PoolConfig): Promise<FileProblem[]> {
+/** What is wrong with the files that a configuration names: `--check-config` reads them. */
+export async function checkFiles(config: PoolConfig): Promise<FileProblem[]> {
+  return [...await checkTemplates(config), ...checkServers(config)];
+}
+
+/** Lines about servers elsewhere: where the prompts of which models go. */
+export function describeServers({ engines }: Pick<PoolConfig, "engines">): string[] {
+  return Object.entries(engines).flatMap(([name, { url, models }]) => {
+    if (url === undefined) return [];
+    const { host, protocol } = new URL(url);
+    const where = isOutside(url) ? `leave this network: they go to ${host}` : `go to ${host}`;
+    const how = protocol === "http:" ? ", unencrypted" : "";
+    return [`engines.${name}: prompts and answers of ${models.join(", ")} ${where}${how}`];
+  });
+}
+
+/** The keys and certificates of servers elsewhere. */
+function checkServers({ engines }: PoolConfig): FileProblem[] {
+  return Object.entries(engines).flatMap(([name, { api_key_file, ca_file }]) => [
+    ...problemOf(["engines", name, "api_key_file"], api_key_file, (path) => {
+      readSecretFile(path, "API key file");
+    }),
+    ...problemOf(["engines", name, "ca_file"], ca_file, (path) => trusting(path)?.close()),
+  ]);
+}
+
+function problemOf(
+  key: readonly string[],
+  path: string | undefined,
+  read: (path: string) => void,
+): FileProblem[] {
+  if (path === undefined) return [];
+  try {
+    read(path);
+    return [];
+  } catch (error) {
+    return [{ key, message: errorMessage(error) }];
+  }
+}
+
+async function checkTemplates({ worker }: PoolConfig): Promise<FileProblem[]> {
   // A daemon that serves needs no parser of templates.
   const { parse } = await import("#shared/jinja/parser.ts");
   const { readTemplateFile } = await import("#shared/models/template_file.ts");

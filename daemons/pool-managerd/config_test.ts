@@ -29,8 +29,10 @@ Deno.test("the shipped example explains every key, and its commented-out lines a
   const keys = configKeys(poolConfig).map((key) => key.path.join("."));
   const engineKeys = Object.keys(engineSection.shape).map((key) => `engines.NAME.${key}`);
   // A model's settings have the same keys as those of all models, which are explained above.
-  const explained = leaves(tree).filter((key) => !key.startsWith("worker.models."));
-  assert.deepEqual(explained.sort(), [...keys, ...engineKeys].sort());
+  const explained = leaves(tree).filter((key) => !key.startsWith("worker.models."))
+    // Two kinds of engines have some keys in common.
+    .map((key) => key.replace("engines.ELSEWHERE.", "engines.NAME."));
+  assert.deepEqual([...new Set(explained)].sort(), [...keys, ...engineKeys].sort());
 });
 
 Deno.test("every key has a description for the help", () => {

@@ -4,8 +4,10 @@ import { millis } from "#shared/config/common.ts";
 import { devicesOf } from "#shared/contracts/place.ts";
 import type { Device } from "#shared/contracts/pool.ts";
 import { modelName } from "#shared/contracts/common.ts";
+import { DEFAULT_SLOTS } from "#shared/defaults.ts";
 import { ENGINE_PLACEHOLDERS, unknownPlaceholder } from "#shared/engine_command.ts";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
+import { faultOfServerUrl, isOutside } from "#shared/net/server_url.ts";
 
 const UNITS = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
@@ -30,27 +32,72 @@ const command = z.union([
   context.addIssue({ code: "custom", message: `has an unknown {${unknown}}: there are ${known}` });
 });
 
+/** In the models of an engine: every model that no engine names. */
+const ALL = "*";
+
 /** `[engines.NAME]`: another server with OpenAI's API that serves some of the models. */
 export const engineSection = z.strictObject({
-  command,
+  command: command.optional(),
+  url: z.string().optional(),
+  api_key_file: z.string().min(1).optional(),
+  ca_file: z.string().min(1).optional(),
+  slots: z.number().int().min(1).max(256).optional(),
   models: z.array(modelName).default([]),
   serves: z.array(modelName).default([]),
   env: z.record(z.string(), z.string()).default({}),
-  health_path: z.string().regex(/^\//, "must begin with /").default("/health"),
+  health_path: z.string().regex(/^\//, "must begin with /").optional(),
   start_timeout_ms: millis(600_000, "An engine not ready by then is killed"),
   memory: size.optional(),
   context_length: z.number().int().min(8).max(10_000_000).optional(),
   revision: z.string().max(256).default(""),
   vision: z.boolean().optional(),
-}).superRefine(({ models, serves, memory }, context) => {
-  if (models.length + serves.length === 0) {
-    context.addIssue({ code: "custom", path: ["models"], message: "or serves must name a model" });
+}).superRefine((engine, context) => {
+  const { command, url, models, serves, memory, api_key_file } = engine;
+  const refuse = (key: string, message: string) =>
+    context.addIssue({ code: "custom", path: [key], message });
+  if (command !== undefined && url !== undefined) {
+    return refuse("url", "is for a server that runs already: leave it out, or leave command out");
   }
-  if (serves.length > 0 && memory === undefined) {
-    const message = "is needed: the memory of a model without a GGUF file cannot be estimated";
-    context.addIssue({ code: "custom", path: ["memory"], message });
+  if (url === undefined) {
+    if (command === undefined) {
+      return refuse("command", "is needed to start the server, or url to call one that runs");
+    }
+    for (const key of ONLY_ELSEWHERE.filter((key) => engine[key] !== undefined)) {
+      refuse(key, "is only for a server with a url: leave it out");
+    }
+    if (models.length + serves.length === 0) refuse("models", "or serves must name a model");
+    if (serves.length > 0 && memory === undefined) {
+      refuse(
+        "memory",
+        "is needed: the memory of a model without a GGUF file cannot be estimated",
+      );
+    }
+    return;
+  }
+  const fault = faultOfServerUrl(url, { hasKey: api_key_file !== undefined });
+  if (fault !== undefined) refuse("url", fault);
+  if (ca_fileIsIdle(engine)) refuse("ca_file", "is only for a url that begins with https");
+  if (serves.length > 0) refuse("serves", "is only for a command: list the models in models");
+  if (memory !== undefined) {
+    refuse("memory", "is only for a command: no memory of this host is counted for a url");
+  }
+  if (Object.keys(engine.env).length > 0) {
+    refuse("env", "is only for a command: the server has its own environment");
+  }
+  if (models.length === 0) refuse("models", "must name the server's models, as it calls them");
+  if (models.includes(ALL)) {
+    refuse("models", "must name each of the server's models: * is for files of this host");
   }
 });
+
+/** Keys of servers that run elsewhere. */
+const ONLY_ELSEWHERE = ["api_key_file", "ca_file", "slots"] as const;
+
+function ca_fileIsIdle(
+  { ca_file, url }: { ca_file?: string | undefined; url?: string | undefined },
+) {
+  return ca_file !== undefined && !url?.toLowerCase().startsWith("https:");
+}
 
 /** A configured engine. */
 export type EngineSection = z.output<typeof engineSection>;
@@ -60,28 +107,27 @@ const MMPROJ = /^(?:--mmproj(?:-url)?|-mmu?)(?:=|$)/;
 
 /** Whether an engine takes images: as its section says, or because llama-server's command says how. */
 export function takesImages({ vision, command }: EngineSection): boolean {
-  return vision ?? command.some((word) => MMPROJ.test(word));
+  return vision ?? command?.some((word) => MMPROJ.test(word)) ?? false;
 }
 
 /** Every engine by its name. */
 export type Engines = Readonly<Record<string, EngineSection>>;
-
-/** In the models of an engine: every model that no engine names. */
-const ALL = "*";
 
 /** Prefix of a reference to the hub; servers expect the rest. */
 const HF = /^hf:/;
 
 /**
  * The engine that serves a model: the one that names it or one of its aliases, otherwise the one
- * with `*`; undefined for a model that our own worker serves.
+ * with `*`; undefined for a model that our own worker serves. A server that runs elsewhere has none
+ * of this host's files, also where one has the name of a model of its own.
  */
 export function engineOf(
-  { model_ref, aliases }: Pick<FoundModel, "model_ref" | "aliases">,
+  { model_ref, aliases, elsewhere }: Pick<FoundModel, "model_ref" | "aliases" | "elsewhere">,
   engines: Engines,
 ): EngineSection | undefined {
   const names = [model_ref, ...aliases];
-  const all = Object.values(engines);
+  const all = Object.values(engines)
+    .filter(({ url }) => (url !== undefined) === (elsewhere !== undefined));
   return all.find(({ models, serves }) =>
     names.some((name) => models.includes(name) || serves.includes(name))
   ) ?? all.find(({ models }) => models.includes(ALL));
@@ -116,7 +162,8 @@ export function withEngines({ models, problems }: ScanResult, engines: Engines):
     };
   });
   const external = Object.entries(engines).flatMap(([name, engine]) =>
-    engine.serves.map((model) => externalModel(name, model, engine))
+    (engine.url === undefined ? engine.serves : engine.models)
+      .map((model) => externalModel(name, model, engine))
   );
   return { models: [...onDisk, ...external], problems };
 }
@@ -133,7 +180,13 @@ function externalModel(engineName: string, ref: string, engine: EngineSection): 
     context_length: engine.context_length ?? 0,
     ...statedMemory(engine.memory ?? 0),
     ...(takesImages(engine) ? { vision: true as const } : {}),
+    ...(engine.url === undefined ? {} : { elsewhere: whereIs(engine.url, engine.slots) }),
   };
+}
+
+function whereIs(url: string, slots = DEFAULT_SLOTS): NonNullable<FoundModel["elsewhere"]> {
+  const { host } = new URL(url);
+  return { host, is_outside: isOutside(url), slots };
 }
 
 /**

@@ -108,3 +108,42 @@ Deno.test("deviceEnv() shows the devices of a place, on the CPU none", () => {
   assert.equal(deviceEnv({ id: "cpu", kind: "cpu" })["CUDA_VISIBLE_DEVICES"], "");
   assert.deepEqual(deviceEnv({ id: "metal0", kind: "metal" }), {});
 });
+
+const elsewhere = (fields: Record<string, unknown> = {}) =>
+  engineSection.parse({ url: "https://gpu.example.org:8000/v1", models: ["org/name"], ...fields });
+
+Deno.test("a server elsewhere has models without a file, which take no memory here", () => {
+  const rented = elsewhere({ slots: 3, context_length: 512, vision: true });
+  const { models } = withEngines({ models: [], problems: [] }, { rented });
+  const [found] = models;
+  assert.deepEqual(found?.elsewhere, { host: "gpu.example.org:8000", is_outside: true, slots: 3 });
+  assert.deepEqual([found?.model_ref, found?.path, found?.weight_bytes, found?.vision], [
+    ...["org/name", "org/name", 0, true],
+  ]);
+  assert.equal(found?.fingerprint, externalFingerprint("org/name", ""));
+  assert.equal(engineOf(found!, { rented }), rented);
+});
+
+Deno.test("a server elsewhere serves no file of this host that has the same name", () => {
+  const rented = elsewhere({ models: ["demo"] });
+  assert.equal(engineOf(model(), { rented }), undefined);
+  const all = section({ models: ["*"] });
+  const found = withEngines({ models: [model()], problems: [] }, { rented, all }).models;
+  assert.deepEqual(found.map((each) => engineOf(each, { rented, all })), [all, rented]);
+});
+
+Deno.test("settings of the other kind of engine are refused by name", () => {
+  const url = { url: "https://gpu.example.org", models: ["m"] };
+  const cases: readonly (readonly [fields: Record<string, unknown>, message: RegExp])[] = [
+    [{ ...url, command: "x" }, /leave command out/],
+    [{ ...url, serves: ["m"] }, /list the models in models/],
+    [{ ...url, memory: 1 }, /no memory of this host/],
+    [{ ...url, env: { A: "b" } }, /its own environment/],
+    [{ ...url, models: ["*"] }, /each of the server's models/],
+    [{ url: "http://192.168.1.5", models: ["m"], ca_file: "x" }, /begins with https/],
+    [{ command: "x", models: ["m"], api_key_file: "x" }, /only for a server with a url/],
+    [{ command: "x", models: ["m"], ca_file: "x" }, /only for a server with a url/],
+    [{ models: ["m"] }, /command is needed|is needed to start/],
+  ];
+  for (const [fields, message] of cases) assert.match(messageOf(fields) ?? "", message);
+});

@@ -1,6 +1,6 @@
 import { systemClock } from "#shared/clock.ts";
 import { daemonMain } from "#shared/daemon.ts";
-import { checkFiles } from "./check_files.ts";
+import { checkFiles, describeServers } from "./check_files.ts";
 import { configSpec, stopDeadlineMs } from "./config.ts";
 import { openPoolManager } from "./pool_manager.ts";
 import { reapOrphans } from "./supervisor/orphans.ts";
@@ -10,6 +10,7 @@ export function main(args: readonly string[]): Promise<number> {
   return daemonMain({
     ...configSpec,
     checkFiles,
+    describe: (config) => Promise.resolve(describeServers(config)),
     open: (config, { log }) => openPoolManager(config, { log }),
     asInit: (log) => reapOrphans(systemClock, log),
     stopDeadlineMs,

@@ -19,6 +19,7 @@ import {
 } from "#shared/config/llama.ts";
 import { identifier, modelName, sha256 } from "#shared/contracts/common.ts";
 import { PORTS } from "#shared/defaults.ts";
+import { faultOfServerUrl } from "#shared/net/server_url.ts";
 import { physicalCores } from "./cores.ts";
 
 function haveOwnNames(adapters: readonly string[]): boolean {
@@ -52,7 +53,11 @@ function idleFlags(
     idle.push({ path: ["callback_url"], message: "is not called with --standalone: set one" });
   }
   if (engine === "llama") {
-    const isSet = { command: openai.command !== undefined, vision: openai.vision };
+    const isSet = {
+      command: openai.command !== undefined,
+      url: openai.url !== undefined,
+      vision: openai.vision,
+    };
     const message = "is only for --engine openai: set that, too";
     const keys = Object.entries(isSet).filter(([, is]) => is).map(([key]) => key);
     return [...idle, ...keys.map((key) => ({ path: ["openai", key], message }))];
@@ -61,6 +66,16 @@ function idleFlags(
   const message = "is only for --engine llama: leave it out, or give it to the engine's command";
   const keys = LLAMA_ONLY.filter((key) => given.get(key) !== undefined);
   return [...idle, ...keys.map((key) => ({ path: [key], message }))];
+}
+
+/** What is wrong with the flags about a server elsewhere. */
+function faultsOfServer({ url, api_key_file, ca_file }: WorkerConfig["openai"]): IdleFlag[] {
+  if (url !== undefined) {
+    const fault = faultOfServerUrl(url, { hasKey: api_key_file !== undefined });
+    return fault === undefined ? [] : [{ path: ["openai", "url"], message: fault }];
+  }
+  return Object.entries({ api_key_file, ca_file }).filter(([, path]) => path !== undefined)
+    .map(([key]) => ({ path: ["openai", key], message: "is only for a server with --openai-url" }));
 }
 
 /** Every setting of llorch-candled, by flag or `LLORCH_*`; it has no config file. */
@@ -72,13 +87,24 @@ export const workerConfig = z.strictObject({
   model_ref: modelName.optional()
     .describe("Name of the model in requests; default: the file name without its extension"),
   engine: z.enum(["llama", "openai"]).default("llama").describe(
-    "llama: llama.cpp in this process; openai: a server with OpenAI's API that this process starts",
+    "llama: llama.cpp in this process; openai: a server with OpenAI's API, started here or elsewhere",
   ),
   openai: z.strictObject({
     command: z.string().min(1).optional()
       .describe("The server's program and arguments, a JSON list; {port}, {model} … are filled in"),
-    health_path: z.string().regex(/^\//, "must begin with /").default("/health")
-      .describe("Path that answers 200 once the server has loaded"),
+    url: z.string().optional()
+      .describe("URL of a server that runs elsewhere, instead of a command"),
+    api_key_file: z.string().min(1).optional()
+      .describe(
+        "File (mode 0600, or a credential of systemd) with the key of the server at the URL",
+      ),
+    ca_file: z.string().min(1).optional()
+      .describe(
+        "PEM file of certificate authorities that are trusted too, for the server at the URL",
+      ),
+    health_path: z.string().regex(/^\//, "must begin with /").optional().describe(
+      "Path that answers 200 once the server has loaded; default: /health, with a URL /v1/models",
+    ),
     vision: z.boolean().default(false)
       .describe("The server takes images; llama-server says itself whether it does"),
     poll_interval_ms: millis(2_000, "Interval of health checks of the server"),
@@ -138,9 +164,15 @@ export const workerConfig = z.strictObject({
 }).refine((config) => config.standalone || config.estimate || config.callback_url !== undefined, {
   path: ["callback_url"],
   message: "is needed, unless --standalone says that no pool manager waits",
-}).refine((config) => config.engine !== "openai" || config.openai.command !== undefined, {
-  path: ["openai", "command"],
-  message: "is needed with --engine openai",
+}).refine(
+  ({ engine, openai }) => engine !== "openai" || (openai.command ?? openai.url) !== undefined,
+  {
+    path: ["openai", "command"],
+    message: "is needed with --engine openai, or --openai-url",
+  },
+).refine(({ openai }) => openai.command === undefined || openai.url === undefined, {
+  path: ["openai", "url"],
+  message: "is for a server that runs elsewhere: leave it out, or leave --openai-command out",
 }).refine((config) => config.engine === "llama" || !config.estimate, {
   path: ["estimate"],
   message: "is only for --engine llama: nothing is known of the memory of another engine",
@@ -150,6 +182,13 @@ export const workerConfig = z.strictObject({
   const contradiction = contradictionOf(config) ?? idleSetting(config);
   if (contradiction) refuse(contradiction);
   for (const { path, message } of idleFlags(config)) {
+    context.addIssue({ code: "custom", path: [...path], message });
+  }
+  if (config.openai.url !== undefined && config.fingerprint === undefined) {
+    const message = "is needed with --openai-url: no file says which model that is";
+    context.addIssue({ code: "custom", path: ["fingerprint"], message });
+  }
+  for (const { path, message } of faultsOfServer(config.openai)) {
     context.addIssue({ code: "custom", path: [...path], message });
   }
   if (config.engine === "openai" && config.gpu_layers === "fit") {

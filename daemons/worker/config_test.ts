@@ -92,3 +92,27 @@ Deno.test("the flags with which a pool manager starts a worker are read as they 
     "output=gpu1",
   ]);
 });
+
+Deno.test("flags of a server elsewhere are refused with the field and the fix", () => {
+  const url = "https://gpu.example.org";
+  const fingerprint = "f".repeat(64);
+  const server = { engine: "openai", fingerprint, openai: { url, api_key_file: "/k" } };
+  assert.deepEqual(faults(server), []);
+  assert.deepEqual(faults({ ...server, fingerprint: undefined }), [
+    "fingerprint: is needed with --openai-url: no file says which model that is",
+  ]);
+  assert.deepEqual(faults({ ...server, openai: { url, command: '["x"]' } }), [
+    "openai.url: is for a server that runs elsewhere: leave it out, or leave --openai-command out",
+  ]);
+  assert.deepEqual(faults({ ...server, openai: { command: '["x"]', api_key_file: "/k" } }), [
+    "openai.api_key_file: is only for a server with --openai-url",
+  ]);
+  assert.match(
+    faults({ ...server, openai: { url: "http://169.254.169.254" } })[0] ?? "",
+    /secrets/,
+  );
+  assert.deepEqual(faults({ openai: { url } }), [
+    "openai.url: is only for --engine openai: set that, too",
+    "fingerprint: is needed with --openai-url: no file says which model that is",
+  ]);
+});

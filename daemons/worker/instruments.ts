@@ -1,3 +1,4 @@
+import type { ServerLoad } from "#shared/contracts/pool.ts";
 import { createMetrics, type Metrics } from "#shared/metrics.ts";
 import type { AnswerObserver } from "./answers/answer.ts";
 
@@ -6,6 +7,8 @@ export interface Figures {
   readonly slots: () => number;
   readonly active: () => number;
   readonly waiting: () => number;
+  /** undefined: no server behind it says it. */
+  readonly serverLoad: () => ServerLoad | undefined;
   readonly memoryBytes: () => number;
 }
 
@@ -50,6 +53,16 @@ export function createInstruments(figures: Figures): Instruments {
     ["slots", "Requests that can run side by side", figures.slots],
     ["active_slots", "Slots in use", figures.active],
     ["waiting_requests", "Requests that wait for a slot", figures.waiting],
+    [
+      "server_running_requests",
+      "Requests that the server behind it runs, other clients' included; 0 if it says nothing",
+      () => figures.serverLoad()?.running ?? 0,
+    ],
+    [
+      "server_waiting_requests",
+      "Requests in the queue of the server behind it, other clients' included; 0 if it says nothing",
+      () => figures.serverLoad()?.waiting ?? 0,
+    ],
     ["memory_bytes", "Memory that the process holds, on its device too", figures.memoryBytes],
   ];
   for (const [name, help, read] of gauges) {

@@ -1,6 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { z } from "zod";
-import type { Capability } from "#shared/contracts/pool.ts";
+import type { Capability, ServerLoad } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type {
   embedReply,
@@ -106,6 +106,8 @@ export interface Model {
     request: z.output<typeof rerankRequest>,
     signal: AbortSignal,
   ): Promise<z.output<typeof rerankReply>>;
+  /** What the server that serves it says of its load; undefined without one, or if it says nothing. */
+  readonly serverLoad?: ServerLoad | undefined;
   /** Memory of the model's processes and on its device, in bytes; from cached figures. */
   memoryBytes(): number;
   /**

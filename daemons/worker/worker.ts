@@ -84,6 +84,7 @@ export class Worker implements Daemon {
       slots: () => config.slots,
       active: () => this.#model?.active ?? 0,
       waiting: () => this.#model?.waiting ?? 0,
+      serverLoad: () => this.#model?.serverLoad,
       memoryBytes: () => this.#memoryBytes(),
     });
     this.#app = createWorkerApp({
@@ -134,6 +135,7 @@ export class Worker implements Daemon {
       ...defined({ threads: this.#model?.threads }),
       active: this.#model?.active ?? 0,
       waiting: this.#model?.waiting ?? 0,
+      ...defined({ server_load: this.#model?.serverLoad }),
       memory_bytes: this.#memoryBytes(),
     };
   }

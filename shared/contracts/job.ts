@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { identifier, milliseconds, modelName, sha256, timestamp } from "./common.ts";
 import { errorData, stopReason } from "./events.ts";
-import { device, modelFacts, unusableModel, workerState } from "./pool.ts";
+import { device, elsewhere, modelFacts, serverLoad, unusableModel, workerState } from "./pool.ts";
 import { toolCall } from "./tools.ts";
 
 /** States of a job, from submission to its end. */
@@ -108,6 +108,11 @@ export const workerView = z.object({
   state: workerState,
   slots: z.number().int(),
   active: z.number().int().meta({ description: "Jobs that run on it now" }),
+  server_load: serverLoad.optional().meta({
+    description:
+      "What the server behind it says of its load, other clients' requests included; absent " +
+      "if it says nothing",
+  }),
   context: z.number().int(),
   memory_bytes: z.number().int(),
   shares: z.record(identifier, z.number().int()).optional().meta({
@@ -151,6 +156,11 @@ export const modelView = z.object({
   size_bytes: z.number().int(),
   facts: modelFacts.optional(),
   vision: z.literal(true).optional().meta({ description: "It takes images, on every pool" }),
+  elsewhere: z.array(elsewhere.omit({ slots: true })).optional().meta({
+    description:
+      "Servers of other machines that serve it: prompts for it may go there. Absent: it is " +
+      "computed by the pools alone",
+  }),
   estimated_bytes: z.number().int()
     .meta({ description: "Memory that a load with the pool's default settings would need" }),
   estimated_by: z.enum(["engine", "formula"]).optional().meta({

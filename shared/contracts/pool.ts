@@ -109,6 +109,17 @@ export const modelFacts = z.object({
 /** What a model's file says of it. */
 export type ModelFacts = z.output<typeof modelFacts>;
 
+export const elsewhere = z.object({
+  host: z.string().max(300).meta({ description: "Host, and port unless it is the usual one" }),
+  is_outside: z.boolean().meta({
+    description: "Whether that is outside this network, as far as its address or name tells",
+  }),
+  slots: z.number().int().min(1).max(256),
+}).meta({ id: "Elsewhere" });
+
+/** Where prompts for a model go that a server elsewhere serves. */
+export type Elsewhere = z.output<typeof elsewhere>;
+
 export const poolModel = z.object({
   model_ref: modelName,
   aliases: z.array(modelName),
@@ -149,6 +160,11 @@ export const poolModel = z.object({
   }),
   vision: z.literal(true).optional()
     .meta({ description: "The engine that serves it takes images; absent: only text" }),
+  elsewhere: elsewhere.optional().meta({
+    description:
+      "A server that runs elsewhere serves it: prompts and answers go there, and it takes " +
+      "no memory of this host",
+  }),
   staged: z.boolean(),
 }).meta({ id: "PoolModel" });
 
@@ -175,6 +191,20 @@ export const capability = z.enum(["generate", "tokenize", "embed", "rerank"]);
 /** What a worker's model can do. */
 export type Capability = z.output<typeof capability>;
 
+export const serverLoad = z.object({
+  running: z.number().int().min(0),
+  waiting: z.number().int().min(0).meta({ description: "Requests in its own queue" }),
+}).meta({ id: "ServerLoad" });
+
+/** What a server behind a worker says of its load, other clients' requests included. */
+export type ServerLoad = z.output<typeof serverLoad>;
+
+const serverLoadOf = serverLoad.optional().meta({
+  description:
+    "What the server behind it says of its load, other clients' requests included; absent " +
+    "if it says nothing",
+});
+
 export const poolWorker = z.object({
   worker_id: identifier,
   request_id: identifier,
@@ -189,7 +219,10 @@ export const poolWorker = z.object({
   state: workerState,
   context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
   slots: z.number().int().min(1),
-  active: z.number().int().min(0),
+  active: z.number().int().min(0).meta({
+    description: "Requests that run there; all that its server has, if that says more",
+  }),
+  server_load: serverLoadOf,
   memory_bytes: bytes,
   shares: shares.optional().meta({
     description: "Its memory on each device, main memory included; absent: all on one device",
@@ -210,6 +243,7 @@ export const workerUpdate = z.strictObject({
   worker_id: identifier,
   state: workerState,
   active: z.number().int().min(0),
+  server_load: serverLoadOf,
   memory_bytes: bytes,
 }).meta({ id: "WorkerUpdate" });
 

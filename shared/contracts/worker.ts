@@ -3,7 +3,7 @@ import { chatShape } from "./chat_fields.ts";
 import { accepted, bytes, health, identifier, modelName, sha256, tokenId } from "./common.ts";
 import { commonRoutes } from "./common_routes.ts";
 import { workerEvent } from "./events.ts";
-import { capability } from "./pool.ts";
+import { capability, serverLoad } from "./pool.ts";
 import { EXACT_FIELDS, executeRequest, requestShape, sender } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
@@ -26,6 +26,9 @@ export const workerHealth = health.extend({
   }),
   active: z.number().int().min(0).meta({ description: "Slots in use" }),
   waiting: z.number().int().min(0).meta({ description: "Accepted requests without a slot" }),
+  server_load: serverLoad.optional().meta({
+    description: "What the server behind it says of its load, other clients' requests included",
+  }),
   memory_bytes: bytes,
 }).meta({ id: "WorkerHealth" });
 

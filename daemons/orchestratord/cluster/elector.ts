@@ -58,6 +58,7 @@ export class Elector {
     this.#options = options;
     this.#lease = new Lease(options.ttlMs, MARGIN_MS);
     this.#time = options.time ?? new RealTime();
+    options.seat.onShaken = () => this.#suspend("its session has ended");
   }
 
   /** Resolves when it has looked for the first time, and leads if it could. */
@@ -161,15 +162,19 @@ export class Elector {
       if (this.#term !== term) return;
       if (!isHeld) return this.#depose("another one leads");
       this.#lease.renewed(began);
-      this.#watchExpiry();
-      if (this.#suspendedSince === undefined || this.leftMs === 0) return;
-      const forMs = Math.round(this.#time.now() - this.#suspendedSince);
-      log.info("leads_again", { term, after_ms: forMs });
+      if (this.leftMs === 0) return;
+      const since = this.#suspendedSince;
       this.#suspendedSince = undefined;
+      this.#watchExpiry();
+      if (since === undefined) return;
+      log.info("leads_again", { term, after_ms: Math.round(this.#time.now() - since) });
       this.#options.onResumed?.(term);
     } catch (error) {
       // Until its lease is over, nobody else takes it.
-      log.warn("lease_not_renewed", { term, left_ms: Math.round(this.leftMs), error });
+      const fields = { term, left_ms: Math.round(this.leftMs), error };
+      // It has been said that it decides nothing now.
+      if (this.#suspendedSince === undefined) log.warn("lease_not_renewed", fields);
+      else log.debug("lease_not_renewed", fields);
     }
   }
 
@@ -184,18 +189,25 @@ export class Elector {
       ? this.leftMs
       : Math.max(0, since + SUSPENDED_MS - this.#time.now());
     this.#dropExpiry = this.#time.after(waitMs, () => {
-      const term = this.#term;
-      if (term === undefined) return;
-      const now = this.#time.now();
-      const { log } = this.#options;
+      if (this.#term === undefined) return;
+      const since = this.#suspendedSince;
       if (this.leftMs > 0) this.#watchExpiry();
-      else if (this.#suspendedSince === undefined) {
-        this.#suspendedSince = now;
-        log.warn("leads_not_now", { term, reason: "its lease could not be renewed in time" });
-        this.#watchExpiry();
-      } else if (now - this.#suspendedSince < SUSPENDED_MS) this.#watchExpiry();
+      else if (since === undefined) this.#suspend("its lease could not be renewed in time");
+      else if (this.#time.now() - since < SUSPENDED_MS) this.#watchExpiry();
       else this.#depose("its lease could not be renewed");
     });
+  }
+
+  /** Decides nothing until the lease is renewed. */
+  #suspend(reason: string): void {
+    const term = this.#term;
+    if (term === undefined) return;
+    this.#lease.lost();
+    if (this.#suspendedSince !== undefined) return;
+    this.#suspendedSince = this.#time.now();
+    this.#options.log.warn("leads_not_now", { term, reason });
+    this.#watchExpiry();
+    this.#wake();
   }
 
   #endLease(): void {
@@ -218,7 +230,8 @@ export class Elector {
   /** Waits until the next look, or until it is stopped. */
   #pause(): Promise<void> {
     const { renewMs, random = Math.random } = this.#options;
-    const ms = this.#term === undefined ? LOOK_MS * (1 - JITTER * random()) : renewMs;
+    const isSure = this.#term !== undefined && this.#suspendedSince === undefined;
+    const ms = isSure ? renewMs : LOOK_MS * (1 - JITTER * random());
     return new Promise((resolve) => {
       const drop = this.#time.after(ms, resolve);
       this.#wake = () => {

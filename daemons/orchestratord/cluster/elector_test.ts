@@ -90,6 +90,7 @@ function open() {
       ...{ seat, time, log: recordingLog(), renewMs: 1_000, ttlMs: 3_000, random: () => 0 },
       onLead: (term) => told.push(`${name} leads ${term}`),
       onDeposed: (term) => told.push(`${name} no more ${term}`),
+      onResumed: (term) => told.push(`${name} again ${term}`),
     });
     return { seat, elector };
   };
@@ -121,13 +122,66 @@ Deno.test("a leader that cannot renew its lease stops before another one takes i
     await time.pass(50);
     assert.ok(a.elector.term === undefined || b.elector.term === undefined, "two lead");
   }
-  assert.deepEqual(told, ["a leads 1", "a no more 1", "b leads 2"]);
+  assert.deepEqual(told, ["a leads 1", "b leads 2"]);
   a.seat.isCut = false;
   await time.pass(2_000);
+  assert.deepEqual(told, ["a leads 1", "b leads 2", "a no more 1"]);
   assert.deepEqual([a.elector.term, b.elector.term], [undefined, 2]);
   const stopped = Promise.all([a.elector.stop(), b.elector.stop()]);
   await time.pass(500);
   await stopped;
+});
+
+Deno.test("a leader whose lease is renewed late leads again, if nobody else has led meanwhile", async () => {
+  const { time, told, a } = open();
+  a.elector.start();
+  await time.pass(5_000);
+  a.seat.isCut = true;
+  await time.pass(6_000);
+  assert.deepEqual([a.elector.term, a.elector.held], [undefined, 1]);
+  a.seat.isCut = false;
+  await time.pass(1_000);
+  assert.equal(a.elector.term, 1);
+  assert.deepEqual(told, ["a leads 1", "a again 1"]);
+  a.seat.isCut = true;
+  await time.pass(14_000);
+  assert.deepEqual(told, ["a leads 1", "a again 1", "a no more 1"]);
+  a.seat.isCut = false;
+  const stopped = a.elector.stop();
+  await time.pass(500);
+  await stopped;
+});
+
+Deno.test("a leader whose seat is shaken decides nothing until it is renewed", async () => {
+  const { time, told, a } = open();
+  a.elector.start();
+  await time.pass(1_000);
+  assert.equal(a.elector.term, 1);
+  a.seat.onShaken?.();
+  assert.equal(a.elector.term, undefined);
+  await time.pass(300);
+  assert.equal(a.elector.term, 1);
+  assert.deepEqual(told, ["a leads 1", "a again 1"]);
+  const stopped = a.elector.stop();
+  await time.pass(500);
+  await stopped;
+});
+
+Deno.test("a leader that retires takes the seat no more, and looks who has it", async () => {
+  const { time, told, a, b } = open();
+  a.elector.start();
+  await time.pass(100);
+  b.elector.start();
+  await time.pass(1_000);
+  const retired = a.elector.retire();
+  await time.pass(1_000);
+  await retired;
+  assert.deepEqual(told, ["a leads 1", "b leads 2"]);
+  assert.equal(a.elector.seen?.url, "http://b");
+  const stopped = Promise.all([a.elector.stop(), b.elector.stop()]);
+  await time.pass(1_000);
+  await stopped;
+  assert.equal(a.elector.seen?.url, "http://b");
 });
 
 Deno.test("a leader that stood still does not lead when it goes on, whatever its timers have missed", async () => {

@@ -135,7 +135,7 @@ export class Pools {
     const workers = beat.workers.map((worker) => {
       if ("pid" in worker) return worker;
       const before = known.workers.find(({ worker_id }) => worker_id === worker.worker_id);
-      if (before) return { ...before, ...worker };
+      if (before) return { ...before, server_load: undefined, ...worker };
       metrics.heartbeats.inc({ outcome: "unknown" });
       throw new LlorchError("NOT_FOUND", `Cannot find worker "${worker.worker_id}": register`);
     });

@@ -298,8 +298,10 @@ function roomWithout(
       ));
   let victims: Worker[] = [];
   let claims = claimsWithout(victims);
+  // One that holds no memory, in front of a server elsewhere, would free none.
   const able = there.filter((worker) =>
-    isUsable(state, worker) && !isPinned(state, worker) && may(worker)
+    isUsable(state, worker) && !isPinned(state, worker) && may(worker) &&
+    worker.report.memory_bytes > 0
   );
   for (
     const worker of able.sort((a, b) => a.jobs.size - b.jobs.size || a.lastUsedAt - b.lastUsedAt)

@@ -59,6 +59,7 @@ export function fitsNow(site: Site): site is FittingSite {
  */
 export function claimsIn(site: Omit<Site, "claims">, room: RoomOn): Claims | undefined {
   const { parts, host, model, needed } = site;
+  if (model.elsewhere) return NOTHING;
   const { split, fit } = model.default_load ?? {};
   const [only, ...more] = parts.map((device) => ({ device: device.id, bytes: room(device) }));
   if (!only) return undefined;
@@ -84,7 +85,8 @@ export function claimsIn(site: Omit<Site, "claims">, room: RoomOn): Claims | und
 
 /**
  * Every place of the pools in service that have the model, with its free memory: each device, and for a
- * model that no GPU of a pool holds, the fewest and more of them that may hold it together.
+ * model that no GPU of a pool holds, the fewest and more of them that may hold it together; for one of a
+ * server elsewhere, the CPU alone.
  *
  * @param named A place that is one of them in any case, if a pool has its devices.
  */
@@ -94,6 +96,10 @@ export function sitesOf(state: Readonly<State>, fingerprint: string, named?: str
     if (!isInService(state, pool.id)) continue;
     const model = pool.models.find((each) => each.fingerprint === fingerprint);
     if (!model) continue;
+    if (model.elsewhere) {
+      found.push(...siteElsewhere(state, pool, model));
+      continue;
+    }
     const groups = groupsIn(state, pool, model, named);
     for (const parts of [...pool.devices.map((device) => [device]), ...groups]) {
       found.push(siteAt(state, pool, model, parts));
@@ -101,6 +107,24 @@ export function sitesOf(state: Readonly<State>, fingerprint: string, named?: str
   }
   return found;
 }
+
+/**
+ * Where the worker of a server elsewhere runs: beside the CPU, which is not used for models there only.
+ * It takes no memory, so that it fits however little there is.
+ */
+function siteElsewhere(state: Readonly<State>, pool: Pool, model: PoolModel): Site[] {
+  const found = pool.devices.find(({ kind }) => kind === "cpu") ?? pool.devices[0];
+  if (!found) return [];
+  const { asked_only: _a, unavailable: _u, ...device } = found;
+  return [{
+    ...{ pool, device, parts: [device], host: undefined, model, needed: 0 },
+    free: freeOn(state, pool, device),
+    claims: NOTHING,
+  }];
+}
+
+/** A load that takes no memory of its pool. */
+const NOTHING: Claims = { all: [], isWhole: true };
 
 function siteAt(
   state: Readonly<State>,

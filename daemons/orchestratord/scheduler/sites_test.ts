@@ -174,3 +174,41 @@ Deno.test("a model on two devices serves jobs like any other", () => {
   run.at(3, done("j"));
   assert.deepEqual(kinds(run.at(4, submit("k", 4))), ["dispatch"]);
 });
+
+/** A model that a server elsewhere serves. */
+function elsewhereModel(fingerprint: string): PoolModel {
+  const elsewhere = { host: "gpu.example.org", is_outside: true, slots: 2 };
+  const device_bytes = { cuda: 0, cpu: 0 };
+  return {
+    ...model(fingerprint),
+    elsewhere,
+    default_load: { context: 100, slots: 2, device_bytes, host_bytes: 0 },
+  };
+}
+
+Deno.test("a model of a server elsewhere has one place, the CPU, whatever is free and used there", () => {
+  const used = { ...cpu(300), free_bytes: 0 };
+  const run = runWith([gpu(0, 300), used], [elsewhereModel(A), model(B)], [
+    worker("w1", B, { memory_bytes: 500 * MIB }),
+  ]);
+  assert.deepEqual(fits(run.state, A, 1).map(({ device, fits }) => [device, fits]), [[
+    "cpu",
+    "now",
+  ]]);
+  const spawn = spawned(run.at(1, submit("j", 1)));
+  assert.deepEqual([spawn?.device, spawn?.claims], ["cpu", []]);
+});
+
+Deno.test("a worker in front of a server elsewhere is not stopped to make room", () => {
+  const devices = [{ ...cpu(150), free_bytes: 50 * MIB }];
+  const models = [elsewhereModel(A), model(B)];
+  const workers = [
+    worker("w1", A, { memory_bytes: 0 }),
+    worker("w2", "c".repeat(64), { memory_bytes: 100 * MIB }),
+  ];
+  const run = runWith(devices, models, workers);
+  run.at(100_000, pool(workers, { devices, models }));
+  const plan = planLoad(run.state, { ...anywhere(B), device: "cpu" }, 0, 100_000);
+  assert.ok(plan.kind === "evict", plan.kind);
+  assert.deepEqual(plan.victims.map(({ report }) => report.worker_id), ["w2"]);
+});

@@ -1,6 +1,7 @@
 import type {
   DeviceKind,
   ModelView,
+  PoolModel,
   PoolView,
   QueueView,
   UnusableModelView,
@@ -47,6 +48,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         size_bytes: model.size_bytes,
         ...defined({ facts: model.facts ?? known?.facts }),
         ...(seesImages(state.pools.values(), model.fingerprint) ? { vision: true as const } : {}),
+        ...defined({ elsewhere: withElsewhere(known?.elsewhere, model.elsewhere) }),
         estimated_bytes: known?.estimated_bytes ?? defaultLoadBytes(model, usualKind(pool)),
         ...defined({
           estimated_by: known ? known.estimated_by : defaultLoadSource(model, usualKind(pool)),
@@ -64,6 +66,16 @@ export function modelViews(state: Readonly<State>): ModelView[] {
     }
   }
   return [...views.values()].sort((a, b) => (a.model_ref < b.model_ref ? -1 : 1));
+}
+
+/** The hosts that serve a model, with one more, if it is another. */
+function withElsewhere(
+  known: ModelView["elsewhere"],
+  elsewhere: PoolModel["elsewhere"],
+): ModelView["elsewhere"] {
+  if (!elsewhere || known?.some(({ host }) => host === elsewhere.host)) return known;
+  const { host, is_outside } = elsewhere;
+  return [...known ?? [], { host, is_outside }];
 }
 
 /** The smaller of two numbers, each of which may be unknown. */
@@ -99,6 +111,7 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       state: stateOf(state.workers.get(worker.worker_id), worker.state),
       slots: worker.slots,
       active: state.workers.get(worker.worker_id)?.jobs.size ?? 0,
+      ...defined({ server_load: worker.server_load }),
       context: worker.context,
       memory_bytes: worker.memory_bytes,
       ...(worker.shares ? { shares: worker.shares } : {}),

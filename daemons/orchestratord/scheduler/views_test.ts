@@ -30,3 +30,25 @@ Deno.test("a worker is as busy as the jobs seated there say, not as its pool sai
   run.at(1, submit("j1", 1));
   assert.deepEqual(active(), [1]);
 });
+
+Deno.test("a model shows each server elsewhere to which its prompts may go, once", () => {
+  const run = new Run();
+  const at = (host: string) => ({ ...model(A), elsewhere: { host, is_outside: true, slots: 1 } });
+  run.at(0, pool([], { models: [at("a.example"), model(A), at("b.example"), at("a.example")] }));
+  assert.deepEqual(modelViews(run.state)[0]?.elsewhere, [
+    { host: "a.example", is_outside: true },
+    { host: "b.example", is_outside: true },
+  ]);
+  run.at(1, pool([]));
+  assert.equal("elsewhere" in modelViews(run.state)[0]!, false);
+});
+
+Deno.test("a worker shows what the server behind it says of its load", () => {
+  const run = new Run();
+  const server_load = { running: 2, waiting: 5 };
+  run.at(0, pool([worker("w1", A, { server_load }), worker("w2", A)]));
+  assert.deepEqual(workerViews(run.state).map((view) => view.server_load), [
+    server_load,
+    undefined,
+  ]);
+});

@@ -34,6 +34,8 @@ export interface Seat {
   take(seen: SeatView): Promise<number | undefined>;
   /** @returns false if another one has it */
   renew(term: number): Promise<boolean>;
+  /** Calls this when others may take it at once, though its lease is not over: to be renewed then. */
+  onShaken?: (() => void) | undefined;
   /** Gives it back, so that another one can take it at once. */
   resign(term: number, how?: Resignation): Promise<void>;
 }

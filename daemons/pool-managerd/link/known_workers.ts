@@ -1,4 +1,5 @@
 import type { PoolWorker, WorkerUpdate } from "#shared/contracts/pool.ts";
+import { defined } from "#shared/json.ts";
 
 /**
  * Tracks what the orchestrator knows of our workers. Their lasting fields are sent once, then only
@@ -14,9 +15,10 @@ export class KnownWorkers {
   report(workers: readonly PoolWorker[]): (PoolWorker | WorkerUpdate)[] {
     this.#sent = new Map(workers.map((worker) => [worker.worker_id, lasting(worker)]));
     return workers.map((worker) => {
-      const { worker_id, state, active, memory_bytes } = worker;
+      const { worker_id, state, active, memory_bytes, server_load } = worker;
       const isKnown = this.#known.get(worker_id) === this.#sent.get(worker_id);
-      return isKnown ? { worker_id, state, active, memory_bytes } : worker;
+      const update = { worker_id, state, active, memory_bytes, ...defined({ server_load }) };
+      return isKnown ? update : worker;
     });
   }
 
@@ -33,6 +35,8 @@ export class KnownWorkers {
 }
 
 /** The fields that do not change while a worker serves, as JSON. */
-function lasting({ state: _s, active: _a, memory_bytes: _m, ...rest }: PoolWorker): string {
+function lasting(
+  { state: _s, active: _a, memory_bytes: _m, server_load: _l, ...rest }: PoolWorker,
+): string {
   return JSON.stringify(rest);
 }

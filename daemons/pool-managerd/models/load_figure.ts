@@ -131,15 +131,19 @@ function loadOf({ context, slots, gpu_layers }: LoadSettings): Load {
   return { context, slots, gpuLayers: gpu_layers ?? undefined };
 }
 
+/** The memory of a load in front of a server elsewhere, on devices of every kind. */
+const NO_BYTES = Object.fromEntries(deviceKind.options.map((kind) => [kind, 0]));
+
 /** A load that names neither context nor slots, as it is reported to the orchestrator. */
 export function describeDefaultLoad(
-  model: ModelMemory & Pick<PoolModel, "context_length" | "gpu_layers">,
+  model: ModelMemory & Pick<PoolModel, "context_length" | "gpu_layers" | "elsewhere">,
   defaults: LoadDefaults,
   known: KnownLoads,
   estimate: EstimateMemory,
   settings: PlaceSettings = { split: "none" },
 ): DefaultLoad {
   const load = defaultLoad(model, defaults);
+  if (model.elsewhere) return { ...load, device_bytes: NO_BYTES, host_bytes: 0 };
   const figureOn = (kind: DeviceKind) =>
     loadFigure(model, defaultSettings(model, defaults, kind), known, estimate);
   const gpus = deviceKind.options.filter((kind) => kind !== "cpu");

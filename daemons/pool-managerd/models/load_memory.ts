@@ -20,7 +20,7 @@ import { contextOf, type PoolConfig, type WorkerLlama } from "../config.ts";
 import { engineOf, type Engines } from "../engines.ts";
 
 /** Names of a model. */
-type Named = Pick<PoolModel, "model_ref" | "aliases">;
+type Named = Pick<PoolModel, "model_ref" | "aliases" | "elsewhere">;
 
 /** llama.cpp's settings for a model: those of all workers, overridden by those of the model. */
 export function settingsOf(
@@ -191,12 +191,12 @@ export function measurementKey(
   worker: WorkerLlama,
   engines: Engines,
 ): string {
-  const command = engineOf(model, engines)?.command;
+  const { command, url } = engineOf(model, engines) ?? {};
   const own = settingsOf(namesOf(model), worker);
   const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
   const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
   const { speculative, draft_tokens, checkpoint_mib, backend_sampling } = own;
-  const settings = command ? { command } : {
+  const settings = command || url ? { command, url } : {
     ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
     ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
     ...{ speculative, draft_tokens, checkpoint_mib, backend_sampling },

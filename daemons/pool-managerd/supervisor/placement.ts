@@ -69,7 +69,8 @@ export interface Placed extends Pick<SpawnPlan, "claims" | "gpuLayers" | "split"
  * @throws {LlorchError} as that
  */
 export function place(sizing: Sizing): Placed {
-  const { request, facts } = sizing;
+  const { request, facts, model } = sizing;
+  if (model.elsewhere) return onHostAlone(sizing);
   if (request.device !== undefined) {
     const devices = selectDevices(facts.devices, request.device);
     devices.forEach(checkUsable);
@@ -81,6 +82,13 @@ export function place(sizing: Sizing): Placed {
   const whole = figureOf(settingsOn(device.kind, sizing), sizing);
   if (whole.deviceBytes <= device.total_bytes) return onOne(device, sizing);
   return onFewest(device, sizing) ?? onOne(device, sizing);
+}
+
+/** A worker in front of a server elsewhere: it takes memory of no device, whichever is named. */
+function onHostAlone({ facts }: Sizing): Placed {
+  const device = facts.devices.find(({ kind }) => kind === "cpu") ?? facts.devices[0];
+  if (!device) throw new LlorchError("NOT_FOUND", "This pool has no device");
+  return { devices: [device], claims: [], gpuLayers: null };
 }
 
 /** Layers on GPUs that a load asks for; null: all. */

@@ -55,6 +55,7 @@ export class Poller {
       if (health.worker_id !== worker.id) throw new Error(`"${health.worker_id}" answers there`);
       worker.answered();
       worker.active = health.active;
+      worker.serverLoad = health.server_load;
       worker.drainsByItself(health.state === "draining");
       if (health.memory_bytes !== worker.record.memory_bytes || worker.record.uri === null) {
         worker.update({ memory_bytes: health.memory_bytes, uri: address });

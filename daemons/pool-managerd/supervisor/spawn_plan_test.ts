@@ -186,3 +186,17 @@ Deno.test("memory that a loading worker has not used yet is not given twice", ()
     fails("INSUFFICIENT_MEMORY", /./),
   );
 });
+
+Deno.test("a worker in front of a server elsewhere takes no memory, however little there is", () => {
+  const elsewhere = { host: "gpu.example.org", is_outside: true, slots: 7 };
+  const plan = planSpawn(
+    spawnRequest(),
+    facts({
+      models: [poolModel({ elsewhere, context_length: 0 })],
+      devices: [device("cuda0", "cuda", 5_000_000), device("cpu", "cpu", 0)],
+    }),
+  );
+  assert.deepEqual(plan.device, { id: "cpu", kind: "cpu" });
+  assert.deepEqual([plan.claims, plan.estimateBytes, plan.hostBytes], [[], 0, 0]);
+  assert.deepEqual([plan.context, plan.slots], [131_072, 7]);
+});

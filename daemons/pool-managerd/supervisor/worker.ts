@@ -1,7 +1,8 @@
 import type { Clock } from "#shared/clock.ts";
-import type { PoolWorker } from "#shared/contracts/pool.ts";
+import type { PoolWorker, ServerLoad } from "#shared/contracts/pool.ts";
 import type { SavedSlots } from "../slots/saved_slots.ts";
 import type { PoolStore } from "./pool_store.ts";
+import { defined } from "#shared/json.ts";
 import { urlHost } from "#shared/http/url_host.ts";
 import { withHost } from "../address.ts";
 import { committedBytes, type WorkerRecord } from "./record.ts";
@@ -22,11 +23,17 @@ export interface WorkerContext {
   readonly onChange: () => void;
 }
 
+function totalOf(load: ServerLoad | undefined): number {
+  return load === undefined ? 0 : load.running + load.waiting;
+}
+
 /** A living worker: its record, its process and its next deadline. */
 export class Worker {
   readonly process: WorkerProcess;
   /** Streams in progress at its last health check. */
   active = 0;
+  /** What the server behind it said of its load then. */
+  serverLoad: ServerLoad | undefined;
   /** Health checks that have failed since the last successful one. */
   failedLooks = 0;
   /** Ended workers whose saved slots it was given. */
@@ -146,7 +153,8 @@ export class Worker {
       state: life.state === "ready" && this.#leavesByItself ? "draining" : life.state,
       context,
       slots,
-      active: this.active,
+      active: Math.max(this.active, totalOf(this.serverLoad)),
+      ...defined({ server_load: this.serverLoad }),
       memory_bytes: committedBytes(this.#record),
       ...(shares === null ? {} : { shares: { ...shares } }),
       ...(warning === null ? {} : { warning }),

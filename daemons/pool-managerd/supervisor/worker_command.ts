@@ -1,6 +1,6 @@
-import { isAbsolute } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { ENV } from "#shared/defaults.ts";
-import { deviceEnv, gpuNumbers, takesImages } from "../engines.ts";
+import { deviceEnv, type EngineSection, gpuNumbers, takesImages } from "../engines.ts";
 import { settingsOf } from "../models/load_memory.ts";
 import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
@@ -96,18 +96,39 @@ function llamaArgs({ modelNames }: LoadPlan, { llama, models }: WorkerLlama): st
   ];
 }
 
-/** Arguments of a worker that starts another server instead of loading a file itself. */
+/** Arguments of a worker that serves a model by another server instead of loading a file itself. */
 function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
   if (!engine) return [];
   const hasFile = isAbsolute(modelPath);
   return [
     ["--engine", "openai"],
-    ["--openai-command", JSON.stringify(engine.command)],
-    ["--openai-health-path", engine.health_path],
+    ...(engine.url === undefined
+      ? startArgs(engine)
+      : elsewhereArgs({ ...engine, url: engine.url })),
+    ...(engine.health_path === undefined ? [] : [["--openai-health-path", engine.health_path]]),
     ...(takesImages(engine) ? [["--openai-vision"]] : []),
     // Not for a file: the worker computes that fingerprint, so that its callback proves what it
     // loaded.
     ...(hasFile ? [] : [["--fingerprint", request.fingerprint]]),
+  ];
+}
+
+function startArgs({ command }: EngineSection): string[][] {
+  return [["--openai-command", JSON.stringify(command)]];
+}
+
+/** Time between two health checks of a server elsewhere, in milliseconds: others run it. */
+const LOOK_ELSEWHERE_MS = 10_000;
+
+/** The key itself stays in its file: every process can read argv. */
+function elsewhereArgs(
+  { url, api_key_file, ca_file }: EngineSection & { readonly url: string },
+): string[][] {
+  return [
+    ["--openai-url", url],
+    ["--openai-poll-interval-ms", String(LOOK_ELSEWHERE_MS)],
+    ...(api_key_file === undefined ? [] : [["--openai-api-key-file", resolve(api_key_file)]]),
+    ...(ca_file === undefined ? [] : [["--openai-ca-file", resolve(ca_file)]]),
   ];
 }
 

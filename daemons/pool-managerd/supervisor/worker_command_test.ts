@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { engineSection } from "../engines.ts";
 import { spawnRequest, workerRecord } from "../testdata/records.ts";
 import type { SpawnPlan } from "./record.ts";
@@ -123,9 +124,24 @@ Deno.test("a worker in front of another server gets its command and the model's 
   const args = workerArgs(plan(engine), workerRecord(), SETTINGS).join(" ");
   assert.match(args, /--model org\/name /);
   assert.match(args, /--engine openai --openai-command \["vllm","serve","\{model\}","--port"/);
-  assert.match(args, /--openai-health-path \/health --fingerprint f{64}$/);
+  assert.match(args, /"\{port\}"\] --fingerprint f{64}$/);
   const file = workerArgs(plan({ engine: ENGINE }), workerRecord(), SETTINGS).join(" ");
   assert.doesNotMatch(file, /--fingerprint/);
+});
+
+Deno.test("a worker in front of a server elsewhere gets its URL and the file of its key, never the key", () => {
+  const engine = engineSection.parse({
+    ...{ url: "https://gpu.example.org/v1", api_key_file: "/etc/llorch/gpu.key" },
+    ...{ models: ["org/name"], health_path: "/up", slots: 3, ca_file: "ca.pem" },
+  });
+  const args = workerArgs(plan({ modelPath: "org/name", engine }), workerRecord(), SETTINGS);
+  assert.deepEqual(args.slice(args.indexOf("--engine")), [
+    ...["--engine", "openai", "--openai-url", "https://gpu.example.org/v1"],
+    ...["--openai-poll-interval-ms", "10000"],
+    ...["--openai-api-key-file", "/etc/llorch/gpu.key"],
+    ...["--openai-ca-file", join(Deno.cwd(), "ca.pem")],
+    ...["--openai-health-path", "/up", "--fingerprint", "f".repeat(64)],
+  ]);
 });
 
 Deno.test("an engine sees only the device that it may use, and none on the CPU", () => {

@@ -1,4 +1,6 @@
+import { imagesOf } from "#shared/contracts/images.ts";
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { offeredTools } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
 
 /** Switches of a chat that servers take in their own ways. */
@@ -59,6 +61,20 @@ export const continuing = {
 export function endsWithAnswer(messages: readonly Message[] = []): boolean {
   const last = messages.at(-1);
   return last?.role === "assistant" && (last.tool_calls ?? []).length === 0;
+}
+
+/**
+ * Whether only the server can tell the parts of an answer apart: it knows how its model writes calls
+ * and thoughts. With `reasoning_format: "none"` thoughts are not told apart, and the answer can be
+ * resumed.
+ */
+export function needsChatRoute(request: ExecuteRequest, thinks: boolean): boolean {
+  if (request.messages === undefined) return false;
+  if (imagesOf(request.messages).length > 0) return true;
+  if (offeredTools(request).length > 0 || request.reasoning_budget_tokens !== undefined) {
+    return true;
+  }
+  return thinks && request.reasoning_format !== "none";
 }
 
 /** Renders a chat with the server's template; undefined if it refuses to. */

@@ -7,6 +7,13 @@ import { isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 import { vllm } from "./vllm.ts";
 
+/** The model whose name a server is to be asked for. */
+export interface WantedModel {
+  readonly name: string;
+  /** Whether the server may have others: then this name counts, whatever it lists first. */
+  readonly isOneOfMany: boolean;
+}
+
 /**
  * Finds out the kind of a server and its model's name, by requests.
  *
@@ -14,16 +21,14 @@ import { vllm } from "./vllm.ts";
  * 2. vLLM answers `/version` and lists its model's `max_model_len`; a test request shows whether it
  *    returns token ids.
  * 3. Any other server is used with text only.
- *
- * @param fallback The model's name if the server lists none.
  */
 export async function detectServer(
   server: OpenaiServer,
-  fallback: string,
+  wanted: WantedModel,
   signal: AbortSignal,
 ): Promise<{ readonly kind: ServerKind; readonly name: string }> {
-  const listed = firstModel(await ask(server, "/v1/models", signal));
-  const name = typeof listed["id"] === "string" ? listed["id"] : fallback;
+  const listed = listedModel(await ask(server, "/v1/models", signal), wanted);
+  const name = typeof listed["id"] === "string" ? listed["id"] : wanted.name;
   // 1
   const props = await ask(server, "/props", signal);
   if (isRecord(props) && isRecord(props["default_generation_settings"])) {
@@ -44,7 +49,8 @@ export async function detectServer(
     name,
     kind: {
       name: "openai",
-      context: longest,
+      context: CONTEXT_FIELDS.map((field) => Number(listed[field]) || undefined)
+        .find((tokens) => tokens !== undefined),
       vocabularySize: Infinity,
       tokens: undefined,
       thinks: false,
@@ -53,6 +59,15 @@ export async function detectServer(
     },
   };
 }
+
+/** What servers call the context of a model that they list. */
+const CONTEXT_FIELDS = [
+  "max_model_len",
+  "loaded_context_length",
+  "context_length",
+  "context_window",
+  "max_context_length",
+];
 
 /** What OpenAI's API knows; `auto` is how it is there. */
 const OPENAI_SWITCHES: SwitchNames = {
@@ -79,9 +94,10 @@ async function ask(server: OpenaiServer, path: string, signal: AbortSignal): Pro
   }
 }
 
-function firstModel(reply: unknown): Record<string, unknown> {
+function listedModel(reply: unknown, { name, isOneOfMany }: WantedModel): Record<string, unknown> {
   const data = isRecord(reply) && Array.isArray(reply["data"]) ? reply["data"] : [];
-  return isRecord(data[0]) ? data[0] : {};
+  const found = isOneOfMany ? data.find((each) => isRecord(each) && each["id"] === name) : data[0];
+  return isRecord(found) ? found : {};
 }
 
 async function isTellingIds(

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Capability } from "#shared/contracts/pool.ts";
 import { DEFAULT_CONTEXT, LOOPBACK } from "#shared/defaults.ts";
 import { fillCommand } from "#shared/engine_command.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -8,11 +7,16 @@ import { readGguf } from "#shared/models/gguf.ts";
 import { newSecret } from "#shared/secrets.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { LoadModel } from "../model.ts";
+import { tryCapabilities } from "./capabilities.ts";
 import { detectServer } from "./detect.ts";
+import { loadElsewhere } from "./load_elsewhere.ts";
 import { ServerWatch } from "./server_watch.ts";
 import { type EngineProcess, startEngine } from "./process.ts";
 import { RemoteModel } from "./remote_model.ts";
 import { type OpenaiServer, openaiServer } from "./server.ts";
+
+/** Path of a started server's health, unless it is configured. */
+const HEALTH_PATH = "/health";
 
 /** Time between two health checks of a starting server, in milliseconds. */
 const START_LOOK_MS = 100;
@@ -23,12 +27,16 @@ const KILLED_CODE = 128 + 9;
 /** More layers than any model has, which means all of them. */
 const ALL_LAYERS = 999;
 
+/** Loads a model that a server with OpenAI's API serves: one that is started here, or runs elsewhere. */
+export const loadOpenai: LoadModel = (config, context) =>
+  config.openai.url === undefined ? loadStarted(config, context) : loadElsewhere(config, context);
+
 /**
  * Starts a server with OpenAI's API as a child process, waits for its health check to succeed, and
  * serves its model. The pool manager's start deadline limits the wait; the worker ends with its
  * server.
  */
-export const loadOpenai: LoadModel = async (config, context) => {
+const loadStarted: LoadModel = async (config, context) => {
   const { log, signal } = context;
   const fingerprint = config.fingerprint ?? (await readGguf(config.model)).fingerprint;
   const port = freePort();
@@ -38,9 +46,13 @@ export const loadOpenai: LoadModel = async (config, context) => {
   log.info("engine_started", { program: words[0], group: engine.group, port });
   const stop = () => engine.stop(config.openai.stop_deadline_ms);
   try {
-    const server = openaiServer(`http://${LOOPBACK}:${port}`, apiKey);
+    const server = openaiServer(`http://${LOOPBACK}:${port}`, { apiKey });
     await whenHealthy(server, engine, config, signal);
-    const { kind, name } = await detectServer(server, config.model, signal);
+    const { kind, name } = await detectServer(
+      server,
+      { name: config.model, isOneOfMany: false },
+      signal,
+    );
     if (config.openai.vision && kind.vision === false) {
       throw new LlorchError(
         "WORKER_START_FAILED",
@@ -53,7 +65,8 @@ export const loadOpenai: LoadModel = async (config, context) => {
     log.info("engine_ready", { kind: kind.name, model: name, capabilities });
     const watch = await ServerWatch.open({
       group: engine.group,
-      look: (signal) => server.get(config.openai.health_path, signal),
+      look: (signal) => server.get(config.openai.health_path ?? HEALTH_PATH, signal),
+      load: kind.load,
       intervalMs: config.openai.poll_interval_ms,
       unresponsiveMs: config.openai.unresponsive_ms,
       onSilent: (ms) => context.onFatal(new Error(`The engine's health is silent for ${ms} ms`)),
@@ -69,7 +82,9 @@ export const loadOpenai: LoadModel = async (config, context) => {
       name,
       contextTokens: kind.context ?? config.context ?? DEFAULT_CONTEXT,
       isAnswering: () => watch.isAnswering,
-      memory: () => watch.memory,
+      load: () => watch.load,
+      memoryBytes: () => Deno.memoryUsage().rss + watch.memory.bytes,
+      pids: () => watch.memory.pids,
       async stop() {
         isStopping = true;
         watch.close();
@@ -144,6 +159,7 @@ async function whenHealthy(
   config: WorkerConfig,
   signal: AbortSignal,
 ): Promise<void> {
+  const path = config.openai.health_path ?? HEALTH_PATH;
   let gone: string | undefined;
   void engine.ended.then(({ how }) => gone = how);
   while (true) {
@@ -152,14 +168,14 @@ async function whenHealthy(
       throw new LlorchError("WORKER_START_FAILED", `The engine did not start: ${gone}`);
     }
     try {
-      await server.get(config.openai.health_path, signal);
+      await server.get(path, signal);
       return;
     } catch (error) {
       signal.throwIfAborted();
       const isEarly = error instanceof LlorchError && error.retriable;
       if (!isEarly) {
         const said = errorMessage(error instanceof LlorchError ? error.cause ?? error : error);
-        const where = `its ${config.openai.health_path} answers: ${said}`;
+        const where = `its ${path} answers: ${said}`;
         throw new LlorchError("WORKER_START_FAILED", `The engine did not start: ${where}`, {
           cause: error,
         });
@@ -167,39 +183,6 @@ async function whenHealthy(
     }
     await delay(START_LOOK_MS, signal);
   }
-}
-
-/** Finds out what the server can do, by a small request of each kind. */
-async function tryCapabilities(
-  server: OpenaiServer,
-  model: string,
-  signal: AbortSignal,
-): Promise<Capability[]> {
-  const found: Capability[] = [];
-  let refusal: unknown;
-  const attempt = async (capability: Capability, path: string, body: Record<string, unknown>) => {
-    try {
-      await server.post(path, { model, ...body }, signal);
-      found.push(capability);
-    } catch (error) {
-      signal.throwIfAborted();
-      refusal ??= error;
-    }
-  };
-  await attempt("generate", "/v1/completions", { prompt: "a", max_tokens: 1 });
-  if (found.length === 0) {
-    // Some servers have only chats.
-    const messages = [{ role: "user", content: "a" }];
-    await attempt("generate", "/v1/chat/completions", { messages, max_tokens: 1 });
-  }
-  await attempt("embed", "/v1/embeddings", { input: "a" });
-  await attempt("rerank", "/v1/rerank", { query: "a", documents: ["a"] });
-  if (found.length > 0) return found;
-  throw new LlorchError(
-    "WORKER_START_FAILED",
-    `The engine neither generates nor makes vectors: ${errorMessage(refusal)}`,
-    { cause: refusal },
-  );
 }
 
 function freePort(): number {

@@ -1,9 +1,10 @@
 import { imagesOf, NO_IMAGES } from "#shared/contracts/images.ts";
-import type { Capability } from "#shared/contracts/pool.ts";
+import type { Capability, ServerLoad } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { offeredTools } from "#shared/contracts/tools.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
+import { UNSTATED_CONTEXT } from "#shared/models/default_load.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkVocabulary } from "../answers/pieces.ts";
 import { checkLength, checkTokenIds } from "../answers/prompt.ts";
@@ -16,7 +17,7 @@ import type { Answer } from "../answers/answer.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import type { LoadContext, Model, TokenizedPrompt, TokenizeFields } from "../model.ts";
 import { requireCapability } from "../answers/vector_calls.ts";
-import { refuseSwitch } from "./chat_switches.ts";
+import { needsChatRoute, refuseSwitch } from "./chat_switches.ts";
 import type { ServerKind } from "./server_kind.ts";
 import { RemoteRun, type RemoteSpec } from "./remote_run.ts";
 import { remoteEmbed, remoteRerank } from "./remote_vectors.ts";
@@ -35,7 +36,12 @@ export interface RemoteParts {
   readonly contextTokens: number;
   /** Whether the server's last health check succeeded. */
   readonly isAnswering: () => boolean;
-  readonly memory: () => { readonly pids: readonly number[]; readonly bytes: number };
+  /** What the server last said of its load. */
+  readonly load: () => ServerLoad | undefined;
+  /** Memory of this host that the model takes, in bytes. */
+  readonly memoryBytes: () => number;
+  /** Processes of the server on this host. */
+  readonly pids: () => readonly number[];
   /** Ends the server. */
   readonly stop: () => Promise<void>;
 }
@@ -65,11 +71,15 @@ export class RemoteModel implements Model {
   }
 
   get pids(): readonly number[] {
-    return this.#parts.memory().pids;
+    return this.#parts.pids();
   }
 
   get active(): number {
     return this.#active;
+  }
+
+  get serverLoad(): ServerLoad | undefined {
+    return this.#parts.load();
   }
 
   get waiting(): number {
@@ -81,7 +91,7 @@ export class RemoteModel implements Model {
   }
 
   memoryBytes(): number {
-    return Deno.memoryUsage().rss + this.#parts.memory().bytes;
+    return this.#parts.memoryBytes();
   }
 
   async execute(request: ExecuteRequest, log: Logger): Promise<Answer> {
@@ -202,7 +212,7 @@ export class RemoteModel implements Model {
     };
     const { tokens } = kind;
     const generate = request.suffix !== undefined && kind.infill || kind.generateText;
-    if (generate === kind.infill || !tokens || needsChatRoute(request, kind)) {
+    if (generate === kind.infill || !tokens || needsChatRoute(request, kind.thinks)) {
       requireFirstAttempt(request, "its engine does not return the tokens of this answer");
       return {
         ...common,
@@ -250,7 +260,10 @@ export class RemoteModel implements Model {
     if (max_tokens !== undefined) return max_tokens;
     const given = prompt_tokens?.length ??
       (prompt === undefined ? undefined : new TextEncoder().encode(prompt).length);
-    return given === undefined ? undefined : Math.max(16, this.context - given);
+    if (given === undefined) return undefined;
+    // Many servers refuse a limit above their context, which nobody has said here.
+    const context = this.context === UNSTATED_CONTEXT ? DEFAULT_CONTEXT : this.context;
+    return Math.max(16, context - given);
   }
 
   async #call<T>(work: () => Promise<T>): Promise<T> {
@@ -266,20 +279,6 @@ export class RemoteModel implements Model {
       this.#calls--;
     }
   }
-}
-
-/**
- * Whether only the server can tell the parts of an answer apart: it knows how its model writes calls
- * and thoughts. With `reasoning_format: "none"` thoughts are not told apart, and the answer can be
- * resumed.
- */
-function needsChatRoute(request: ExecuteRequest, { thinks }: ServerKind): boolean {
-  if (request.messages === undefined) return false;
-  if (imagesOf(request.messages).length > 0) return true;
-  if (offeredTools(request).length > 0 || request.reasoning_budget_tokens !== undefined) {
-    return true;
-  }
-  return thinks && request.reasoning_format !== "none";
 }
 
 /** The methods of a tokenizer that the checks of a request do not call. */

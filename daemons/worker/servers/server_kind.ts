@@ -1,4 +1,5 @@
 import type { CallPart, ChosenLogprob, StopReason } from "#shared/contracts/events.ts";
+import type { ServerLoad } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
@@ -66,6 +67,8 @@ export interface ServerKind {
   check?(request: ExecuteRequest): void;
   /** Fills in between prompt and suffix, without token ids; absent if the server cannot. */
   infill?(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
+  /** What the server says of its load; undefined if it says nothing. */
+  load?(signal: AbortSignal): Promise<ServerLoad | undefined>;
   /** Generates by the server's chat or completions route; stop strings are not sent to it. */
   generateText(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readChunk } from "./openai_text.ts";
 import { readCompletion } from "./llama_server.ts";
-import { serverError } from "./server.ts";
+import { retryAfter, serverError } from "./server.ts";
+import { readLoad } from "./vllm.ts";
 
 Deno.test("serverError() maps the errors of servers to our error codes", () => {
   const code = (status: number, body: unknown) => serverError(status, body).code;
@@ -18,13 +19,35 @@ Deno.test("serverError() maps the errors of servers to our error codes", () => {
   assert.equal(code(429, "slow down"), "QUEUE_FULL");
   assert.equal(code(503, { error: { message: "Loading model" } }), "NOT_READY");
   assert.equal(code(500, "<html>"), "INTERNAL");
-  assert.equal(code(404, undefined), "INTERNAL");
+  assert.equal(code(404, undefined), "INVALID_REQUEST", "another try would end alike");
+  for (const status of [502, 503, 504, 529]) assert.equal(code(status, ""), "NOT_READY");
+  for (const status of [401, 402, 403]) assert.equal(code(status, ""), "UNAUTHORIZED");
 });
 
 Deno.test("serverError() names the field, and hides the server's internals", () => {
   const refused = serverError(400, { error: { message: "unknown field", param: "min_p" } });
   assert.match(refused.message, /min_p: the engine refuses the request: unknown field/);
   assert.doesNotMatch(serverError(500, "secret").message, /secret/);
+  assert.doesNotMatch(serverError(401, { error: { message: "sk-1" } }).message, /sk-1/);
+});
+
+Deno.test("retryAfter() reads seconds and dates", () => {
+  assert.equal(retryAfter("2"), 2000);
+  assert.equal(retryAfter(" 0.5 "), 500);
+  const now = Date.parse("2026-01-01T00:00:00Z");
+  assert.equal(retryAfter("Thu, 01 Jan 2026 00:00:07 GMT", now), 7000);
+  assert.equal(retryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now), 0);
+  for (const value of [null, "soon"]) assert.equal(retryAfter(value), undefined);
+});
+
+Deno.test("readLoad() adds the engines of vLLM's metrics", () => {
+  const line = (name: string, engine: number, value: string) =>
+    `vllm:num_requests_${name}{engine="${engine}",model_name="m"} ${value}\n`;
+  const metrics = "# TYPE vllm:num_requests_waiting gauge\n" + line("running", 0, "2.0") +
+    line("running", 1, "1.0") + line("waiting", 0, "1e+01") + line("waiting", 1, "0.0") +
+    line("waiting_by_reason", 0, "99.0");
+  assert.deepEqual(readLoad(metrics), { running: 3, waiting: 10 });
+  assert.equal(readLoad(line("running", 0, "2.0")), undefined);
 });
 
 Deno.test("readChunk() joins a call that arrives in pieces", () => {

@@ -81,6 +81,20 @@ async function run(client: Client, fields: Record<string, unknown>): Promise<Wor
 const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
+Deno.test("vllm: a grammar that the server would not keep is refused", () =>
+  using(["--kind=vllm", "--free", "--thinks"], async ({ client }) => {
+    const grammar = 'root ::= "yes"';
+    const refused = (field: string) => (error: unknown) =>
+      error instanceof LlorchError && error.code === "INVALID_REQUEST" &&
+      error.message.includes(`${field}: is kept only`);
+    await assert.rejects(run(client, { prompt: " w7", grammar }), refused("grammar"));
+    const chat = { messages: [{ role: "user", content: "w3" }], max_tokens: 2 };
+    const json_schema = { type: "object" };
+    const raw = { ...chat, reasoning_format: "none", json_schema };
+    await assert.rejects(run(client, raw), refused("json_schema"));
+    assert.equal(textOf(await run(client, { ...chat, grammar })), " w4 w5");
+  }));
+
 for (const kind of ["llama-server", "vllm"]) {
   Deno.test(`${kind}: tokens come with their ids, stop strings are ours, and an answer goes on from its middle`, () =>
     using([`--kind=${kind}`], async ({ client, health, seen }) => {

@@ -1,8 +1,11 @@
+import type { ServerLoad } from "#shared/contracts/pool.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import {
   continuing,
   findThinking,
+  needsChatRoute,
   refuseSwitch,
   type RenderChat,
   switchFields,
@@ -63,15 +66,69 @@ export async function vllm(
     }
   };
   const switches = chatSwitches(fields);
+  const thinks = tokens !== undefined && await findThinking(render);
+  const isHeld = tokens === undefined || await holdsGrammars(server, model, signal);
   return {
     name: "vllm",
     context,
     vocabularySize: Infinity,
     tokens,
-    thinks: tokens !== undefined && await findThinking(render),
+    load: async (signal) => readLoad(await server.text("/metrics", signal)),
+    thinks,
+    check(request) {
+      if (!isHeld && !needsChatRoute(request, thinks)) refuseFormat(request);
+    },
     generateText: (request, order) =>
       generateText(server, model, request, samplingFields(request, NAMES), switches, order),
   };
+}
+
+/**
+ * Whether the server's completions keep to a grammar: with `--reasoning-parser` they do so only after a
+ * thought's end, which a plain prompt never has, and say nothing of it.
+ */
+async function holdsGrammars(
+  server: OpenaiServer,
+  model: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const body = { model, prompt: "a", max_tokens: 4, temperature: 0, ...NAMES.grammar(ONE_WORD) };
+  try {
+    const piece = readChunk(await server.post("/v1/completions", body, signal));
+    return piece?.text.startsWith("n") ?? false;
+  } catch (error) {
+    // One that refuses grammars will do so by itself.
+    if (error instanceof LlorchError && error.code !== "WORKER_LOST") return true;
+    throw error;
+  }
+}
+
+const ONE_WORD = 'root ::= "no"';
+
+/** @throws {LlorchError} `INVALID_REQUEST` if the answer is to have a format */
+function refuseFormat(request: ExecuteRequest): void {
+  for (const field of ["grammar", "json_schema"] as const) {
+    if (request[field] === undefined) continue;
+    const message = request.messages === undefined
+      ? "is kept only in chats by this vLLM, which runs with --reasoning-parser: send messages"
+      : "is kept only where this vLLM, which runs with --reasoning-parser, splits thoughts: leave out " +
+        "reasoning_format";
+    throw invalidRequest([{ field, message }]);
+  }
+}
+
+/** The load in vLLM's metrics, the sum of its engines; undefined if they do not have it. */
+export function readLoad(metrics: string): ServerLoad | undefined {
+  const sum = (name: string) => {
+    const values = [
+      ...metrics.matchAll(new RegExp(`^vllm:${name}(?:\\{[^}]*\\})? ([0-9.e+]+)$`, "gm")),
+    ]
+      .map(([, value]) => Number(value));
+    return values.length === 0 ? undefined : values.reduce((total, value) => total + value, 0);
+  };
+  const running = sum("num_requests_running");
+  const waiting = sum("num_requests_waiting");
+  return running === undefined || waiting === undefined ? undefined : { running, waiting };
 }
 
 /** The names that templates have for the switch. */

@@ -4,7 +4,7 @@
  * `vllm` and `llama-server` it accepts and returns token ids, as `openai` it does not.
  *
  * `--interval=10` pauses for 10 ms before each token. With `--thinks` its template ends in an
- * open thought, and its chats think ` hm` twice. `GET /seen` lists the request bodies so far.
+ * open thought, and its chats think ` hm` twice. With `--free` it keeps to no grammar. `GET /seen` lists the request bodies so far.
  * After `/refuse` it answers every generation with 400; after `/hang` it answers no request.
  *
  * @module
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     kind: { type: "string", default: "openai" },
     interval: { type: "string", default: "0" },
     thinks: { type: "boolean", default: false },
+    free: { type: "boolean", default: false },
   },
 });
 const { kind } = values;
@@ -89,6 +90,7 @@ interface Body {
   readonly n_predict?: number;
   readonly stream?: boolean;
   readonly tools?: readonly unknown[];
+  readonly structured_outputs?: unknown;
   readonly n_probs?: number;
   readonly return_progress?: boolean;
   readonly input_prefix?: string;
@@ -144,7 +146,8 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
   const reason = count < limit ? "stop" : "length";
   const usage = { prompt_tokens: prompt.length, completion_tokens: count };
   if (!body.stream) {
-    const choice = { text: textOf(ids), token_ids: ids, finish_reason: reason };
+    const text = body.structured_outputs && !values.free ? "no" : textOf(ids);
+    const choice = { text, token_ids: ids, finish_reason: reason };
     return Response.json({ choices: [choice], usage });
   }
   const isOwn = pathname === "/completion" || pathname === "/infill";

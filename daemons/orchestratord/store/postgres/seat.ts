@@ -25,6 +25,7 @@ export interface SeatOptions {
  */
 export class PostgresSeat implements Seat {
   readonly #options: SeatOptions;
+  onShaken: (() => void) | undefined;
   #session: Session | undefined;
   /** The term whose lock the session holds: each time that it is taken counts. */
   #held: number | undefined;
@@ -95,8 +96,10 @@ export class PostgresSeat implements Seat {
       "seat_renew",
     );
     if (count !== 1) return false;
-    // With a session the lock is lost: others may take the seat, unless it is held again.
-    if (this.#held !== term && await this.#lock(session, term)) this.#held = term;
+    // With a session the lock is lost. Without it, another one could take the seat right after this.
+    if (this.#held === term) return true;
+    if (!await this.#lock(session, term)) throw new Error("Another one is about to take the seat");
+    this.#held = term;
     return true;
   }
 
@@ -138,9 +141,14 @@ export class PostgresSeat implements Seat {
 
   async #open(): Promise<Session> {
     if (this.#session?.isLost) await this.#drop();
-    return this.#session ??= await this.#options.servers.open("llorch seat", {
+    if (this.#session) return this.#session;
+    const session = this.#session = await this.#options.servers.open("llorch seat", {
       statementMs: STATEMENT_MS,
     });
+    void session.ended.then(() => {
+      if (this.#session === session && this.#held !== undefined) this.onShaken?.();
+    });
+    return session;
   }
 
   async #drop(): Promise<void> {

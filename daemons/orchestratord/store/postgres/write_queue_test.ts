@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Fenced } from "./failures.ts";
+import { Fenced } from "../fenced.ts";
 import { WriteQueue, type WriteQueueOptions } from "./write_queue.ts";
 
 /** An error as PostgreSQL reports it. */

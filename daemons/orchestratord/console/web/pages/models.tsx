@@ -53,7 +53,14 @@ export function ModelsPage() {
 }
 
 function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }) {
-  const state = model.loaded ? "loaded" : model.loading ? "loading" : "on disk";
+  const isElsewhere = model.elsewhere !== undefined && model.size_bytes === 0;
+  const state = model.loaded
+    ? "loaded"
+    : model.loading
+    ? "loading"
+    : isElsewhere
+    ? "elsewhere"
+    : "on disk";
   const label = oneLine(labelOf(model));
   const others = (names: readonly string[]) =>
     names.filter((name) => name !== nameOf(model) && name !== model.model_ref);
@@ -74,12 +81,13 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
           </>
         )}
       </p>
-      <p class="small">
-        {model.architecture}, {formatBytes(model.size_bytes)} on disk, about{" "}
-        {formatBytes(model.estimated_bytes)} in memory{SOURCES[model.estimated_by ?? "measured"]},
-        {" "}
-        context of {formatCount(model.context_length)} tokens
-      </p>
+      <Size model={model} />
+      {model.elsewhere?.map(({ host, is_outside }) => (
+        <p key={host} class={is_outside ? "bad-text small" : "small"}>
+          {is_outside ? "Prompts leave this network: they go to " : "Prompts go to "}
+          <Name>{host}</Name>
+        </p>
+      ))}
       {model.ambiguous_aliases.length > 0 && (
         <p class="bad-text small">
           Another model claims these names too: <Names of={model.ambiguous_aliases} />
@@ -93,6 +101,23 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
       <Fits fits={model.fit ?? []} />
       <Actions model={model} onChanged={onChanged} />
     </article>
+  );
+}
+
+function Size({ model }: { model: ModelView }) {
+  // A server elsewhere says neither.
+  const isHere = model.size_bytes > 0 || model.estimated_bytes > 0;
+  return (
+    <p class="small">
+      {model.architecture}
+      {isHere && (
+        <>
+          , {formatBytes(model.size_bytes)} on disk, about {formatBytes(model.estimated_bytes)}{" "}
+          in memory{SOURCES[model.estimated_by ?? "measured"]}
+        </>
+      )}
+      {model.context_length > 0 && <>, context of {formatCount(model.context_length)} tokens</>}
+    </p>
   );
 }
 

@@ -149,7 +149,14 @@ function Workers({ workers }: { workers: readonly WorkerView[] }) {
             <Badge>{worker.state}</Badge>
             {worker.pinned && <Badge>pinned</Badge>}
           </td>
-          <td class="number">{worker.active} of {worker.slots}</td>
+          <td class="number">
+            {worker.active} of {worker.slots}
+            {(worker.server_load?.waiting ?? 0) > 0 && (
+              <span class="dim">
+                , {worker.server_load?.waiting} wait at its server
+              </span>
+            )}
+          </td>
           <td class="number">{formatBytes(worker.memory_bytes)}</td>
           <td class="number">{age(worker)}</td>
         </tr>
