@@ -169,7 +169,7 @@ function figures(times: readonly number[]): string {
 async function checkAlone(poolDir: string): Promise<number> {
   const runs = new Map<string, { begin: number; end: number; who: string }[]>();
   const logs = join(poolDir, "logs");
-  for (const { name } of Deno.readDirSync(logs)) {
+  for await (const { name } of Deno.readDir(logs)) {
     for (const text of (await Deno.readTextFile(join(logs, name))).split("\n")) {
       if (!text.includes('"run_ended"')) continue;
       const line = JSON.parse(text);
