@@ -10,6 +10,7 @@ import {
   tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
+import { FaultyKey } from "#shared/config/faulty_key.ts";
 import type { ConfigSpec } from "#shared/config/spec.ts";
 import {
   type Contradiction,
@@ -234,12 +235,12 @@ export function checkConfig(config: PoolConfig): void {
     const contradiction = contradictionOf({ ...llama, ...own }) ?? idleOf(name, config.worker);
     if (!contradiction) continue;
     const { key, message } = contradiction;
-    const where = name === undefined ? "worker.llama" : `worker.models.${JSON.stringify(name)}`;
-    throw new UsageError(`${where}.${key}: ${message}`);
+    const where = name === undefined ? ["worker", "llama"] : ["worker", "models", name];
+    throw new FaultyKey([...where, key], message);
   }
   const { url, urls } = config.orchestrator;
   if (url !== undefined && urls !== undefined) {
-    throw new UsageError("orchestrator.urls: names them all: leave orchestrator.url out");
+    throw new FaultyKey(["orchestrator", "urls"], "names them all: leave orchestrator.url out");
   }
   if (orchestratorUrls(config).length === 0) return;
   const check = (host: string, hostName: string, advertised: string | undefined, key: string) => {

@@ -132,7 +132,7 @@ Deno.test("settings of llama.cpp that contradict each other are refused, those o
   );
   assert.throws(
     () => check({ llama: { cpu_moe: true }, models: { small: { cpu_moe_layers: 3 } } }),
-    /worker\.models\."small"\.cpu_moe_layers: cpu_moe holds the experts of all layers: set one/,
+    /worker\.models\.small\.cpu_moe_layers: cpu_moe holds the experts of all layers: set one/,
   );
 });
 
@@ -146,9 +146,9 @@ Deno.test("settings of guesses that have no effect are refused, where no model m
   const refused: [Record<string, unknown>, RegExp][] = [
     [{ llama: tokens }, /worker\.llama\.draft_tokens: has no effect without speculative/],
     [{ llama: tokens, models: { a: {} } }, /worker\.llama\.draft_tokens/],
-    [{ models: { a: tokens } }, /worker\.models\."a"\.draft_tokens: has no effect/],
-    [{ models: { a: { draft_model: "/d.gguf" } } }, /worker\.models\."a"\.draft_model/],
-    [{ models: { a: { speculative: "draft" } } }, /worker\.models\."a"\.draft_model: is needed/],
+    [{ models: { a: tokens } }, /worker\.models\.a\.draft_tokens: has no effect/],
+    [{ models: { a: { draft_model: "/d.gguf" } } }, /worker\.models\.a\.draft_model/],
+    [{ models: { a: { speculative: "draft" } } }, /worker\.models\.a\.draft_model: is needed/],
     [
       { llama: { speculative: "draft" }, models: { a: { draft_model: "/d.gguf" } } },
       /worker\.llama\.speculative: draft needs a draft_model, which fits one/,
@@ -159,7 +159,7 @@ Deno.test("settings of guesses that have no effect are refused, where no model m
     ],
     [
       { llama: { speculative: "lookup" }, models: { a: { draft_model: "/d.gguf" } } },
-      /worker\.models\."a"\.draft_model: .*only then/,
+      /worker\.models\.a\.draft_model: .*only then/,
     ],
   ];
   for (const [worker, message] of refused) assert.throws(() => check(worker), message);

@@ -207,6 +207,7 @@ function statedMemory(memory: number) {
     window_tokens: undefined,
     window_bytes_per_token: undefined,
     state_bytes_per_slot: undefined,
+    checkpoint_bytes: undefined,
     block_count: undefined,
   };
 }

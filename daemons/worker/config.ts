@@ -177,11 +177,14 @@ export const workerConfig = z.strictObject({
   path: ["estimate"],
   message: "is only for --engine llama: nothing is known of the memory of another engine",
 }).superRefine((config, context) => {
-  const refuse = ({ key, message }: Contradiction) =>
-    context.addIssue({ code: "custom", path: [key], message });
-  const contradiction = contradictionOf(config) ?? idleSetting(config);
-  if (contradiction) refuse(contradiction);
-  for (const { path, message } of idleFlags(config)) {
+  const refused = new Set<string>();
+  const refuse = ({ key, message }: Contradiction) => {
+    // One fix for each flag.
+    if (!refused.has(key)) context.addIssue({ code: "custom", path: [key], message });
+    refused.add(key);
+  };
+  const idle = idleFlags(config);
+  for (const { path, message } of idle) {
     context.addIssue({ code: "custom", path: [...path], message });
   }
   if (config.openai.url !== undefined && config.fingerprint === undefined) {
@@ -191,6 +194,10 @@ export const workerConfig = z.strictObject({
   for (const { path, message } of faultsOfServer(config.openai)) {
     context.addIssue({ code: "custom", path: [...path], message });
   }
+  const isIdle = (key: string) => idle.some(({ path }) => path.length === 1 && path[0] === key);
+  const used = Object.fromEntries(Object.entries(config).filter(([key]) => !isIdle(key)));
+  const contradiction = contradictionOf(used) ?? idleSetting(used);
+  if (contradiction) refuse(contradiction);
   if (config.engine === "openai" && config.gpu_layers === "fit") {
     refuse({ key: "gpu_layers", message: "fit is for --engine llama: give a number" });
   }

@@ -59,9 +59,16 @@ Deno.test("flags that have no effect without another one are refused with the fi
       ...{ saved_slots_dir: "/s", lora: ["a=/1"], prefill_chunk: 4, cache_type_k: "f16" },
     })
   ) {
-    const more = key === "draft_tokens" ? { speculative: "off" } : {};
-    assert.match(faults({ ...server, ...more, [key]: value }).join(), /--engine llama/, key);
+    idle({ ...server, [key]: value }, key, /--engine llama/);
   }
+  // What such a flag would contradict there is no second fault.
+  for (const [key, other] of [["cpu_moe", "cpu_moe_layers"], ["draft_model", "draft_tokens"]]) {
+    const both = { [key!]: key === "cpu_moe" ? true : "/d", [other!]: 2 };
+    const fields = faults({ ...server, ...both }).map((fault) => fault.split(":")[0]);
+    assert.deepEqual(fields.toSorted(), [key, other]);
+  }
+  const none = { split: "none", split_ratio: "1,1" };
+  assert.deepEqual(faults(none).length, 1, "one fix for a flag");
   assert.deepEqual(faults({ ...server, gpu: "0,1", gpu_layers: 2, split: "layer" }), []);
   idle({ callback_url: "http://127.0.0.1:1" }, "callback_url", /--standalone/);
 });

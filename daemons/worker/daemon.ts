@@ -1,4 +1,3 @@
-import { access, constants } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import { daemonMain } from "#shared/daemon.ts";
 import { ENV, EXIT, STANDBY } from "#shared/defaults.ts";
@@ -37,7 +36,10 @@ export async function runWorker(
   args: readonly string[],
   { thread, engines = ENGINES }: RunOptions = {},
 ): Promise<number> {
-  if (args.length === 1 && args[0] === LIBRARIES) return await showLibraries();
+  const [first, ...rest] = args;
+  if (first === LIBRARIES && !rest.some((arg) => HELP.includes(arg))) {
+    return await runMain(configSpec.program, () => showLibraries(rest));
+  }
   const begin: BeginLoad = (config, log) =>
     engines[config.engine](config, { log, ...thread ? { thread } : {} });
   const code = await run(args, begin, thread);
@@ -50,13 +52,21 @@ export async function runWorker(
   return await new Promise<never>(() => {});
 }
 
-/** Prints which libraries would be opened, without a model. */
-function showLibraries(): Promise<number> {
-  return runMain(configSpec.program, async () => {
-    const { describeLibraries } = await import("./engine/libllama/libraries.ts");
-    for (const line of await describeLibraries()) console.log(line);
-    return EXIT.ok;
-  });
+/** Flags that ask what a command is. */
+const HELP = ["--help", "-h"];
+
+/**
+ * Prints which libraries would be opened, without a model.
+ *
+ * @throws {UsageError} if there are further arguments
+ */
+async function showLibraries(more: readonly string[]): Promise<number> {
+  if (more.length > 0) {
+    throw new UsageError(`${LIBRARIES} takes no arguments: leave out ${more.join(" ")}`);
+  }
+  const { describeLibraries } = await import("./engine/libllama/libraries.ts");
+  for (const line of await describeLibraries()) console.log(line);
+  return EXIT.ok;
 }
 
 async function run(
@@ -96,16 +106,20 @@ async function faultOfFolder(path: string): Promise<string | undefined> {
   const found = await Deno.stat(path).catch(() => undefined);
   if (!found) return "it cannot be found";
   if (!found.isDirectory) return "it is not a folder";
-  const isWritable = await access(path, constants.W_OK | constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  return isWritable ? undefined : "this user may not write there";
+  try {
+    // Rights are not all: nobody can write into /proc.
+    await Deno.remove(await Deno.makeTempFile({ dir: path, prefix: ".llorch-" }));
+    return undefined;
+  } catch {
+    return "this user may not write there";
+  }
 }
 
 function serveModel(args: readonly string[], begin: BeginLoad): Promise<number> {
   return daemonMain({
     ...configSpec,
+    // After other flags.
+    runCommand: (_name, words) => showLibraries(words),
     instead: (config) => config.estimate ? estimate(config) : undefined,
     stopDeadlineMs: (config) => config.stop_deadline_ms,
     async open(config, { log }) {

@@ -145,6 +145,9 @@ Deno.test("llorch-candled libraries says which libraries it opens, and needs no 
   const { code, stdout, stderr } = await outcomeOf(startBare(["libraries"]));
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^\/.*: llama\.cpp \S+ of node-llama-cpp's package, all \d+ hashes match$/);
+  const more = await outcomeOf(startBare(["libraries", "extra"]));
+  const refusal = "llorch-candled: libraries takes no arguments: leave out extra";
+  assert.deepEqual([more.code, more.stdout, more.stderr.trim()], [2, "", refusal]);
 });
 
 Deno.test("llorch-candled with wrong flags exits with 2", async () => {
@@ -165,8 +168,16 @@ Deno.test("llorch-candled with wrong flags exits with 2", async () => {
       /--saved-slots-dir: .*: it is not a folder/,
     ],
     [
+      ["--model", DEMO_MODEL, "--standalone", "--saved-slots-dir", "/proc"],
+      /--saved-slots-dir: .*: this user may not write there/,
+    ],
+    [
       ["--model", DEMO_MODEL, "--standalone", "--draft-tokens", "4"],
       /--draft-tokens: has no effect without speculative/,
+    ],
+    [
+      ["--model", DEMO_MODEL, "--standalone", "libraries", "--slots=2", "extra"],
+      /^llorch-candled: libraries takes no arguments: leave out extra$/m,
     ],
     [["--modl", "x"], /did you mean --model/],
   ] as const;

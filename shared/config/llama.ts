@@ -124,6 +124,19 @@ export function idleSetting(settings: Partial<LlamaSettings>): Contradiction | u
   return undefined;
 }
 
+/** Most checkpoints of a slot, states that its prompts can go back to. */
+export const MOST_CHECKPOINTS = 8;
+
+/** Most memory of all checkpoints in MiB, unless configured otherwise. */
+const CHECKPOINT_MIB = 512;
+
+/** Most bytes of the checkpoints of a context; 0: none are kept. */
+export function mostCheckpointBytes(
+  { checkpoint_mib = CHECKPOINT_MIB }: Pick<LlamaSettings, "checkpoint_mib">,
+): number {
+  return checkpoint_mib * 2 ** 20;
+}
+
 /** A setting that contradicts another one. */
 export interface Contradiction {
   readonly key: keyof LlamaSettings;

@@ -5,7 +5,8 @@ import { fieldErrors } from "./field_errors.ts";
 import { UsageError } from "../lifecycle.ts";
 import { terminalWidth } from "../terminal.ts";
 import { closest } from "../text.ts";
-import { type ConfigSpec, ownFlags } from "./spec.ts";
+import { FaultyKey } from "./faulty_key.ts";
+import { type ConfigSpec, type FileProblem, ownFlags } from "./spec.ts";
 import { type ConfigKey, configKeys, envName, flagName } from "./schema.ts";
 import { parseToml } from "./toml.ts";
 
@@ -118,6 +119,11 @@ export async function loadConfig<S extends z.ZodObject>(
     origin.set(key.path.join("."), source);
   }
 
+  /** The flag of a field that is set nowhere; fields of a table with free names have none. */
+  const flagOf = (field: string) => {
+    const key = keys.find(({ path }) => path.join(".") === field);
+    return key ? `--${flagName(key)}` : field;
+  };
   const parsed = spec.schema.safeParse(tree);
   if (!parsed.success) {
     const place = file && await placesIn(file);
@@ -127,23 +133,25 @@ export async function loadConfig<S extends z.ZodObject>(
       if (from !== undefined) return `${from}: ${message}`;
       const hint = message === "is not a known field" ? unknownKeyHint(field, keys) : "";
       if (place) return `${place(field)}: ${field} ${message}${hint}`;
-      const key = keys.find(({ path }) => path.join(".") === field);
       const isMissing = message.endsWith("received undefined");
-      return `${key ? `--${flagName(key)}` : field}: ${isMissing ? "is needed" : message}`;
+      return `${flagOf(field)}: ${isMissing ? "is needed" : message}`;
     });
     throw new UsageError(lines.join("\n"));
   }
-  spec.check?.(parsed.data);
+  const problems = [
+    ...keysTogether(spec, parsed.data),
+    ...flags["check-config"] ? await spec.checkFiles?.(parsed.data) ?? [] : [],
+  ];
+  if (problems.length > 0) {
+    const lineOf = file && await linesIn(file);
+    const lines = problems.map(({ key, message }) => {
+      const field = key.join(".");
+      const source = origin.get(field) ?? (lineOf ? `${lineOf(key)}: ${field}` : flagOf(field));
+      return `${source}: ${message}`;
+    });
+    throw new UsageError(lines.join("\n"));
+  }
   if (flags["check-config"]) {
-    const problems = await spec.checkFiles?.(parsed.data) ?? [];
-    if (problems.length > 0) {
-      const lineOf = file && await linesIn(file);
-      const lines = problems.map(({ key, message }) => {
-        const source = origin.get(key.join(".")) ?? (lineOf && `${lineOf(key)}: ${key.join(".")}`);
-        return `${source ?? key.join(".")}: ${message}`;
-      });
-      throw new UsageError(lines.join("\n"));
-    }
     const valid = `${file?.path ?? "the defaults"}: the configuration is valid`;
     return {
       kind: "checked",
@@ -156,6 +164,24 @@ export async function loadConfig<S extends z.ZodObject>(
   );
   if (name !== undefined) return { kind: "command", name, words, config, flags: extra };
   return { kind: "run", config, flags: extra };
+}
+
+/**
+ * What is wrong with keys together.
+ *
+ * @throws {UsageError} if that is not the fault of one of them
+ */
+function keysTogether<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  config: z.output<S>,
+): readonly FileProblem[] {
+  try {
+    spec.check?.(config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof FaultyKey)) throw error;
+    return [{ key: error.key, message: error.reason }];
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../lifecycle.ts";
+import { FaultyKey } from "./faulty_key.ts";
 import { type ConfigSources, loadConfig, sourcesAgain } from "./load.ts";
 import type { ConfigSpec } from "./spec.ts";
 
@@ -200,6 +201,26 @@ Deno.test("config: --check-config also reports what is wrong with files that key
   });
   await assert.rejects(load("--check-config", "--port=2"), /^UsageError: --port: leads nowhere$/);
   assert.equal((await load()).kind, "run");
+});
+
+Deno.test("config: a key that does not go with others is reported where it was set", async () => {
+  const check = () => {
+    throw new FaultyKey(["queue", "capacity"], "does not go with port");
+  };
+  const refused = (args: readonly string[], file?: string) =>
+    loadConfig({ ...spec, check }, sources({ args, ...file ? { file } : {} }))
+      .then(() => "accepted", (error: UsageError) => error.message);
+  const [capacity, reason] = ["[queue]\ncapacity = 2", "does not go with port"];
+  assert.equal(await refused([], capacity), `/etc/thing.toml:2: queue.capacity: ${reason}`);
+  assert.equal(
+    await refused([], "port = 1\n[queue]"),
+    `/etc/thing.toml:2: queue.capacity: ${reason}`,
+  );
+  assert.equal(
+    await refused(["--queue-capacity=3"], capacity),
+    `--queue-capacity: ${reason}`,
+  );
+  assert.equal(await refused([]), `--queue-capacity: ${reason}`);
 });
 
 Deno.test("config: --version works with a broken file", async () => {

@@ -7,7 +7,7 @@ export interface ConfigSpec<S extends z.ZodObject> {
   /** One line for the help. */
   readonly summary: string;
   readonly schema: S;
-  /** Checks keys together; throws a `UsageError`. */
+  /** Checks keys together; throws a `FaultyKey`, or a `UsageError` where several keys are the cause. */
   readonly check?: (config: z.output<S>) => void;
   /**
    * What is wrong with the files and services that keys name; only `--check-config` asks for it. A

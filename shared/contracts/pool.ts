@@ -136,6 +136,9 @@ export const poolModel = z.object({
     .meta({ description: "Attention window of layers that have one, in tokens" }),
   window_bytes_per_token: bytes.optional(),
   state_bytes_per_slot: bytes.optional().meta({ description: "State of recurrent layers" }),
+  checkpoint_bytes: bytes.optional().meta({
+    description: "Most copies of states and windows that prompts go back to, in main memory",
+  }),
   batch_tokens: z.number().int().min(1).optional()
     .meta({ description: "Tokens computed at once; absent if not configured" }),
   block_count: z.number().int().min(0).optional(),

@@ -1,3 +1,4 @@
+import { MOST_CHECKPOINTS } from "../config/llama.ts";
 import { defined } from "../json.ts";
 import type { GgufInfo } from "./gguf.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
@@ -23,6 +24,8 @@ export interface ModelMemory {
   readonly block_count?: number | undefined;
   /** Part of the weights that settings keep in main memory, though their layers are on a GPU. */
   readonly cpu_weight_bytes?: number | undefined;
+  /** Most copies of states and windows, in bytes: they are in main memory, wherever the layers are. */
+  readonly checkpoint_bytes?: number | undefined;
   /** Memory that an earlier load actually took. */
   readonly measured?: {
     readonly context: number;
@@ -73,6 +76,10 @@ export interface LoadExtras {
   readonly draft: ModelMemory | undefined;
   /** Most tokens guessed at once; each takes a further state of recurrent layers. */
   readonly guesses: number;
+  /** Whether the model's own layers guess, in a context beside that of the others. */
+  readonly draftsItself: boolean;
+  /** Most bytes of copies of states and windows; 0: none are kept. */
+  readonly checkpointBytes: number;
 }
 
 /** llama.cpp rounds the cells of a slot up to a multiple of this. */
@@ -131,7 +138,7 @@ export function withCacheTypes<M extends ModelMemory>(
 /** Adds to a model's figures those of its host's settings. */
 export function withExtras<M extends ModelMemory>(
   model: M,
-  { batchTokens, adapterBytes, draft, guesses }: LoadExtras,
+  { batchTokens, adapterBytes, draft, guesses, draftsItself, checkpointBytes }: LoadExtras,
 ): M {
   const buffers = (memory: ModelMemory) =>
     Math.max(0, memory.compute_bytes - PROCESS_BYTES) *
@@ -140,14 +147,18 @@ export function withExtras<M extends ModelMemory>(
   const beside = adapterBytes + (draft ? draft.weight_bytes + buffers(draft) : 0);
   // The draft's windows count as the whole context, since the draft is small.
   const draftPerToken = (draft?.kv_bytes_per_token ?? 0) + (draft?.window_bytes_per_token ?? 0);
+  // A second context has buffers of its own; the cache of its layers counts with the others.
+  const contexts = draftsItself ? 2 : 1;
+  const hasCopies = model.window_tokens !== undefined || model.state_bytes_per_slot !== undefined;
   const states = (1 + guesses) * (model.state_bytes_per_slot ?? 0) +
     (draft?.state_bytes_per_slot ?? 0);
   return {
     ...model,
     ...defined({ batch_tokens: batchTokens }),
-    compute_bytes: Math.ceil(process + buffers(model) + beside),
+    compute_bytes: Math.ceil(process + contexts * buffers(model) + beside),
     kv_bytes_per_token: model.kv_bytes_per_token + draftPerToken,
     ...(states === 0 ? {} : { state_bytes_per_slot: states }),
+    ...(hasCopies ? { checkpoint_bytes: checkpointBytes } : {}),
   };
 }
 
@@ -180,19 +191,20 @@ export function splitMemory(model: ModelMemory, load: Load): SplitMemory | undef
   const share = deviceShare(model, load);
   return {
     layers,
-    layer_bytes: Math.ceil((deviceWeights(model) + slotBytes(model, load)) * share),
+    layer_bytes: Math.ceil((deviceWeights(model) + cacheBytes(model, load)) * share),
     each_bytes: model.compute_bytes + maskBytes(model, load),
   };
 }
 
 /**
  * Estimates the main memory of a load in bytes: weights and cache of the layers that are not on its
- * device, and what settings keep there. It is 0 if all is on the device.
+ * device, what settings keep there, and checkpoints.
  */
 export function estimateHostMemory(model: ModelMemory, load: Load): number {
   const rest = 1 - deviceShare(model, load);
   const kept = model.weight_bytes - deviceWeights(model);
-  return Math.ceil(rest * (deviceWeights(model) + slotBytes(model, load)) + kept);
+  const own = rest * (deviceWeights(model) + cacheBytes(model, load)) + kept;
+  return Math.ceil(own) + checkpointBytes(model, load);
 }
 
 /** Weights that are on devices if all layers are. */
@@ -202,15 +214,36 @@ function deviceWeights({ weight_bytes, cpu_weight_bytes = 0 }: ModelMemory): num
 
 /** The part of a load's memory that grows with its context and slots. */
 function growing(model: ModelMemory, load: Load): number {
-  return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + maskBytes(model, load);
+  const cache = Math.ceil(cacheBytes(model, load) * deviceShare(model, load));
+  return cache + checkpointBytes(model, load) + maskBytes(model, load);
 }
 
 function maskBytes({ batch_tokens = BATCH_TOKENS }: ModelMemory, { context }: Load): number {
   return batch_tokens * MASK_BYTES * cells(context);
 }
 
+/**
+ * Most copies of states and windows. They are counted with a device's memory, unless the figures are
+ * {@linkcode withoutCheckpoints}.
+ */
+function checkpointBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
+  const { checkpoint_bytes = 0, window_tokens = 0, window_bytes_per_token = 0 } = model;
+  const batch = model.batch_tokens ?? BATCH_TOKENS;
+  // A shorter context is held whole, and can be cut anywhere.
+  const window = context <= window_tokens + batch
+    ? 0
+    : window_bytes_per_token * cacheScale(cacheType) * cells(window_tokens + batch + 1);
+  const copy = (model.state_bytes_per_slot ?? 0) + window;
+  return Math.ceil(Math.min(checkpoint_bytes, slots * MOST_CHECKPOINTS * copy));
+}
+
+/** The figures of a load on a GPU, which has no checkpoints. */
+export function withoutCheckpoints<M extends ModelMemory>(model: M): M {
+  return { ...model, checkpoint_bytes: undefined };
+}
+
 /** KV cache and recurrent states of all slots. */
-function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
+function cacheBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
   const scale = cacheScale(cacheType);
   // llama.cpp keeps a window, a batch, and one token more.
   const windowCells = Math.min(

@@ -43,33 +43,34 @@ Deno.test("clients that leave and return: streams are complete, slots are freed,
       });
 
       await inRounds(t, "a /v1 client leaves in the queue", async () => {
-        const leave = fill(service);
+        using left = leaver();
+        fill(service, left.signal);
         await until("all slots are in use", () => isActive(service, SLOTS));
-        const waiting = new AbortController();
+        using waiting = leaver();
         const reply = chat(service, waiting.signal);
         await until("it waits", async () => await queued(service) === 1);
-        waiting.abort();
+        waiting.leave();
         await assert.rejects(reply);
         await until("it has left the queue", async () => await queued(service) === 0);
-        leave();
+        left.leave();
         await checkSettled(service);
       });
 
       await inRounds(t, "a /v1 client leaves in prefill", async () => {
-        const leaving = new AbortController();
+        using leaving = leaver();
         const reply = chat(service, leaving.signal, " w1".repeat(3500));
         await until("it runs", () => isActive(service, 1));
-        leaving.abort();
+        leaving.leave();
         await reply.then(({ body }) => body?.cancel()).catch(() => {});
         await checkSettled(service);
       });
 
       await inRounds(t, "a /v1 client leaves in decode", async () => {
-        const leaving = new AbortController();
+        using leaving = leaver();
         const { body } = await chat(service, leaving.signal);
         const reader = body!.getReader();
         await reader.read();
-        leaving.abort();
+        leaving.leave();
         await reader.read().catch(() => {});
         await checkSettled(service);
       });
@@ -95,16 +96,21 @@ Deno.test("clients that leave and return: streams are complete, slots are freed,
   });
 });
 
-/** Occupies every slot; the returned function frees them. */
-function fill({ client }: Service): () => void {
-  const leave = new AbortController();
+/** A client that leaves at the end of its round at the latest: a round that failed disturbs no other. */
+function leaver() {
+  const controller = new AbortController();
+  const leave = () => controller.abort();
+  return { signal: controller.signal, leave, [Symbol.dispose]: leave };
+}
+
+/** Occupies every slot until the signal. */
+function fill({ client }: Service, signal: AbortSignal): void {
   for (const n of range(0, SLOTS)) {
     void (async () => {
       const task = { ...countTask(1000 * n, 30_000), detached: false };
-      for await (const _ of follow(client, task, { signal: leave.signal }));
+      for await (const _ of follow(client, task, { signal }));
     })().catch(() => {});
   }
-  return () => leave.abort();
 }
 
 function chat(

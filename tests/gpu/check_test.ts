@@ -10,6 +10,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { runProgram, type RunResult } from "#shared/run_program.ts";
 import { ROOT } from "../support/stack.ts";
 import { CPU_OPTIONS, cudaOptions } from "./build_options.ts";
+import { tool } from "./build_tool.ts";
 import { compareLoad, flagsOf, testLoads, tomlOf } from "./loads.ts";
 import { closureOf } from "./packages.ts";
 import {
@@ -47,6 +48,17 @@ function testScript(name: string, fn: () => Promise<void>): void {
 testScript("bash can read the script", async () => {
   const { code, stderr } = await runProgram({ command: "bash", args: ["-n", SCRIPT] });
   assert.deepEqual([code, stderr], [0, ""]);
+});
+
+testScript("a tool that fails is named with its code and the end of what it said", async () => {
+  await tool("bash", ["-c", "true"]);
+  const talk = "for n in $(seq 2000); do echo line $n; done >&2; exit 3";
+  await assert.rejects(tool("bash", ["-c", talk]), ({ message }: Error) => {
+    assert.match(message, /^bash ended with 3:\n/);
+    assert.match(message, /line 2000$/);
+    assert.ok(message.length < 5_000, `${message.length} characters`);
+    return true;
+  });
 });
 
 testScript("a word that the script does not know is named", async () => {

@@ -55,7 +55,7 @@ async function runStep(
   const findings = await readFindings(file);
   const bad = findings.filter(({ isOk }) => isOk === false).map(({ name }) => name);
   const reason = LATE.includes(code)
-    ? `it took more than ${limitS} s`
+    ? [`it took more than ${limitS} s`, ...lastLine(stdout)].join("; its last line: ")
     : code !== 0
     ? text.trim().split("\n").at(-1)
     : bad.length > 0
@@ -64,6 +64,12 @@ async function runStep(
   const seconds = Math.round((performance.now() - began) / 100) / 10;
   const outcome = reason === undefined ? "ok" : "failed";
   return { step, outcome, seconds, ...reason === undefined ? {} : { reason }, findings };
+}
+
+/** How far a step came, if it has said so. */
+function lastLine(output: string): string[] {
+  const line = output.trim().split("\n").at(-1)!;
+  return line === "" ? [] : [line];
 }
 
 function skipped(step: StepName, reason: string): Result {

@@ -13,6 +13,7 @@ import {
   type Load,
   type ModelMemory,
   splitMemory,
+  withoutCheckpoints,
 } from "#shared/models/estimate.ts";
 import type { PlaceSettings } from "./load_memory.ts";
 import { type LoadSettings, type Measurement, nearest, sameLoad } from "./measurement.ts";
@@ -72,7 +73,7 @@ export function loadFigure(
     const takenBytes = taken && isSame(taken) ? taken.memory_bytes : 0;
     return { deviceBytes: Math.max(device_bytes, takenBytes), hostBytes, basis: "engine" };
   }
-  const figures = isCpu ? { ...model, cpu_weight_bytes: undefined } : model;
+  const figures = isCpu ? { ...model, cpu_weight_bytes: undefined } : withoutCheckpoints(model);
   const by = (measured: Measurement | undefined) => estimate({ ...figures, measured }, load);
   // 2, 4, 5
   if (!said || isSame(taken)) {
@@ -186,7 +187,7 @@ function withoutLayers(
 ): DefaultLoad["fit"] {
   const none = { ...load, gpuLayers: 0 };
   return {
-    device_bytes: estimate({ ...model, measured: undefined }, none),
+    device_bytes: estimate({ ...withoutCheckpoints(model), measured: undefined }, none),
     host_bytes: estimateHostMemory(model, none),
   };
 }

@@ -1,5 +1,10 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
-import { FEW_DRAFT_TOKENS, gpuLayersOf, overridesOf } from "#shared/config/llama.ts";
+import {
+  FEW_DRAFT_TOKENS,
+  gpuLayersOf,
+  mostCheckpointBytes,
+  overridesOf,
+} from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
 import {
@@ -165,7 +170,11 @@ async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtr
     ? await read("draft model", draft_model, files.memoryOf(draft_model))
     : undefined;
   const guesses = speculative === "off" ? 0 : draft_tokens;
-  return { batchTokens: batch_size, adapterBytes, draft, guesses };
+  return {
+    ...{ batchTokens: batch_size, adapterBytes, draft, guesses },
+    draftsItself: speculative === "mtp",
+    checkpointBytes: mostCheckpointBytes(settings),
+  };
 }
 
 async function read<T>(what: string, path: string, value: Promise<T>): Promise<T> {

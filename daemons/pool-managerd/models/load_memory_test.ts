@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { estimateMemory } from "#shared/models/estimate.ts";
+import { estimateHostMemory, estimateMemory, withoutCheckpoints } from "#shared/models/estimate.ts";
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolConfig } from "../config.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
@@ -85,12 +85,44 @@ Deno.test("adapters, a draft model and the tokens of a batch are part of what a 
 Deno.test("a recurrent model that guesses takes a further state of each slot for each guess", async () => {
   const needs = async (own: Record<string, unknown>) => {
     const found = { models: [{ ...model(), state_bytes_per_slot: 1000 }], problems: [] };
-    const { models } = await withSettings(found, config({ models: { small: own } }));
+    const small = { ...own, checkpoint_mib: 0 };
+    const { models } = await withSettings(found, config({ models: { small } }));
     return estimateMemory(models[0]!, { context: 256, slots: 2 });
   };
   const plain = await needs({ speculative: "off", draft_tokens: 9 });
   assert.equal(await needs({ speculative: "mtp" }) - plain, 4 * 2 * 1000);
   assert.equal(await needs({ speculative: "lookup", draft_tokens: 9 }) - plain, 9 * 2 * 1000);
+});
+
+Deno.test("states that prompts go back to count in main memory, up to their bound, and on no GPU", async () => {
+  const memory = async (own: Record<string, unknown>, of: Partial<ReturnType<typeof model>>) => {
+    const found = { models: [{ ...model(), ...of }], problems: [] };
+    const { models } = await withSettings(found, config({ models: { small: own } }));
+    const load = { context: 1024, slots: 2 };
+    const gpu = withoutCheckpoints(models[0]!);
+    const [cpuBytes, gpuBytes] = [estimateMemory(models[0]!, load), estimateMemory(gpu, load)];
+    assert.equal(estimateHostMemory(models[0]!, load), cpuBytes - gpuBytes);
+    return cpuBytes - gpuBytes;
+  };
+  const recurrent = { state_bytes_per_slot: 1000 };
+  assert.equal(await memory({}, recurrent), 2 * 8 * 1000);
+  assert.equal(await memory({ checkpoint_mib: 0 }, recurrent), 0);
+  const windowed = { window_tokens: 256, window_bytes_per_token: 1000 };
+  assert.equal(await memory({}, windowed), 2 * 8 * 1000 * 1024, "of the window and a batch");
+  assert.equal(await memory({ checkpoint_mib: 1 }, windowed), 2 ** 20);
+  assert.equal(await memory({}, { ...windowed, window_tokens: 512 }), 0, "such a cache is whole");
+  assert.equal(await memory({}, {}), 0);
+});
+
+Deno.test("layers that guess compute with buffers of their own", async () => {
+  const buffers = async (speculative: string) => {
+    const compute_bytes = 96 * 2 ** 20 + 5_000;
+    const found = { models: [{ ...model(), compute_bytes }], problems: [] };
+    const { models } = await withSettings(found, config({ models: { small: { speculative } } }));
+    return models[0]!.compute_bytes - compute_bytes;
+  };
+  assert.equal(await buffers("mtp"), 5_000);
+  assert.equal(await buffers("lookup"), 0);
 });
 
 Deno.test("a model whose adapter or draft model is missing is reported as a problem before any load", async () => {

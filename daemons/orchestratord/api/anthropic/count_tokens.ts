@@ -6,7 +6,7 @@ import { askWorker } from "../dialect/ask_worker.ts";
 import { chatPrompt } from "../dialect/chat_prompt.ts";
 import { inItsWords } from "../dialect/field_names.ts";
 import { toTask } from "../dialect/task.ts";
-import { MESSAGES_NAMES, promptFields } from "./prompt.ts";
+import { messagesNames, promptFields } from "./prompt.ts";
 
 /** `POST /v1/messages/count_tokens`: a worker makes the prompt and counts it. */
 export function mountCountTokens(app: App, orchestrator: Orchestrator): void {
@@ -14,12 +14,13 @@ export function mountCountTokens(app: App, orchestrator: Orchestrator): void {
     const model = askedModel(orchestrator, call.body.model, call.caller);
     const fields = { ...promptFields({ ...call.body, model }), max_tokens: 1 };
     const settings = orchestrator.loop.meaning(model);
-    const task = await inItsWords(MESSAGES_NAMES, () => toTask(fields, settings));
+    const names = messagesNames(call.body);
+    const task = await inItsWords(names, () => toTask(fields, settings));
     const { reply: { count } } = await askWorker(orchestrator, call, {
       task,
       route: workerRoutes.tokenize,
       input: { body: chatPrompt(task) },
-      names: MESSAGES_NAMES,
+      names,
       // Nothing is evaluated.
       tokensOf: () => 0,
     });

@@ -26,7 +26,7 @@ import {
 import { callArguments } from "../dialect/call_arguments.ts";
 import type { ChunkWriter, Operation, Translator } from "../dialect/dialect.ts";
 import { type NameSettings, seedOf, toTask } from "../dialect/task.ts";
-import { MESSAGES_NAMES, promptFields } from "./prompt.ts";
+import { messagesNames, promptFields } from "./prompt.ts";
 
 const STOP_REASONS = {
   EOS: "end_turn",
@@ -216,7 +216,7 @@ const writer: ChunkWriter<MessagesEvent> = {
 export const messages: Operation<typeof routes.messages, MessagesEvent> = {
   route: routes.messages,
   tasks: (body, settings) => [messagesTask(body, settings)],
-  names: () => MESSAGES_NAMES,
+  names: messagesNames,
   isStream: (body) => body.stream === true,
   translator: ({ id }, body) => new MessagesTranslator(id, body),
   writer,

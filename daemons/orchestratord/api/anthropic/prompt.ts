@@ -11,7 +11,7 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { defined, isRecord } from "#shared/json.ts";
-import type { FieldNames } from "../dialect/field_names.ts";
+import { type FieldNames, withLongest } from "../dialect/field_names.ts";
 import { functionTool } from "../dialect/function_tool.ts";
 
 type InputMessage = CountTokensRequest["messages"][number];
@@ -24,8 +24,13 @@ type ToolResult = Extract<UserBlock, { type: "tool_result" }>;
 type Shown = Exclude<UserBlock, { type: "tool_result" }>;
 
 /** What Anthropic's requests call the fields of tasks. */
-export const MESSAGES_NAMES: FieldNames = {
-  prompt: "messages",
+export function messagesNames(
+  { messages, system }: Pick<CountTokensRequest, "messages" | "system">,
+): FieldNames {
+  return withLongest(NAMES, { messages, system });
+}
+
+const NAMES = {
   messages: "messages",
   tools: "tools",
   stop: "stop_sequences",

@@ -28,7 +28,7 @@ import { completionNames, completionTasks, CompletionTranslator } from "../opena
 import { embeddingsOf } from "../openai/embeddings.ts";
 import { byId, conversationOf } from "../responses/stored.ts";
 import { itemsOf, messagesOf } from "../responses/prompt.ts";
-import { RESPONSE_NAMES, responseTask } from "../responses/task.ts";
+import { responseNames, responseTask } from "../responses/task.ts";
 import { responseId, ResponseTranslator } from "../responses/translator.ts";
 
 /** The first job of a line. */
@@ -153,7 +153,7 @@ function responseWork(
   const isStored = body.store === true;
   return {
     choices: 1,
-    names: RESPONSE_NAMES,
+    names: responseNames(body),
     namesImages: true,
     async tasks() {
       const { items } = await earlier();

@@ -10,6 +10,27 @@ export interface FieldNames {
   readonly [field: string]: string;
 }
 
+/**
+ * The names of a request whose prompt is made of several fields: where it is too long, the one that holds
+ * most of it is named. Of equal ones, that is the first.
+ *
+ * @param fields The fields by name. They are measured only when an error needs it.
+ */
+export function withLongest(
+  names: Readonly<Record<string, string>>,
+  fields: Readonly<Record<string, unknown>>,
+): FieldNames {
+  const size = (value: unknown) =>
+    typeof value === "string" ? value.length : value == null ? 0 : JSON.stringify(value).length;
+  return {
+    ...names,
+    get prompt() {
+      const sized = Object.entries(fields).map(([name, value]) => ({ name, size: size(value) }));
+      return sized.reduce((longest, each) => each.size > longest.size ? each : longest).name;
+    },
+  };
+}
+
 /** Fields whose parts may be elsewhere in the client's request, or nowhere. */
 const REARRANGED = new Set(["messages", "prompt", "prompt_tokens", "input", "documents", "tools"]);
 

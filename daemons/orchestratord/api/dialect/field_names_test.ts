@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import { inWordsOf } from "./field_names.ts";
+import { inWordsOf, withLongest } from "./field_names.ts";
 
 const NAMES = { prompt: "input", messages: "input", stop: "options.stop" };
 
@@ -36,4 +36,16 @@ Deno.test("errors that name no field of the request stay as they are", () => {
   assert.equal(inWordsOf(NAMES, busy), busy);
   const other = invalidRequest([{ field: "model", message: "is unknown" }]);
   assert.equal(inWordsOf(NAMES, other), other);
+});
+
+Deno.test("of several fields with the prompt, an overflow names the one that has most of it", () => {
+  const fieldOf = (fields: Record<string, unknown>) => {
+    const error = new LlorchError("CONTEXT_LENGTH_EXCEEDED", "Too long", { details: {} });
+    return fieldsOf(inWordsOf(withLongest({ messages: "input" }, fields), error)).join();
+  };
+  assert.equal(fieldOf({ input: "short", instructions: "a long text" }), "instructions");
+  assert.equal(fieldOf({ input: ["a", "much longer", "list"], instructions: "a" }), "input");
+  for (const none of [undefined, null, ""]) {
+    assert.equal(fieldOf({ input: "", instructions: none }), "input");
+  }
 });

@@ -15,7 +15,7 @@ import { chatLine, generateLine, lineWriter, type MakeLine, OllamaTranslator } f
 import { mountOllamaEmbeddings } from "./embed.ts";
 import { mountOllamaModels } from "./models.ts";
 import { kept, unloadNow } from "./keep_alive.ts";
-import { CHAT_NAMES, chatTask, GENERATE_NAMES, generateTask } from "./request.ts";
+import { CHAT_NAMES, chatTask, generateNames, generateTask } from "./request.ts";
 
 /** What both kinds of request say of their reply. */
 interface Asked {
@@ -44,7 +44,7 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
         await kept(orchestrator, call),
         call.body,
         () => generateTask(call.body, loop.meaning(call.body.model)),
-        GENERATE_NAMES,
+        generateNames(call.body),
         generateLine,
       ),
   );

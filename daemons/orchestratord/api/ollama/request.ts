@@ -14,7 +14,7 @@ import {
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
-import type { FieldNames } from "../dialect/field_names.ts";
+import { type FieldNames, withLongest } from "../dialect/field_names.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
 
 type AnyRequest = OllamaChatRequest | OllamaGenerateRequest;
@@ -74,11 +74,11 @@ const SHARED_NAMES: Readonly<Record<string, string>> = {
 export const CHAT_NAMES: FieldNames = { ...SHARED_NAMES, prompt: "messages" };
 
 /** The same in requests to generate, whose prompt may become a chat. */
-export const GENERATE_NAMES: FieldNames = {
-  ...SHARED_NAMES,
-  prompt: "prompt",
-  messages: "prompt",
-};
+export function generateNames(
+  { prompt, system }: Pick<OllamaGenerateRequest, "prompt" | "system">,
+): FieldNames {
+  return withLongest({ ...SHARED_NAMES, messages: "prompt" }, { prompt, system });
+}
 
 function sharedFields(body: AnyRequest): Partial<TaskRequestInput> {
   return { model: body.model, ...schemaField(body.format), ...samplingFields(body.options ?? {}) };

@@ -21,7 +21,7 @@ import { type ResponseKeeper, translatorOf } from "./keeper.ts";
 import { fetchedItems, hasRemoteImages } from "./item_images.ts";
 import { type Item, itemsOf, messagesOf } from "./prompt.ts";
 import { byId, conversationOf } from "./stored.ts";
-import { RESPONSE_NAMES, responseTask } from "./task.ts";
+import { responseNames, responseTask } from "./task.ts";
 import { responseId, ResponseTranslator } from "./translator.ts";
 import { responseWriter } from "./writer.ts";
 
@@ -44,7 +44,7 @@ export async function respond(
   keeper: ResponseKeeper,
   call: Asking,
 ): Promise<ResponseObject | Response> {
-  const names = RESPONSE_NAMES;
+  const names = responseNames(call.body);
   const asked = await inItsWords(names, () => askedBy(orchestrator, call));
   const { body } = asked;
   const idempotencyKey = call.headers["idempotency-key"];

@@ -8,7 +8,7 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
-import type { FieldNames } from "../dialect/field_names.ts";
+import { type FieldNames, withLongest } from "../dialect/field_names.ts";
 import { type NameSettings, seedOf, toTask } from "../dialect/task.ts";
 import { functionTool } from "../dialect/function_tool.ts";
 
@@ -51,8 +51,13 @@ export function responseTask(
 }
 
 /** What a response's request calls the fields of its task. */
-export const RESPONSE_NAMES: FieldNames = {
-  prompt: "input",
+export function responseNames(
+  { input, instructions }: Pick<ResponsesRequest, "input" | "instructions">,
+): FieldNames {
+  return withLongest(NAMES, { input, instructions });
+}
+
+const NAMES = {
   messages: "input",
   max_tokens: "max_output_tokens",
   json_schema: "text.format.schema",

@@ -14,10 +14,10 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import { AnswerBlocks, type Block, type BlockStep } from "../dialect/answer_blocks.ts";
-import { inWordsOf } from "../dialect/field_names.ts";
+import { type FieldNames, inWordsOf } from "../dialect/field_names.ts";
 import type { Translator } from "../dialect/dialect.ts";
 import { toChatLogprobs } from "../openai/logprobs.ts";
-import { functionsOf, RESPONSE_NAMES } from "./task.ts";
+import { functionsOf, responseNames } from "./task.ts";
 
 /** First part of an item's id, by its kind. */
 const PREFIXES = { text: "msg", reasoning: "rs", call: "fc" } as const;
@@ -29,6 +29,7 @@ export const responseId = (jobId: string) => `resp_${jobId}`;
 export class ResponseTranslator implements Translator<ResponseEvent, ResponseObject> {
   readonly #jobId: string;
   #head: Omit<ResponseObject, "status" | "output" | "usage">;
+  readonly #names: FieldNames;
   readonly #blocks = new AnswerBlocks();
   readonly #output: OutputItem[] = [];
   #logprobs: TextLogprobs = [];
@@ -52,6 +53,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
     onEnd: (response: ResponseObject) => Promise<void> = () => Promise.resolve(),
   ) {
     this.#jobId = jobId;
+    this.#names = responseNames(body);
     this.#head = headOf(responseId(jobId), createdAt, body, isStored);
     this.#onEnd = onEnd;
   }
@@ -111,7 +113,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
   fail(error: LlorchError): ResponseEvent[] {
     const begun = this.#begun();
     const steps = this.#blocks.close().flatMap((step) => this.#steps(step, true));
-    this.#error = inWordsOf(RESPONSE_NAMES, error);
+    this.#error = inWordsOf(this.#names, error);
     this.#status = error.code === "CANCELLED" ? "cancelled" : "failed";
     return [
       ...begun,

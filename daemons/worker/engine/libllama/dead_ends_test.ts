@@ -13,6 +13,7 @@ import { writeCallerModel } from "../../../../tests/support/models.ts";
 import { scriptWord, writeScriptModel } from "../../../../tests/support/script_model.ts";
 import { idsOf, outline, textOf } from "../../testing/generator.ts";
 import { assertOffered, callsOf, TOOLS, withScripts } from "../../testing/held.ts";
+import { DEMO_MODEL } from "../../testing/worker.ts";
 import { endOf, fieldIs, type Opened, using } from "../../testing/llama.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -214,6 +215,21 @@ Deno.test("tokens by their numbers are held where no text is before them", () =>
       assert.notEqual(first, of(" w2"));
       assert.deepEqual(rest.slice(0, 2), [three, four]);
       assert.equal(outline(events).at(-1), "end EOS");
+    }
+  }));
+
+Deno.test("a token whose text no client sees is not taken for that text, which a grammar wants", () =>
+  using(DEMO_MODEL, {}, async ({ generate }) => {
+    for (const choosing of Object.values(WAYS)) {
+      for (const text of ["<s>", "a<s>"]) {
+        const events = await generate({
+          prompt: "Once",
+          grammar: `root ::= "${text}"`,
+          ...choosing,
+        });
+        assert.equal(textOf(events), text);
+        assert.equal(outline(events).at(-1), "end EOS");
+      }
     }
   }));
 

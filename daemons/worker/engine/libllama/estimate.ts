@@ -1,14 +1,18 @@
 import { createHash } from "node:crypto";
-import { overridesOf, readRatio } from "#shared/config/llama.ts";
+import {
+  MOST_CHECKPOINTS,
+  mostCheckpointBytes,
+  overridesOf,
+  readRatio,
+} from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadMemory } from "#shared/contracts/worker.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { readGgufHeader } from "#shared/models/gguf_header.ts";
 import { DEFAULT_BATCH, type EngineOptions } from "../engine.ts";
-import { MOST_CHECKPOINTS } from "./held/checkpoint_book.ts";
 import { outputsOf } from "./context_plan.ts";
 import { openEngine, withOpening } from "./load.ts";
-import { memoryOf, mostCheckpointBytes, mostGuesses } from "./memory.ts";
+import { memoryOf, mostGuesses } from "./memory.ts";
 import { Opening } from "./opening.ts";
 import { readMemoryLines, type SaidMemory } from "./memory_lines.ts";
 import type { ModelFacts, ModelOrder } from "./thread/messages.ts";
@@ -172,10 +176,12 @@ const STATE_COPIES = 3;
 const LISTED_BYTES = 12;
 const QUANTIZED_ACTIVATION_BYTES = 292 / 256;
 /**
- * What a process takes more once it has listened and answered: heaps, compiled code, connections. With a
- * tiny model, whose other memory is next to nothing, it was 21 MiB; the rest is for what differs from run to run.
+ * What a process takes more once it has listened and answered: heaps, compiled code, connections. V8's heap
+ * grows with the rate of allocations, so that slow models take less, and tiny ones with many slots more.
  */
 const SERVING_BYTES = 28 * 2 ** 20;
+/** Size up to which glibc keeps what was allocated and freed; the system gets back what is larger. */
+const MOST_KEPT_BYTES = 32 * 2 ** 20;
 /** The buffer of main memory in which weights are as in their file. */
 const PLAIN = "CPU";
 
@@ -206,6 +212,9 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
       const share = hasGpu ? beside : 1;
       return share * sum(copies[index]!, (name) => name !== PLAIN);
     }),
+    read_buffer: hasGpu || mapsFile ? 0 : Math.max(
+      ...weights.map(({ tensors }, index) => readBufferOf(tensors, copies[index]!)),
+    ),
     cache: sum(said.caches, isBeside),
     compute: sum(said.compute, isBeside) + batch * rehearsal.activationBytes,
     // Those of one row for each slot are in the process.
@@ -242,6 +251,15 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
     host_bytes,
     parts: Object.fromEntries(parts.map(([name, bytes]) => [name, Math.ceil(bytes)])),
   };
+}
+
+/**
+ * Tensors that are read instead of mapped, and get another layout, come in through a buffer of the largest
+ * one's size, which the heap keeps. One that is larger than all copies was none of them.
+ */
+function readBufferOf(tensors: readonly number[], copies: ReadonlyMap<string, number>): number {
+  const most = Math.min(MOST_KEPT_BYTES, sum(copies, (name) => name !== PLAIN));
+  return tensors.reduce((largest, bytes) => bytes <= most ? Math.max(largest, bytes) : largest, 0);
 }
 
 /** What one of the GPUs holds. With `split = row`, weights count where their layers are. */

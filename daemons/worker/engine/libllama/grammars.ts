@@ -27,6 +27,8 @@ export interface Grammars {
   readonly afterThought: Compiled | undefined;
   /** Holds a call from its first mark on. */
   readonly calls: Compiled | undefined;
+  /** Whether the whole answer is text that the request's own grammar holds: without marks or tokens by number. */
+  readonly isText: boolean;
   /** Places of schemas that the answer's grammar does not hold. */
   readonly unheld: readonly string[];
 }
@@ -75,8 +77,11 @@ export async function createGrammars(
         "json_schema allows, with its properties in their order";
       throw invalidRequest([{ field: begun.field, message }]);
     }
+    const own = texts.first?.text;
+    const isAlone = texts.afterThought === undefined && texts.calls === undefined;
     return {
       first,
+      isText: own !== undefined && own === request.grammar && isAlone && !TOKEN.test(own),
       afterThought: compile(texts.afterThought),
       calls: compile(texts.calls),
       unheld: texts.first?.unheld ?? [],
@@ -90,6 +95,7 @@ export async function createGrammars(
 /** Nothing holds the answer. */
 export const NO_GRAMMARS: Grammars = {
   first: undefined,
+  isText: false,
   afterThought: undefined,
   calls: undefined,
   unheld: [],

@@ -1,4 +1,4 @@
-import type { LlamaSettings } from "#shared/config/llama.ts";
+import { type LlamaSettings, mostCheckpointBytes } from "#shared/config/llama.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { onAbort } from "#shared/aborts.ts";
@@ -22,7 +22,7 @@ import { LibllamaEngine } from "./engine.ts";
 import { type EngineThread, OrderError } from "./engine_thread.ts";
 import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
-import { guesserOf, mostCheckpointBytes } from "./memory.ts";
+import { guesserOf } from "./memory.ts";
 import { loadError } from "./load_error.ts";
 import { type OpenContext, Opening } from "./opening.ts";
 import type { ModelFacts } from "./thread/messages.ts";

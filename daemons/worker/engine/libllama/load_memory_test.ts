@@ -16,7 +16,7 @@ const rehearsal = (changes: Partial<Rehearsal> = {}): Rehearsal => ({
     compute: on("CPU", 20 * GB),
   },
   processBytes: 0,
-  weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: on("CPU", 6 * GB) }],
+  weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: on("CPU", 6 * GB), tensors: [] }],
   copies: [new Map([["CPU", 5 * GB], ["CPU_REPACK", 2 * GB]])],
   adapterBytes: 0,
   facts: { vocabularySize: 0, vectorLength: 0, window: 0 },
@@ -47,9 +47,24 @@ Deno.test("a file that is read instead of mapped counts as the buffers that it i
   assert.equal(gb(device_bytes), 5 + 2 + 10 + 20);
 });
 
+Deno.test("what is read into another layout leaves a buffer of its largest tensor in the heap", () => {
+  const MB = 2 ** 20;
+  const load = (mapsFile: boolean, copied: number, tensors: readonly number[]) =>
+    loadMemory(rehearsal({
+      mapsFile,
+      weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: on("CPU", 6 * GB), tensors }],
+      copies: [new Map([["CPU", 5 * GB], ["CPU_REPACK", copied]])],
+    })).parts["read_buffer"];
+  assert.equal(load(false, 20 * MB, [3 * MB, 9 * MB]), 9 * MB);
+  assert.equal(load(false, 20 * MB, [3 * MB, 21 * MB]), 3 * MB, "that one was not converted");
+  assert.equal(load(false, 2 * GB, [3 * MB, 33 * MB]), 3 * MB, "that one was given back");
+  assert.equal(load(false, 0, [3 * MB]), undefined);
+  assert.equal(load(true, 20 * MB, [3 * MB]), undefined);
+});
+
 Deno.test("while the file is read, all of it counts", () => {
   const said = { ...rehearsal().said, caches: new Map(), compute: new Map() };
-  const weights = [{ fileBytes: 9 * GB, dataBytes: 6 * GB, byDevice: new Map() }];
+  const weights = [{ fileBytes: 9 * GB, dataBytes: 6 * GB, byDevice: new Map(), tensors: [] }];
   const { device_bytes } = loadMemory(rehearsal({ said, weights }));
   assert.equal(gb(device_bytes), 9 + 2);
 });
@@ -65,7 +80,12 @@ Deno.test("a GPU has its layers, caches, states and buffers; the rest is beside 
       states: on("CUDA0", 2 * GB),
       compute: new Map([["CUDA0", 20 * GB], ["CUDA_Host", 200 * GB]]),
     },
-    weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: both(4 * GB, 12 * GB) }],
+    weights: [{
+      fileBytes: 7 * GB,
+      dataBytes: 6 * GB,
+      byDevice: both(4 * GB, 12 * GB),
+      tensors: [],
+    }],
     copies: [new Map([["CPU", 5 * GB], ["CPU_REPACK", 2_000 * GB]])],
     adapterBytes: GB,
   }));
@@ -94,7 +114,12 @@ Deno.test("each of several GPUs has what its layers take; what computes counts o
       caches: sizes(10 * GB, 100 * GB),
       compute: sizes(1 * GB, 2 * GB),
     },
-    weights: [{ fileBytes: 7 * GB, dataBytes: 6 * GB, byDevice: sizes(20 * GB, 200 * GB) }],
+    weights: [{
+      fileBytes: 7 * GB,
+      dataBytes: 6 * GB,
+      byDevice: sizes(20 * GB, 200 * GB),
+      tensors: [],
+    }],
     adapterBytes: 3 * GB,
     ratio: [1, 2],
   };
@@ -106,7 +131,7 @@ Deno.test("each of several GPUs has what its layers take; what computes counts o
   const together = loadMemory(rehearsal({
     ...load,
     said: { ...rehearsal().said, caches: all(3), compute: all(5) },
-    weights: [{ fileBytes: 0, dataBytes: 0, byDevice: all(30) }],
+    weights: [{ fileBytes: 0, dataBytes: 0, byDevice: all(30), tensors: [] }],
   }));
   assert.deepEqual(together.device_shares, [17 * GB, 29 * GB]);
   assert.equal(gb(together.host_bytes), 0);

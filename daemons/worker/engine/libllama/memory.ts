@@ -5,9 +5,6 @@ import type { ModelFacts } from "./thread/messages.ts";
 /** Most tokens to guess at once, unless configured otherwise. */
 const DRAFT_TOKENS = 16;
 
-/** Most memory of checkpoints in MiB, unless configured otherwise. */
-const CHECKPOINT_MIB = 512;
-
 /** Tokens of a slot, and of a batch. */
 export interface CacheShape {
   readonly contextPerSlot: number;
@@ -36,11 +33,6 @@ export function holdsAll(
   { contextPerSlot, batchSize }: CacheShape,
 ): boolean {
   return contextPerSlot <= window + batchSize;
-}
-
-/** Most bytes of the checkpoints of a context; 0: none are kept. */
-export function mostCheckpointBytes({ checkpoint_mib = CHECKPOINT_MIB }: LlamaSettings): number {
-  return checkpoint_mib * 2 ** 20;
 }
 
 /** What guesses tokens, if something does. */

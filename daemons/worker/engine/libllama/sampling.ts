@@ -265,9 +265,11 @@ export class LibllamaSampling implements Sampling {
 
   /** Tokens that may not be chosen now, beside those of logit_bias. */
   #alsoForbidden(): readonly number[] {
-    const { request, vocabulary } = this.#parts;
+    const { request, vocabulary, grammars } = this.#parts;
+    // llama.cpp takes the text of these for text, which the answer would lack.
+    const hidden = grammars.isText ? vocabulary.hidden : [];
     const ends = request.ignore_eos || this.#isEarly ? vocabulary.ends : [];
-    return [...this.#forbiddenLater, ...ends, ...this.#isEarly ? this.#stops : []];
+    return [...this.#forbiddenLater, ...hidden, ...ends, ...this.#isEarly ? this.#stops : []];
   }
 
   #allForbidden(): ReadonlySet<number> {

@@ -95,6 +95,7 @@ async function grammarsOf({ llama, vocabulary }: Opened): Promise<Grammars> {
   return {
     ...{ first: await compiled(), afterThought: await compiled(), calls: await compiled() },
     unheld: [],
+    isText: false,
   };
 }
 

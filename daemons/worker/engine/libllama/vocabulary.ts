@@ -31,6 +31,7 @@ export class Vocabulary {
   readonly kind: typeof KINDS[number];
   #text = new Uint8Array(ROOM);
   #ids = new Int32Array(ROOM);
+  #hidden: readonly number[] | undefined;
   #ends: readonly number[] | undefined;
 
   constructor(llama: Llama, address: number) {
@@ -118,6 +119,13 @@ export class Vocabulary {
   /** A token's text as the vocabulary has it. */
   rawText(token: number): string {
     return textAt(this.#llama.llama_vocab_get_text(this.pointer, token)) ?? "";
+  }
+
+  /** Control tokens that end no generation: an answer does not show their text. */
+  get hidden(): readonly number[] {
+    return this.#hidden ??= this.namedTokens()
+      .filter(({ id, isControl }) => isControl && !this.endsGeneration(id))
+      .map(({ id }) => id);
   }
 
   /** All tokens that end a generation. */

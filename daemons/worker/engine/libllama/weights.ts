@@ -8,6 +8,8 @@ export interface Weights {
   readonly dataBytes: number;
   /** Bytes of weights by device, as their layers are placed. */
   readonly byDevice: ReadonlyMap<string, number>;
+  /** Bytes of each tensor. */
+  readonly tensors: readonly number[];
 }
 
 /** The device that holds what belongs to no layer, such as embeddings. */
@@ -27,6 +29,7 @@ export async function weightsOf(
   overridden: (tensor: string) => string | undefined = () => undefined,
 ): Promise<Weights> {
   const byDevice = new Map<string, number>();
+  const sizes: number[] = [];
   const output = layers.at(-1) ?? INPUT_DEVICE;
   const add = (device: string, bytes: number) =>
     byDevice.set(device, (byDevice.get(device) ?? 0) + bytes);
@@ -39,6 +42,7 @@ export async function weightsOf(
       createHash("sha256"),
     );
     for (const [name, bytes] of tensors) {
+      sizes.push(bytes);
       const elsewhere = overridden(name);
       const layer = /^blk\.(\d+)\./.exec(name)?.[1];
       if (elsewhere !== undefined) add(elsewhere, bytes);
@@ -53,5 +57,5 @@ export async function weightsOf(
   }
   // A model without output weights uses its embeddings, of which the device gets a copy.
   if (!hasOutput && output !== INPUT_DEVICE) add(output, embeddingBytes);
-  return { fileBytes, dataBytes, byDevice };
+  return { fileBytes, dataBytes, byDevice, tensors: sizes };
 }

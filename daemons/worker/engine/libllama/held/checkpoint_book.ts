@@ -1,3 +1,5 @@
+import { MOST_CHECKPOINTS } from "#shared/config/llama.ts";
+
 /** A checkpoint that the thread of llama.cpp has. */
 export interface Checkpoint {
   readonly id: number;
@@ -10,9 +12,6 @@ export interface Checkpoint {
 export interface KeptCheckpoint extends Checkpoint {
   readonly bytes: number;
 }
-
-/** Most checkpoints of a sequence. */
-export const MOST_CHECKPOINTS = 8;
 
 /**
  * The checkpoints of a context's sequences, which together take a bounded memory: those that were not

@@ -12,6 +12,8 @@ const ARRAY = layoutOf(FIELDS.llama_token_data_array);
 const ENTRY = layoutOf(FIELDS.llama_token_data);
 /** 32-bit words of an entry. */
 const WORDS = ENTRY.size / 4;
+/** Where the odds of candidates are. */
+const ODDS = { words: WORDS, id: ENTRY.offsets.id / 4, probability: ENTRY.offsets.p / 4 };
 /** Most probable candidates from which Mirostat 1 estimates how the others go on, as in llama-server. */
 const MIROSTAT_CANDIDATES = 100;
 /**
@@ -190,14 +192,8 @@ export class Chooser {
       ? { token, mirostatMu: nextMu(mirostat, mirostat.mu, probability) }
       : { token };
     if (order.odds === undefined || !order.isPostSampling) return choice;
-    const all = Array.from({ length: size }, (_, index) => {
-      const at = index * ENTRY.size;
-      return [
-        data.getInt32(at + ENTRY.offsets.id),
-        data.getFloat32(at + ENTRY.offsets.p),
-      ] as const;
-    });
-    return { ...choice, odds: oddsAfter(all, token, order.odds) };
+    const memory = data.getArrayBuffer(ENTRY.size * size);
+    return { ...choice, odds: oddsAfter({ memory, ...ODDS }, token, order.odds) };
   }
 
   /**

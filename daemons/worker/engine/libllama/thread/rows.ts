@@ -26,18 +26,42 @@ export function oddsOf(logits: Float32Array, token: number, count: number): Odds
   };
 }
 
-/** How probable tokens are after sampling. */
+/** Candidates as C has them, one after the other, each of some 32-bit words. */
+export interface CandidateWords {
+  readonly memory: ArrayBuffer;
+  /** Words of a candidate, and where among them its id and its probability are. */
+  readonly words: number;
+  readonly id: number;
+  readonly probability: number;
+}
+
+/**
+ * How probable tokens are after sampling. There may be a whole vocabulary of them, so they are read where
+ * they are: copies would take more memory than all else that a choice needs.
+ */
 export function oddsAfter(
-  candidates: readonly (readonly [token: number, probability: number])[],
+  { memory, words, id, probability }: CandidateWords,
   token: number,
   count: number,
 ): Odds {
-  const sorted = candidates.toSorted(([, a], [, b]) => b - a);
-  const own = candidates.find(([id]) => id === token)?.[1] ?? 0;
-  const top: TokenOdds[] = sorted.slice(0, count)
-    .map(([id, probability]) => ({ token: id, logprob: bounded(Math.log(probability)) }));
+  const [ids, probabilities] = [new Int32Array(memory), new Float32Array(memory)];
+  const idAt = (at: number) => ids[at - probability + id]!;
+  let own = 0;
+  for (let at = probability; at < ids.length; at += words) {
+    if (idAt(at) === token) own = probabilities[at]!;
+  }
+  const top: TokenOdds[] = highest(probabilities, count, { from: probability, step: words })
+    .map((at) => ({ token: idAt(at), logprob: bounded(Math.log(probabilities[at]!)) }));
   return { logprob: bounded(Math.log(own)), top };
 }
+
+/** Which numbers of an array are meant. */
+interface Places {
+  readonly from: number;
+  readonly step: number;
+}
+
+const ALL: Places = { from: 0, step: 1 };
 
 /** Id of the highest number; of equal ones, the lower id. */
 export function best(logits: Float32Array): number {
@@ -47,10 +71,11 @@ export function best(logits: Float32Array): number {
 }
 
 /** Ids of the `count` highest numbers, the highest first; of equal ones, the lower id. */
-function highest(logits: Float32Array, count: number): number[] {
+function highest(logits: Float32Array, count: number, { from, step }: Places = ALL): number[] {
   const ids: number[] = [];
+  if (count === 0) return ids;
   let least = -Infinity;
-  for (let id = 0; id < logits.length; id++) {
+  for (let id = from; id < logits.length; id += step) {
     const value = logits[id]!;
     if (ids.length >= count && !(value > least)) continue;
     let at = ids.length;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { seededRandom } from "../../../../../tests/support/random.ts";
-import { oddsOf } from "./rows.ts";
+import { oddsAfter, oddsOf } from "./rows.ts";
 
 /** The same, as it is defined. */
 function exact(logits: Float32Array): number[] {
@@ -34,4 +34,19 @@ Deno.test("oddsOf() reports tokens that cannot come, and lists the lower id firs
     [-0.693, -0.693, -201.693, -9999],
   );
   assert.deepEqual(oddsOf(logits, 0, 0).top, []);
+});
+
+Deno.test("after sampling, the probabilities are those of the candidates, the most probable ones first", () => {
+  const memory = new ArrayBuffer(4 * 12);
+  const [ids, odds] = [new Int32Array(memory), new Float32Array(memory)];
+  for (const [at, [id, p]] of [[7, 0.125], [3, 0.5], [9, 0.25], [4, 0.125]].entries()) {
+    ids.set([id!], 3 * at);
+    odds.set([100, p!], 3 * at + 1);
+  }
+  const candidates = { memory, words: 3, id: 0, probability: 2 };
+  const { logprob, top } = oddsAfter(candidates, 9, 3);
+  assert.equal(logprob, Math.log(0.25));
+  assert.deepEqual(top.map(({ token }) => token), [3, 9, 7]);
+  assert.deepEqual(top.map(({ logprob }) => logprob), [0.5, 0.25, 0.125].map(Math.log));
+  assert.deepEqual(oddsAfter(candidates, 8, 0), { logprob: -9999, top: [] });
 });
