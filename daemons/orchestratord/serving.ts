@@ -5,6 +5,7 @@ import { errorMessage, LlorchError, toLlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import { secretsEqual } from "#shared/http/auth.ts";
 import { dialectAt } from "#shared/http/dialect_at.ts";
+import { defined } from "#shared/json.ts";
 import { errorReply } from "#shared/http/error_reply.ts";
 import type { Server } from "#shared/http/serve.ts";
 import { delay } from "#shared/lifecycle.ts";
@@ -27,6 +28,8 @@ export interface Election extends Pick<ElectorOptions, "seat" | "renewMs" | "ttl
   readonly hop: string;
   /** Certificates in PEM to trust in addition to the usual authorities. */
   readonly ca: string | undefined;
+  /** The transport to other orchestrators. */
+  readonly http: Deno.HttpClient | undefined;
   /** How long a request waits for one that leads, in ms. */
   readonly waitMs: number;
   /** How long this process passes requests on after its stop has begun, in ms. */
@@ -59,6 +62,9 @@ const RETRY_AFTER_MS = 1_000;
 /** Pause between two tries to begin a start, in ms. */
 const PAUSE_MS = 500;
 
+/** One that does not answer a probe within this time cannot be reached, in ms. */
+const PROBE_MS = 1_500;
+
 const ROUTES = Object.values(orchestratorRoutes);
 
 /**
@@ -77,6 +83,10 @@ export class Serving {
   #start: number | undefined;
   /** When this process began to know of no leader, in ms of `performance.now()`; undefined: it knows one. */
   #leaderlessSince: number | undefined = performance.now();
+  /** Since when the one that leads could not be reached, in ms of `performance.now()`; undefined: it could. */
+  #unreachedSince: number | undefined;
+  #isProbing = false;
+  #seenTerm = 0;
   /** Requests that are passed on now. */
   #passing = 0;
   /** One change at a time. */
@@ -110,6 +120,8 @@ export class Serving {
         void this.#change(() => this.#rejoin());
       },
       onSeen: ({ term }) => {
+        if (term !== this.#seenTerm) this.#unreachedSince = undefined;
+        this.#seenTerm = term;
         this.#leaders.saw(term);
         this.#wake();
       },
@@ -154,14 +166,19 @@ export class Serving {
     }
     if (this.#isLeaving) return "The orchestrator is stopping";
     if (this.#here()) return this.#leading!.notReadyReason();
+    const { waitMs } = this.#deps.election!;
+    const isLong = (since: number) => performance.now() - since > waitMs;
     if (this.leaderUrl !== undefined || this.#elector.held !== undefined) {
       this.#leaderlessSince = undefined;
-      return undefined;
+      if (this.#unreachedSince === undefined) return undefined;
+      void this.#probe();
+      return isLong(this.#unreachedSince)
+        ? `The orchestrator that leads cannot be reached: ${this.leaderUrl}`
+        : undefined;
     }
     // Requests wait for a while, so that those in front need not turn them away.
     this.#leaderlessSince ??= performance.now();
-    const isLong = performance.now() - this.#leaderlessSince > this.#deps.election!.waitMs;
-    return isLong ? "No orchestrator leads" : undefined;
+    return isLong(this.#leaderlessSince) ? "No orchestrator leads" : undefined;
   }
 
   readonly fetch = (request: Request): Response | Promise<Response> => {
@@ -315,7 +332,27 @@ export class Serving {
     const reply = await passOn(held, { ...{ url, hop, ca, gone, slowReaderMs, onClose } });
     if (reply instanceof Response) this.#deps.metrics.passedOn.inc({ outcome: "answered" });
     else onClose();
+    if (reply instanceof Response || reply.mayHaveArrived) this.#unreachedSince = undefined;
+    else this.#unreachedSince ??= performance.now();
     return reply;
+  }
+
+  /** Looks whether the one that leads can be reached again: without requests, nothing else would tell. */
+  async #probe(): Promise<void> {
+    const url = this.leaderUrl;
+    if (this.#isProbing || url === undefined) return;
+    this.#isProbing = true;
+    try {
+      const client = this.#deps.election!.http;
+      const signal = AbortSignal.timeout(PROBE_MS);
+      const reply = await fetch(`${url}/health`, { signal, ...defined({ client }) });
+      await reply.body?.cancel();
+      if (reply.ok) this.#unreachedSince = undefined;
+    } catch {
+      // It cannot.
+    } finally {
+      this.#isProbing = false;
+    }
   }
 
   #wake(): void {
