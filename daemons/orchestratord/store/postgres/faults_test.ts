@@ -198,7 +198,10 @@ postgres.test("whoever removes a replica waits for its open write, and nothing o
 
   const next = await store.begin();
   assert.ok(next > incarnation);
-  await assert.rejects(store.append("j1", () => ({ events: [token(2)] })), /Another orchestrator has/);
+  await assert.rejects(
+    store.append("j1", () => ({ events: [token(2)] })),
+    /Another orchestrator has/,
+  );
   assert.deepEqual((await store.unfinished()).map(({ jobId }) => jobId), ["j1"]);
   await store.append("j1", () => ({ events: [token(2)] }));
   await Promise.all([store.close(), writer.close(), other.close()]);

@@ -7,7 +7,9 @@ export async function membersOf({ pool }: Database): Promise<Members> {
   // Before the first leader, its lease ended infinitely long ago.
   // Not behind writes that wait: it is asked most when they do.
   const { rows } = await pool.read(
-    `SELECT leader.term, leader.incarnation AS leader, ${ms("greatest(leader.expires_at, 'epoch')")} AS lease_ms,
+    `SELECT leader.term, leader.incarnation AS leader, ${
+      ms("greatest(leader.expires_at, 'epoch')")
+    } AS lease_ms,
         replicas.*, ${ms("replicas.expires_at")} AS left_ms
       FROM leader LEFT JOIN replicas ON true ORDER BY replica_id`,
   );
