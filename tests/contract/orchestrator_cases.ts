@@ -170,6 +170,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     { route: r.workers },
     { route: r.pools },
     { route: r.queue },
+    { route: r.cluster },
     { route: r.serviceEvents, query: "?follow=false" },
     { route: r.serviceEvents, query: "?follow=false", headers: { "last-event-id": "1" } },
     {
