@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { loadMemory, workerRoutes } from "#shared/contracts/worker.ts";
+import { forLlama } from "#shared/for_llama.ts";
 import { DEFAULT_BATCH } from "../../daemons/worker/engine/engine.ts";
 import { startWorker, type WorkerProcess } from "../../daemons/worker/testing/process.ts";
 import { whenReady } from "../../daemons/worker/testing/worker.ts";
@@ -31,6 +32,14 @@ const MOST_ROUNDS = 40;
 const ROOM = 16;
 /** Ids of words, which every model here has. */
 const WORDS = { from: 280, count: 90 };
+
+/** Words in front of a worker's command that start it as a pool manager does, with the heap that it gets. */
+const PREPARED: readonly string[] = prepared();
+
+function prepared(): string[] {
+  const { command, args } = forLlama({ command: "", args: [] });
+  return [command, ...args].filter((word) => word !== "");
+}
 
 /** A load to estimate and to measure. */
 interface Case {
@@ -160,7 +169,7 @@ function argsOf({ context, slots, args = [] }: Case): string[] {
 
 async function estimateOf(each: Case): Promise<ReturnType<typeof loadMemory.parse>> {
   const args = [`--model=${each.model}`, "--estimate", "--gpu=none", ...argsOf(each)];
-  const { code, out, err } = await runExecutable("llorch-candled", args);
+  const { code, out, err } = await runExecutable("llorch-candled", args, {}, PREPARED);
   if (code !== 0) throw new Error(`${each.name}: ${err}`);
   return loadMemory.parse(JSON.parse(out));
 }
@@ -194,7 +203,7 @@ async function peakOf(each: Case): Promise<number> {
 }
 
 async function withLoad<T>(each: Case, use: (worker: WorkerProcess) => Promise<T>): Promise<T> {
-  const worker = await startWorker(each.model, argsOf(each));
+  const worker = await startWorker(each.model, argsOf(each), PREPARED);
   try {
     await whenReady(worker.client);
     return await use(worker);
