@@ -143,7 +143,8 @@ export const loadMemoryBench: Bench = {
           value: mib(await peakOf(tiny) - await processOf(tiny)),
         },
       ];
-      for (const each of cases(dir)) {
+      const all = cases(dir);
+      for (const each of all) {
         const estimate = (await estimateOf(each)).device_bytes - idle;
         const peak = await peakOf(each) - idle;
         const over = estimate - peak;
@@ -154,6 +155,8 @@ export const loadMemoryBench: Bench = {
           target: `0 to ${mib(most)} over`,
           isMet: over >= 0 && over <= most,
         });
+        const { name, value } = figures.at(-1)!;
+        console.log(`  ${figures.length - 2} of ${all.length}, ${name}: ${value}`);
       }
       return figures;
     } finally {
