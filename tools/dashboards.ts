@@ -59,7 +59,8 @@ export const DASHBOARDS: readonly Dashboard[] = [
         unit: "short",
         lines: {
           "{{priority}}": "sum by (priority) (orchd_queue_depth)",
-          capacity: "sum(orchd_queue_capacity)",
+          // Of several orchestrators only the one that leads has a queue.
+          capacity: "sum(orchd_queue_capacity and on (instance, job) orchd_leader == 1)",
         },
       },
       {
@@ -108,6 +109,23 @@ export const DASHBOARDS: readonly Dashboard[] = [
         lines: {
           failovers: "sum(increase(orchd_failovers_total[10m]))",
           evictions: "sum(increase(orchd_evictions_total[10m]))",
+        },
+      },
+      {
+        title: "Orchestrator that leads",
+        unit: "short",
+        lines: { "{{instance}}": "orchd_leader" },
+      },
+      {
+        title: "Orchestrators on the database",
+        unit: "short",
+        lines: { "{{state}}": "max by (state) (orchd_replicas)" },
+      },
+      {
+        title: "Requests passed on to the leader per minute",
+        unit: "short",
+        lines: {
+          "{{outcome}}": "sum by (outcome) (rate(orchd_passed_on_total[$__rate_interval])) * 60",
         },
       },
     ],

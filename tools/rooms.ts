@@ -82,7 +82,16 @@ const orchestratord: Rooms = {
     "store",
   ],
   "following.ts": ["access", "api", "cluster", "config.ts", "metrics.ts"],
-  "serving.ts": ["api", "cluster", "following.ts", "leading.ts", "metrics.ts", "store"],
+  "passing.ts": ["cluster", "metrics.ts"],
+  "serving.ts": [
+    "api",
+    "cluster",
+    "following.ts",
+    "leading.ts",
+    "metrics.ts",
+    "passing.ts",
+    "store",
+  ],
   "daemon.ts": [
     "access",
     "cluster",

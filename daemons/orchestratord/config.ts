@@ -424,7 +424,7 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
 
 /** Settings of one host or process, which may differ between orchestrators of one database. */
 const OF_ONE_HOST = [
-  ...["host", "port", "base_path", "token_file", "tls", "state_dir", "store", "cluster"],
+  ...["host", "port", "token_file", "tls", "state_dir", "store", "cluster"],
   ...["log_level", "limits"],
 ];
 

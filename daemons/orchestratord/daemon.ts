@@ -197,6 +197,7 @@ async function openParts(
       slowReaderMs: () => 2 * config.streams.slow_reader_ms,
       hop: hopToken(secretSha256(token ?? "")),
       ca: readCa(config.tls),
+      http,
       following: openFollowing({
         ...{ config, log, access, metrics, cluster },
         notReadyReason: () => serving.notReadyReason(),

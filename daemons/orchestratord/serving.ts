@@ -1,9 +1,7 @@
 import { orchestratorRoutes } from "#shared/contracts/mod.ts";
-import { deadline, LATE } from "#shared/deadline.ts";
-import { HEADERS } from "#shared/defaults.ts";
-import { errorMessage, LlorchError, toLlorchError } from "#shared/errors.ts";
+import { deadline } from "#shared/deadline.ts";
+import { errorMessage, type LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
-import { secretsEqual } from "#shared/http/auth.ts";
 import { dialectAt } from "#shared/http/dialect_at.ts";
 import { errorReply } from "#shared/http/error_reply.ts";
 import type { Server } from "#shared/http/serve.ts";
@@ -11,30 +9,19 @@ import { delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { meantPath } from "./api/paths.ts";
 import { Elector, type ElectorOptions } from "./cluster/elector.ts";
-import { HeldRequest } from "./cluster/held_request.ts";
-import { Leaders } from "./cluster/leaders.ts";
-import { passOn } from "./cluster/pass_on.ts";
 import { OWN_PATHS } from "./following.ts";
 import type { Leading } from "./leading.ts";
 import type { OrchestratorMetrics } from "./metrics.ts";
+import { noService, Passing, type PassingOptions } from "./passing.ts";
 import type { Store } from "./store/job_store.ts";
 
 /** What several orchestrators on one database share, and how they pass requests on. */
-export interface Election extends Pick<ElectorOptions, "seat" | "renewMs" | "ttlMs"> {
+export interface Election
+  extends Pick<ElectorOptions, "seat" | "renewMs" | "ttlMs">, PassingOptions {
   /** What this process answers itself, whether it leads or not. */
   readonly following: App;
-  /** Proves to another one that an orchestrator passes a request on. */
-  readonly hop: string;
-  /** Certificates in PEM to trust in addition to the usual authorities. */
-  readonly ca: string | undefined;
-  /** How long a request waits for one that leads, in ms. */
-  readonly waitMs: number;
   /** How long this process passes requests on after its stop has begun, in ms. */
   readonly leaveMs: number;
-  /** How long streams may go on at one that leads no more, in ms. */
-  readonly streamsMs: () => number;
-  /** A client that reads nothing for this long is cut off, in ms. */
-  readonly slowReaderMs: () => number;
 }
 
 /** What {@linkcode Serving} uses. */
@@ -53,11 +40,11 @@ export interface ServingDeps {
   readonly election?: Election | undefined;
 }
 
-/** When a client may ask again while there is no service, in ms. */
-const RETRY_AFTER_MS = 1_000;
-
 /** Pause between two tries to begin a start, in ms. */
 const PAUSE_MS = 500;
+
+/** How long jobs may take to be given up, in ms: the database may be away. */
+const GIVE_UP_MS = 3_000;
 
 const ROUTES = Object.values(orchestratorRoutes);
 
@@ -68,7 +55,7 @@ const ROUTES = Object.values(orchestratorRoutes);
 export class Serving {
   readonly #deps: ServingDeps;
   readonly #elector: Elector | undefined;
-  readonly #leaders: Leaders;
+  readonly #passing: Passing | undefined;
   #leading: Leading | undefined;
   /** Whether the service has taken over what earlier ones left. */
   #hasBegun = false;
@@ -77,24 +64,25 @@ export class Serving {
   #start: number | undefined;
   /** When this process began to know of no leader, in ms of `performance.now()`; undefined: it knows one. */
   #leaderlessSince: number | undefined = performance.now();
-  /** Requests that are passed on now. */
-  #passing = 0;
   /** One change at a time. */
   #changing: Promise<void> = Promise.resolve();
-  /** Resolves when something has changed for requests that wait. */
-  #changed = Promise.withResolvers<void>();
   readonly #stop = new AbortController();
 
   constructor(deps: ServingDeps) {
     this.#deps = deps;
     const { election, log, metrics } = deps;
-    this.#leaders = new Leaders(() => election?.streamsMs() ?? 0);
+    this.#passing = election && new Passing(election, {
+      here: (path) => this.#here(path),
+      elsewhere: () => this.#elsewhere(),
+      isHolder: () => this.#elector!.held !== undefined,
+      refuse: this.refuse,
+    }, deps);
     this.#elector = election && new Elector({
       ...election,
       log,
       onLead: (term) => {
         metrics.leaderChanges.inc({ outcome: "begun" });
-        this.#leaders.saw(term);
+        this.#passing!.saw(term);
         void this.#change(() => this.#lead()).catch((error) => {
           this.#failed(error);
           return this.#elector?.giveUp("its service did not begin");
@@ -102,17 +90,14 @@ export class Serving {
       },
       onResumed: () => {
         this.#leading?.goOn();
-        this.#wake();
+        this.#passing!.changed();
       },
       onDeposed: () => {
         metrics.leaderChanges.inc({ outcome: "ended" });
         this.#hasBegun = false;
         void this.#change(() => this.#rejoin());
       },
-      onSeen: ({ term }) => {
-        this.#leaders.saw(term);
-        this.#wake();
-      },
+      onSeen: ({ term }) => this.#passing!.saw(term),
     });
   }
 
@@ -138,13 +123,7 @@ export class Serving {
 
   /** Where the one that leads is, if that is another one and it is known. */
   get leaderUrl(): string | undefined {
-    const seen = this.#elector?.seen;
-    if (
-      !seen || this.#elector!.held !== undefined || seen.isOver || seen.incarnation === this.#start
-    ) {
-      return undefined;
-    }
-    return seen.url;
+    return this.#elsewhere()?.url;
   }
 
   /** Why requests would not be answered; undefined: they would be. */
@@ -154,9 +133,12 @@ export class Serving {
     }
     if (this.#isLeaving) return "The orchestrator is stopping";
     if (this.#here()) return this.#leading!.notReadyReason();
-    if (this.leaderUrl !== undefined || this.#elector.held !== undefined) {
+    const leader = this.leaderUrl;
+    if (leader !== undefined || this.#elector.held !== undefined) {
       this.#leaderlessSince = undefined;
-      return undefined;
+      return this.#passing!.isUnreached
+        ? `The orchestrator that leads cannot be reached: ${leader}`
+        : undefined;
     }
     // Requests wait for a while, so that those in front need not turn them away.
     this.#leaderlessSince ??= performance.now();
@@ -166,7 +148,12 @@ export class Serving {
 
   readonly fetch = (request: Request): Response | Promise<Response> => {
     const { election } = this.#deps;
-    if (election) return this.#answer(request, election);
+    if (election) {
+      const path = meantPath(URL.parse(request.url)?.pathname ?? "");
+      return OWN_PATHS.has(path)
+        ? election.following.fetch(request)
+        : this.#passing!.answer(request, path);
+    }
     if (this.#leading) return this.#leading.fetch(request);
     // It lives, though it does not serve.
     if (new URL(request.url).pathname.endsWith("/health")) return Response.json({ status: "ok" });
@@ -217,13 +204,14 @@ export class Serving {
     const began = performance.now();
     this.#isLeaving = true;
     if (election) {
+      let isReleased = false;
       await this.#change(async () => {
         if (!this.#leading) return;
         await this.#leading.handOver();
-        await store.giveUp().catch((error) => this.#failed(error));
+        const given = store.giveUp().then(() => isReleased = true);
+        await deadline(given.catch((error) => this.#failed(error)), GIVE_UP_MS);
       });
-      await this.#elector!.retire();
-      this.#wake();
+      await this.#elector!.retire(isReleased);
     }
     const isMissed = election !== undefined && await this.#hasOthers();
     await this.#change(async () => {
@@ -233,15 +221,14 @@ export class Serving {
       const elapsedMs = () => performance.now() - began;
       const isNeeded = () =>
         elapsedMs() < election.leaveMs ||
-        this.#passing > 0 && elapsedMs() < election.streamsMs();
+        this.#passing!.open > 0 && elapsedMs() < election.streamsMs();
       while (isNeeded()) await delay(20);
     }
     this.#leading = undefined;
     this.#stop.abort();
-    this.#wake();
+    this.#passing?.close();
     await this.#elector?.stop();
     await this.#changing;
-    this.#leaders.close();
   }
 
   /** Whether there are other orchestrators, to which requests can be passed on. */
@@ -251,80 +238,23 @@ export class Serving {
       false;
   }
 
-  /** The service of this process, if it can answer requests. */
-  #here(): Leading | undefined {
-    const mayAnswer = this.#hasBegun && this.term !== undefined && !this.#isLeaving;
-    return mayAnswer ? this.#leading : undefined;
+  /** The service of this process, if it can answer requests of a path. */
+  #here(path?: string): Leading | undefined {
+    // Pools report while a new leader still asks for their states.
+    const hasBegun = this.#hasBegun || path?.startsWith("/v2/pools/");
+    return hasBegun && this.term !== undefined && !this.#isLeaving ? this.#leading : undefined;
   }
 
-  /** Answers by the service that leads, here or elsewhere, and waits for one if there is none. */
-  async #answer(request: Request, election: Election): Promise<Response> {
-    const path = meantPath(URL.parse(request.url)?.pathname ?? "");
-    if (OWN_PATHS.has(path)) return election.following.fetch(request);
-    const isHop = secretsEqual(request.headers.get(HEADERS.hop) ?? "", election.hop);
-    let held;
-    try {
-      held = await HeldRequest.of(request);
-    } catch (error) {
-      return this.refuse(request, toLlorchError(error));
-    }
-    const until = performance.now() + election.waitMs;
-    for (;;) {
-      // Pools report while a new leader still asks for their states.
-      const here = this.#here() ??
-        (path.startsWith("/v2/pools/") ? this.#openLeading() : undefined);
-      const url = this.leaderUrl;
-      if (here) {
-        held.sent();
-        const reply = await here.fetch(held.request);
-        // Refused because it leads no more: the next one may take it.
-        const isRefused = reply.status === 503 && held.canBeSent && this.#here() !== here;
-        if (!isRefused) return reply;
-        await reply.body?.cancel();
-      } else if (isHop && this.#elector!.held === undefined) {
-        return this.refuse(request, notLeader());
-      } else if (url !== undefined && !isHop) {
-        const reply = await this.#pass(held, url, election);
-        if (reply instanceof Response) return reply;
-        if (request.signal.aborted) return new Response(null, { status: 499 });
-        if (reply.mayHaveArrived && !held.isRepeatable) {
-          this.#deps.metrics.passedOn.inc({ outcome: "unknown" });
-          return this.refuse(request, unknownOutcome(reply.reason));
-        }
-        this.#deps.log.info("not_passed_on", { to: url, reason: reply.reason });
-      }
-      const leftMs = until - performance.now();
-      const mayWait = leftMs > 0 && held.canBeSent && !this.#stop.signal.aborted;
-      if (!mayWait || await deadline(this.#changed.promise, leftMs) === LATE) {
-        this.#deps.metrics.passedOn.inc({ outcome: "no_leader" });
-        return this.refuse(request, noService());
-      }
-    }
-  }
-
-  #openLeading(): Leading | undefined {
-    return this.term !== undefined && !this.#isLeaving ? this.#leading : undefined;
-  }
-
-  async #pass(held: HeldRequest, url: string, election: Election) {
-    const { hop, ca } = election;
-    const gone = this.#leaders.gone(this.#elector!.seen!.term);
-    const slowReaderMs = election.slowReaderMs();
-    this.#passing++;
-    const onClose = () => this.#passing--;
-    const reply = await passOn(held, { ...{ url, hop, ca, gone, slowReaderMs, onClose } });
-    if (reply instanceof Response) this.#deps.metrics.passedOn.inc({ outcome: "answered" });
-    else onClose();
-    return reply;
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+  /** The one that leads, if that is another one and it is known. */
+  #elsewhere(): { readonly url: string; readonly term: number } | undefined {
+    if (!this.#elector || this.#elector.held !== undefined) return undefined;
+    const { url, term, isOver = true, incarnation } = this.#elector.seen ?? {};
+    if (url === undefined || isOver || incarnation === this.#start) return undefined;
+    return { url, term: term! };
   }
 
   #change(work: () => Promise<void>): Promise<void> {
-    const done = this.#changing.then(work).finally(() => this.#wake());
+    const done = this.#changing.then(work).finally(() => this.#passing?.changed());
     this.#changing = done.catch(() => {});
     return done;
   }
@@ -368,20 +298,4 @@ export class Serving {
   #failed(error: unknown): void {
     this.#deps.log.error("service_failed", { error });
   }
-}
-
-function noService(): LlorchError {
-  const message = "No orchestrator leads yet: try again in a moment";
-  return new LlorchError("NOT_READY", message, { retryAfterMs: RETRY_AFTER_MS });
-}
-
-function notLeader(): LlorchError {
-  const message = "This orchestrator does not lead, and passes on nothing that was passed on to it";
-  return new LlorchError("NOT_LEADER", message, { retryAfterMs: RETRY_AFTER_MS });
-}
-
-function unknownOutcome(reason: string): LlorchError {
-  const message = `The orchestrator that leads went away before it answered (${reason}): the ` +
-    "request may have been carried out. With an Idempotency-Key it can be sent again";
-  return new LlorchError("NOT_READY", message, { retryAfterMs: RETRY_AFTER_MS });
 }

@@ -145,7 +145,7 @@ async function readPieces(
       if (size > maxBytes) throw tooLarge(maxBytes);
       onBytes(value.byteLength);
     } catch (error) {
-      void discard(reader);
+      await discard(reader);
       throw error;
     }
     chunks.push(value);

@@ -7,8 +7,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_MS = 2_000;
 
 /**
- * Reads a body that nobody wants, within bounds. A connection that is closed while its client still sends is
- * reset, and the client loses the reply.
+ * Reads a body that nobody wants, within bounds; to be awaited before the reply. A connection that is closed
+ * after the reply, while its client still sends, is reset, and the client loses the reply.
  */
 export async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   const until = performance.now() + MAX_MS;

@@ -55,7 +55,7 @@ export async function* readForm(
       for await (const _ of content) { /* What nobody read. */ }
     }
   } finally {
-    input.end();
+    await input.end();
   }
 }
 
@@ -138,8 +138,8 @@ class Input {
   }
 
   /** To be called when nothing more of it is wanted. */
-  end(): void {
-    if (this.#reader) void discard(this.#reader);
+  async end(): Promise<void> {
+    if (this.#reader) await discard(this.#reader);
   }
 
   async #more(): Promise<void> {

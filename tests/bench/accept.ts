@@ -48,11 +48,14 @@ export const durableAccepts: Bench = {
   },
 };
 
-/** Submits all jobs; returns the time of each in ms, and of all together in seconds. */
-async function submit(url: string): Promise<{ seconds: number; times: number[] }> {
+/** Submits jobs; returns the time of each in ms, and of all together in seconds. */
+export async function submit(
+  url: string,
+  jobs = JOBS,
+): Promise<{ seconds: number; times: number[] }> {
   const body = { model: "counter", prompt: "w7 and some words more", max_tokens: 100 };
   const times: number[] = [];
-  let left = JOBS;
+  let left = jobs;
   const began = performance.now();
   await Promise.all(Array.from({ length: CLIENTS }, async () => {
     const client = await RawClient.connect(url);

@@ -12,6 +12,7 @@ import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
 import { idleHost } from "./idle.ts";
+import { postgresBench } from "./postgres.ts";
 import { portableStart } from "./portable_start.ts";
 import { dialectFirstToken, dialectTokens } from "./relay/dialects.ts";
 import { leavingClients } from "./relay/leaving.ts";
@@ -36,6 +37,7 @@ const BENCHES: Readonly<
   dialects: [dialectFirstToken, dialectTokens, leavingClients],
   idle: [idleHost],
   portable: [portableStart],
+  postgres: [postgresBench],
   relay: [relayFirstToken, relayPaced, relayThroughput],
   scheduler: [schedulerDecision],
   slots: [savedSlots],

@@ -52,6 +52,8 @@ browserTest("the console, page by page, against the real stack", async (t) => {
           const tile = page.locator(".tile", { hasText: "Time to first token" });
           await tile.getByText(/\d m?s/).waitFor();
           assert.equal(await page.locator(".chart canvas").count(), 4);
+          // It is alone, which needs no words.
+          assert.equal(await page.getByRole("region", { name: "Orchestrators" }).count(), 0);
           await page.getByRole("img", { name: /^cpu: .* workers, .* others, .* free of / })
             .waitFor();
           const workers = page.getByRole("region", { name: "Workers" });

@@ -68,6 +68,16 @@ Deno.test("start leaves a daemon running, status finds it, and stop ends it", as
     assert.match(events.out, /^\S+Z +started +orchestratord \S+ has started\n$/);
     const [event] = (await run("events", "--json", "--url", url)).out.trim().split("\n");
     assert.equal(JSON.parse(event ?? "").kind, "started");
+
+    const cluster = await run("cluster", "--url", url);
+    assert.equal(cluster.code, 0);
+    assert.match(cluster.out, /^NAME +ROLE +STATE +VERSION +START +SETTINGS +URL$/m);
+    assert.match(cluster.out, new RegExp(`^\\S+ +leader +alive +\\S+ +\\d+ +same +${url}$`, "m"));
+    assert.match(cluster.err, /^It is alone: /);
+    const view = JSON.parse((await run("cluster", "--json", "--url", url)).out);
+    assert.equal(view.is_alone, true);
+    assert.deepEqual(view.replicas.map(({ url }: { url: string }) => url), [url]);
+
     const { uptime_seconds, ...rest } = JSON.parse(
       (await run("status", "--json", "--url", url)).out,
     );

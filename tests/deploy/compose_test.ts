@@ -56,9 +56,9 @@ Deno.test({
   },
 });
 
-/** The text of a service in the file for one host. */
-async function service(name: string): Promise<string> {
-  const text = await Deno.readTextFile(join(FOLDER, "compose.yaml"));
+/** The text of a service in a file; by default the one for one host. */
+async function service(name: string, file = "compose.yaml"): Promise<string> {
+  const text = await Deno.readTextFile(join(FOLDER, file));
   const [, found] = new RegExp(`^  ${name}:\n((?:(?:    .*)?\n)*)`, "m").exec(text) ?? [];
   assert.ok(found, name);
   return found;
@@ -91,6 +91,24 @@ Deno.test("an engine waits longer for the end of a service than the service for 
   assert.ok(await seconds("orchestrator") * 1000 > orchestrator + 5_000);
   const pool = await ms("pool-manager", "LLORCH_WORKER_STOP_DEADLINE_MS");
   assert.ok(await seconds("pool-manager") * 1000 > pool + 10_000);
+});
+
+Deno.test("each of three orchestrators has a name and an address of its own, and time to stop", async () => {
+  const known = variables(configKeys(orchestratord.schema));
+  const file = await Deno.readTextFile(join(FOLDER, "three.yaml"));
+  for (const n of [1, 2, 3]) {
+    const text = await service(`orchestrator-${n}`, "three.yaml");
+    const used = [...text.matchAll(/^ {6}(LLORCH_\w+): (.*)/gm)];
+    assert.deepEqual(used.filter(([, name]) => !known.has(name!)), []);
+    assert.deepEqual(used.map(([, , value]) => value), [
+      `orchestrator-${n}`,
+      `http://orchestrator-${n}:8080`,
+    ]);
+  }
+  const settings = await Deno.readTextFile(join(FOLDER, "orchestrator.cluster.toml"));
+  const stopMs = Number(/^stop_deadline_ms = (\d+)/m.exec(settings)?.[1]);
+  const [, shared = ""] = /^x-orchestrator: [^]*?stop_grace_period: (\d+)s/m.exec(file) ?? [];
+  assert.ok(Number(shared) * 1000 > stopMs + 5_000);
 });
 
 const haproxy = await run("haproxy", ["-v"]).then(() => true, () => false);

@@ -53,6 +53,8 @@ for (const name of VALUES) {
       assert.doesNotMatch(text, /0123456789abcdef/, key);
     }
     const several = name === "cluster";
+    const [, orchestrator = ""] = pods.find(([key]) => key.startsWith("StatefulSet ")) ?? [];
+    assert.equal(/LLORCH_CLUSTER_REPLICA_ID\n\s+value: \$\(POD_NAME\)/.test(orchestrator), several);
     assert.equal(objects.has("PodDisruptionBudget test-llorch-orchestrator"), several);
   });
 }

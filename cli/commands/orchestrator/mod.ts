@@ -17,6 +17,15 @@ export const orchestrator: Group = {
     "Manage jobs, loaded models, names and hosts; start, stop and inspect orchestratord for development",
   members: [
     command({
+      name: "cluster",
+      summary: "Show the orchestrators that share a database, and which one leads",
+      options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
+      examples: [
+        { line: "orchestrator cluster", summary: "One line for each; exits with 1 if none leads" },
+      ],
+      load: async () => (await import("./cluster.ts")).cluster,
+    }),
+    command({
       name: "events",
       summary:
         "Show the events of the service, oldest first: workers, hosts, failovers, with reasons",

@@ -102,15 +102,19 @@ export class Elector {
     await this.#options.seat.resign(term, { seenTerm }).catch(() => {});
   }
 
-  /** Gives the seat back after its jobs were given up, and takes it no more. It still looks who leads. */
-  async retire(): Promise<void> {
+  /**
+   * Gives the seat back and takes it no more. It still looks who leads.
+   *
+   * @param isReleased Whether its jobs have been given up, so that nobody needs to end this start.
+   */
+  async retire(isReleased: boolean): Promise<void> {
     this.#isRetired = true;
     const term = this.#term;
     if (term === undefined) return;
     this.#term = undefined;
     this.#endLease();
     this.#options.log.info("leads_no_more", { term, reason: "it stops" });
-    await this.#options.seat.resign(term, { isReleased: true }).catch(() => {});
+    await this.#options.seat.resign(term, { isReleased }).catch(() => {});
   }
 
   /** Gives the seat back and takes it no more. */

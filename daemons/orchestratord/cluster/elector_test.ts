@@ -173,7 +173,7 @@ Deno.test("a leader that retires takes the seat no more, and looks who has it", 
   await time.pass(100);
   b.elector.start();
   await time.pass(1_000);
-  const retired = a.elector.retire();
+  const retired = a.elector.retire(true);
   await time.pass(1_000);
   await retired;
   assert.deepEqual(told, ["a leads 1", "b leads 2"]);

@@ -10,6 +10,7 @@ import { rootCertificates } from "node:tls";
 import { onAbort } from "#shared/aborts.ts";
 import { HEADERS } from "#shared/defaults.ts";
 import { ERROR_CODES } from "#shared/errors.ts";
+import { discard } from "#shared/http/discard.ts";
 import { ArrivedBytes } from "#shared/http/arrived_bytes.ts";
 import { StreamResponse } from "#shared/http/stream_response.ts";
 import type { HeldRequest } from "./held_request.ts";
@@ -87,17 +88,20 @@ export function passOn(
     });
     const drops: (() => void)[] = [];
     const forget = () => drops.forEach((drop) => drop());
-    const fail = (reason: string) => {
+    const reader = stream?.getReader();
+    const fail = async (reason: string) => {
       if (isAnswered) return;
+      isAnswered = true;
       forget();
-      resolve({ mayHaveArrived: isConnected, reason });
       outgoing.destroy();
+      if (reader) await discard(reader);
+      resolve({ mayHaveArrived: isConnected, reason });
     };
     drops.push(
-      onAbort(original.signal, () => fail("The client has left")),
-      onAbort(gone, () => fail("Another orchestrator leads")),
+      onAbort(original.signal, () => void fail("The client has left")),
+      onAbort(gone, () => void fail("Another orchestrator leads")),
     );
-    const timer = setTimeout(() => fail(`No connection within ${CONNECT_MS} ms`), CONNECT_MS);
+    const timer = setTimeout(() => void fail(`No connection within ${CONNECT_MS} ms`), CONNECT_MS);
     outgoing.setNoDelay(true);
     outgoing.once("socket", (socket) => {
       socket.once(isTls ? "secureConnect" : "connect", () => {
@@ -107,11 +111,12 @@ export function passOn(
     });
     outgoing.once("close", () => clearTimeout(timer));
     outgoing.on("error", ({ message }) => {
-      // One that refuses a large body closes the connection while it is sent: its reply may be on the way.
-      if (stream && isConnected) setTimeout(fail, LAST_REPLY_MS, message);
-      else fail(message);
+      // One that refuses a large body may close the connection while it is sent: its reply is on the way.
+      if (reader && isConnected) setTimeout(() => void fail(message), LAST_REPLY_MS);
+      else void fail(message);
     });
     outgoing.once("response", (incoming) => {
+      if (isAnswered) return incoming.destroy();
       isAnswered = true;
       forget();
       if (incoming.statusCode === ERROR_CODES.NOT_LEADER.status) {
@@ -121,7 +126,7 @@ export function passOn(
       }
       resolve(replyOf(incoming, original.signal, { gone, slowReaderMs, onClose }));
     });
-    if (stream) void sendStream(stream, outgoing).catch((error) => fail(String(error)));
+    if (reader) void sendStream(reader, outgoing).catch((error) => fail(String(error)));
     else outgoing.end(body && Buffer.from(body));
   });
 }
@@ -138,11 +143,14 @@ function passedHeaders(headers: Headers): Record<string, string> {
 }
 
 /** Sends a body as it comes, no faster than it is taken. */
-async function sendStream(stream: ReadableStream<Uint8Array>, outgoing: ClientRequest) {
+async function sendStream(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  outgoing: ClientRequest,
+) {
   const closed = new Promise((resolve) => outgoing.once("close", resolve));
-  for await (const piece of stream) {
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
     if (outgoing.destroyed) return;
-    if (outgoing.write(piece)) continue;
+    if (outgoing.write(next.value)) continue;
     await Promise.race([closed, new Promise((resolve) => outgoing.once("drain", resolve))]);
   }
   outgoing.end();

@@ -40,13 +40,15 @@ export async function startNginx(dir: string, upstream: string): Promise<Proxy |
 export async function startOrchestratord(
   dir: string,
   queueCapacity = 20_000,
+  settings = "",
 ): Promise<RunningDaemon> {
   const file = join(dir, "orchestrator.toml");
   await Deno.writeTextFile(
     file,
     `state_dir = ${JSON.stringify(join(dir, "state"))}
      queue.capacity = ${queueCapacity}
-     pools.heartbeat_interval_ms = 3600000\n`,
+     pools.heartbeat_interval_ms = 3600000
+     ${settings}\n`,
   );
   return await startDaemon("orchestratord", [`--config=${file}`, "--port=0"], { HOME: dir });
 }

@@ -49,6 +49,11 @@ for (const version of MIGRATIONS.keys()) {
           { fingerprint: "f1", poolId: "p", device: undefined, model: "m" },
         ]);
       }
+      if (version >= 11) {
+        assert.deepEqual(await store.sessions.get("5".repeat(64)), {
+          ...{ secretSha256: "5".repeat(64), keyId: "0123456789ab", endsAt: 5000 },
+        });
+      }
       const listed = await store.responses.page({ limit: 10 });
       assert.deepEqual(
         listed.map(({ id, bytes }) => [id, bytes]),

@@ -7,17 +7,21 @@ import { useLive } from "../live.ts";
 import { shortNames } from "../names.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Chart } from "../parts/chart.tsx";
+import { ClusterStrip } from "../parts/cluster_strip.tsx";
 import { MemoryBar } from "../parts/memory.tsx";
 import { ActivityMessage, Name } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
+import { useIsOperator } from "../session.ts";
 
 /** The service now and in the last hour. */
 export function OverviewPage() {
   const { rates, fleet, series, activities } = useLive();
+  const isOperator = useIsOperator();
   const failovers = series.failovers.reduce<number>((sum, each) => sum + (each ?? 0), 0);
   const ttft = rates?.ttft_ms ?? series.ttft.findLast((each) => each !== null);
   return (
     <>
+      {isOperator && <ClusterStrip />}
       <dl class="tiles">
         <Tile name="Tokens per second" value={rates && formatCount(rates.tokens_per_second)} />
         <Tile name="Time to first token" value={ttft == null ? "–" : formatDuration(ttft)} />

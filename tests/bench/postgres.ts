@@ -1,0 +1,97 @@
+/**
+ * What PostgreSQL costs beside SQLite: durable accepts, and the gaps of streams whose tokens are stored.
+ *
+ * @module
+ */
+import { registerSource, startSource } from "../support/source/process.ts";
+import { startPostgres, WHY_NO_POSTGRES } from "../support/postgres.ts";
+import { submit } from "./accept.ts";
+import { type Bench, type Figure, median, percentile } from "./bench.ts";
+import { executeTarget, type Gaps, pacedGaps, tasksTarget } from "./relay/measure.ts";
+import { startOrchestratord, stop } from "./relay/proxies.ts";
+
+const ROUNDS = 3;
+const JOBS = 5_000;
+const STREAMS = 500;
+const INTERVAL_MS = 50;
+const TOKENS = 200;
+
+/** What one round has shown of a store. */
+interface Round {
+  /** Jobs in a second. */
+  readonly rate: number;
+  /** Of an accept, in ms. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly gaps: Gaps;
+  /** Of the same streams without an orchestrator. */
+  readonly direct: Gaps;
+}
+
+/** Both stores, in turns. */
+export const postgresBench: Bench = {
+  title: `SQLite and PostgreSQL in turns: ${JOBS} durable jobs from 64 clients, ` +
+    `${STREAMS} streams at ${1000 / INTERVAL_MS} tokens/s; medians of ${ROUNDS} rounds`,
+  async measure() {
+    if (WHY_NO_POSTGRES) throw new Error(WHY_NO_POSTGRES);
+    const postgres = await startPostgres();
+    try {
+      const rounds: Record<string, Round[]> = { SQLite: [], PostgreSQL: [] };
+      for (let n = 0; n < ROUNDS; n++) {
+        for (const name of Object.keys(rounds)) {
+          const url = name === "SQLite" ? undefined : postgres.url(`round${n}`);
+          rounds[name]!.push(await round(url));
+        }
+      }
+      return Object.entries(rounds).flatMap(([name, all]) => figures(name, all));
+    } finally {
+      await postgres.remove();
+    }
+  },
+};
+
+async function round(url: string | undefined): Promise<Round> {
+  const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
+  const source = await startSource(INTERVAL_MS);
+  const settings = url === undefined ? "" : `store.url = ${JSON.stringify(url)}`;
+  const orchestratord = await startOrchestratord(dir, JOBS + STREAMS, settings);
+  const paced = { streams: STREAMS, tokens: TOKENS, intervalMs: INTERVAL_MS };
+  try {
+    await registerSource(orchestratord.url, source, STREAMS);
+    const direct = await pacedGaps(executeTarget("source", source.url), paced);
+    const gaps = await pacedGaps(tasksTarget("/v2/tasks", orchestratord.url), paced);
+    const { seconds, times } = await submit(orchestratord.url, JOBS);
+    return {
+      rate: JOBS / seconds,
+      p50: percentile(times, 0.5),
+      p99: percentile(times, 0.99),
+      ...{ gaps, direct },
+    };
+  } finally {
+    for (const each of [orchestratord, source]) await stop(each);
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function figures(name: string, rounds: readonly Round[]): Figure[] {
+  const of = (value: (round: Round) => number) => median(rounds.map(value));
+  const rate = of((each) => each.rate);
+  const added = of(({ gaps, direct }) => gaps.p99 - direct.p99);
+  const ms = (value: number) => `${value.toFixed(1)} ms`;
+  return [
+    {
+      name: `${name}: durable accepts`,
+      value: `${Math.round(rate)}/s, p50 ${ms(of((each) => each.p50))}, p99 ${
+        ms(of((each) => each.p99))
+      }`,
+      target: "at least 2000/s",
+      isMet: rate >= 2000,
+    },
+    {
+      name: `${name}: p99 of gaps that is added`,
+      value: ms(added),
+      target: "under 60 ms",
+      isMet: added < 60,
+    },
+  ];
+}
