@@ -19,7 +19,7 @@ import {
 } from "./test_plan.ts";
 import { type BatchResult, batchResult, type PoolOptions, runBatches } from "./test_pool.ts";
 import { runTests } from "./test_process.ts";
-import { addCounts, foundNothing, isNothing, summaryLine } from "./test_summary.ts";
+import { addCounts, foundNothing, isNothing, reasonLines, summaryLine } from "./test_summary.ts";
 
 /** Signals that end a run. */
 const ENDS = ["SIGINT", "SIGTERM"] as const;
@@ -118,6 +118,7 @@ function conclude(results: readonly BatchResult[], args: readonly string[]): num
     console.log(`Cannot find the summary of deno test: see above for ${files.join(" ")}`);
   }
   const counts = addCounts(results.flatMap((result) => result.counts ?? []));
+  for (const line of reasonLines(results.flatMap(({ skipped }) => skipped))) console.log(line);
   console.log(summaryLine(counts));
   if (failed.length > 0) return failed.find(({ code }) => code !== 0)?.code ?? 1;
   if (foundNothing(counts, args)) {

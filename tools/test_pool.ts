@@ -1,5 +1,5 @@
 import type { Outcome } from "./command.ts";
-import { type TestCounts, testFailures, testSummary } from "./test_summary.ts";
+import { skipReasons, type TestCounts, testFailures, testSummary } from "./test_summary.ts";
 
 /** Options of {@linkcode runBatches}. */
 export interface PoolOptions {
@@ -19,6 +19,8 @@ export interface BatchResult {
   readonly code: number;
   /** Undefined if `deno test` printed no summary, because it ended before its tests. */
   readonly counts: TestCounts | undefined;
+  /** Why tests were skipped, once for each test that says it. */
+  readonly skipped: readonly string[];
   /** Output of `deno test` about failed tests, or the whole output of a broken batch. */
   readonly failures: string;
 }
@@ -43,5 +45,5 @@ export async function runBatches(
 export function batchResult(files: readonly string[], code: number, output: string): BatchResult {
   const counts = testSummary(output);
   const failures = code === 0 && counts ? "" : testFailures(output) ?? output.trim();
-  return { files, code, counts, failures };
+  return { files, code, counts, failures, skipped: skipReasons(output) };
 }

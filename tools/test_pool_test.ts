@@ -45,6 +45,7 @@ Deno.test("test pool: a process without a summary is a failure that says all it 
     code: 0,
     counts: undefined,
     failures: "Segmentation fault",
+    skipped: [],
   });
   assert.equal(batchResult(["a"], 0, OK.output).failures, "");
 });

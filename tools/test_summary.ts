@@ -34,6 +34,23 @@ export function testFailures(output: string): string | undefined {
   return plain.slice(begin, end).trim();
 }
 
+/** A test that was not run, with the reason in its name. */
+const SKIPPED = /\(skipped: ([^)]+)\) \.\.\. ignored/g;
+
+/** Reasons for which tests of `deno test` were skipped, once for each test. */
+export function skipReasons(output: string): string[] {
+  return [...stripVTControlCharacters(output).matchAll(SKIPPED)].map(([, reason]) => reason!);
+}
+
+/** A line for each reason, with the number of its tests; none if all tests ran. */
+export function reasonLines(reasons: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([reason, count]) =>
+    `${count} skipped: ${reason}`
+  );
+}
+
 /** Adds up the counts of several processes. */
 export function addCounts(counts: readonly TestCounts[]): TestCounts {
   return counts.reduce((sum, each) => ({

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { addCounts, foundNothing, summaryLine, testFailures, testSummary } from "./test_summary.ts";
+import {
+  addCounts,
+  foundNothing,
+  reasonLines,
+  skipReasons,
+  summaryLine,
+  testFailures,
+  testSummary,
+} from "./test_summary.ts";
 
 Deno.test("test summary: counts what passed, failed and was skipped", () => {
   assert.deepEqual(testSummary("\nok | 12 passed | 0 failed (8ms)\n"), {
@@ -21,6 +29,21 @@ Deno.test("test summary: the plain line is a sum over all processes", () => {
   assert.equal(summaryLine(one), "2 passed, 0 failed");
   assert.equal(summaryLine(addCounts([one, other])), "5 passed, 1 failed, 4 skipped");
   assert.equal(summaryLine(addCounts([])), "0 passed, 0 failed");
+});
+
+Deno.test("test summary: why tests were skipped is said once for each reason", () => {
+  const output = [
+    "a job goes on (skipped: needs Debian's package postgresql) ... \u001b[33mignored\u001b[0m (0ms)",
+    "another one (skipped: needs Debian's package postgresql) ... ignored (0ms)",
+    "a proxy (skipped: haproxy is not installed) ... ignored (0ms)",
+    "without a reason ... ignored (0ms)",
+    "it ran, whatever its name says (skipped: no) ... ok (1ms)",
+  ].join("\n");
+  assert.deepEqual(reasonLines(skipReasons(output)), [
+    "2 skipped: needs Debian's package postgresql",
+    "1 skipped: haproxy is not installed",
+  ]);
+  assert.deepEqual(reasonLines([]), []);
 });
 
 Deno.test("test summary: colours do not hide it", () => {
