@@ -41,7 +41,7 @@ Deno.test("compile embeds each program, and the worker's native libraries", asyn
     assert.doesNotMatch(listing, /node_modules/);
     // What goes on with a load is read while the thread begins it.
     assert.match(listing, /── local_model-\w+\.js/);
-    const flag = new TextEncoder().encode(`"${YOUNG_HEAP_FLAG}"`);
+    const flag = `"${YOUNG_HEAP_FLAG}"`;
     const holdsFlag = async (name: string) =>
       Buffer.from(await Deno.readFile(join(work, `${name}.out`))).includes(flag);
     assert.ok(await holdsFlag("llorch-candled"), "the young generation of workers is bounded");
