@@ -11,7 +11,22 @@ export const STACK_KIB = 512 * 1024;
  * on Ubuntu): llama.cpp then clears a cache of hundreds of MiB in a third of the time. Tunables that are set stay
  * as they are.
  */
-export const HUGE_PAGES = ': "${GLIBC_TUNABLES=glibc.malloc.hugetlb=1}"; export GLIBC_TUNABLES';
+const HUGE_PAGES = ': "${GLIBC_TUNABLES=glibc.malloc.hugetlb=1}"; export GLIBC_TUNABLES';
+
+/**
+ * Most MiB of one half of V8's young generation in each thread of a worker. Without a bound it grows with the
+ * rate of requests, and nothing could say beforehand how much memory a worker takes.
+ */
+export const SEMI_SPACE_MIB = 4;
+
+/** A flag of V8 for {@linkcode SEMI_SPACE_MIB}, for executables that are compiled, which read no `DENO_V8_FLAGS`. */
+export const YOUNG_HEAP_FLAG: string = `--max-semi-space-size=${SEMI_SPACE_MIB}`;
+
+/** A line for shells that bounds the young generation. Flags of V8 that are set stay as they are. */
+const YOUNG_HEAP = `: "\${DENO_V8_FLAGS:=${YOUNG_HEAP_FLAG}}"; export DENO_V8_FLAGS`;
+
+/** Lines for shells that set what has to be in the environment when a worker starts. */
+export const WORKER_ENVIRONMENT: string = [HUGE_PAGES, YOUNG_HEAP].join("\n");
 
 /**
  * Raises the soft limit as far as the hard limit allows, never lowers it, and then runs the program
@@ -19,7 +34,7 @@ export const HUGE_PAGES = ': "${GLIBC_TUNABLES=glibc.malloc.hugetlb=1}"; export 
  * since the stacks of all threads would count.
  */
 const PREPARE = [
-  HUGE_PAGES,
+  WORKER_ENVIRONMENT,
   "soft=$(ulimit -S -s) counted=0",
   "{ read -r counted </proc/sys/vm/overcommit_memory; } 2>/dev/null",
   `if [ "$counted" != 2 ] && [ "$soft" != unlimited ] && [ "$soft" -lt ${STACK_KIB} ]`,
@@ -31,8 +46,8 @@ const PREPARE = [
 const SHELL = "/bin/sh";
 
 /**
- * How to start a program that runs llama.cpp: with a large stack, and with huge pages. A process gets both when
- * it starts, so a shell sets them and then runs the program by `exec`, with the same process id. Without a
+ * How to start a program that runs llama.cpp: with a large stack, huge pages and a bounded heap. A process gets
+ * them when it starts, so a shell sets them and then runs the program by `exec`, with the same process id. Without a
  * shell (Windows) the program is started directly.
  */
 export function forLlama(

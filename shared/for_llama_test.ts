@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { forLlama, STACK_KIB } from "./for_llama.ts";
+import { forLlama, SEMI_SPACE_MIB, STACK_KIB } from "./for_llama.ts";
 
 /**
  * Runs a script in a shell after setting its limits; returns its process id and its output lines.
@@ -59,6 +59,63 @@ Deno.test({
     assert.deepEqual((await run("unset GLIBC_TUNABLES", print)).lines, ["glibc.malloc.hugetlb=1"]);
     const own = "glibc.malloc.arena_max=2";
     assert.deepEqual((await run(`export GLIBC_TUNABLES=${own}`, print)).lines, [own]);
+  },
+});
+
+Deno.test({
+  name: "forLlama() bounds V8's young generation, unless V8 has flags already",
+  ignore,
+  async fn() {
+    const print = 'echo "$DENO_V8_FLAGS"';
+    const bound = [`--max-semi-space-size=${SEMI_SPACE_MIB}`];
+    assert.deepEqual((await run("unset DENO_V8_FLAGS", print)).lines, bound);
+    // Deno would not start with an empty one.
+    assert.deepEqual((await run("export DENO_V8_FLAGS=", print)).lines, bound);
+    const own = "--max-semi-space-size=16,--expose-gc";
+    assert.deepEqual((await run(`export DENO_V8_FLAGS=${own}`, print)).lines, [own]);
+  },
+});
+
+/** Keeps each of many objects for a while, as requests do, and finds the most MiB of its young generation. */
+const FILL = `
+const { getHeapSpaceStatistics } = await import("node:v8");
+const kept = new Array(20_000);
+let most = 0;
+for (let n = 0; n < 1_000_000; n++) {
+  kept[n % kept.length] = { n, list: [n, n, n, n, n, n] };
+  if (n % 10_000 !== 0) continue;
+  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+  most = Math.max(most, young.space_size / 2 ** 20);
+}
+`;
+const url = (script: string) =>
+  JSON.stringify(`data:text/javascript,${encodeURIComponent(script)}`);
+const IN_PROGRAM = `${FILL} console.log(most);`;
+const IN_THREAD = `
+const thread = new Worker(${url(`${FILL} postMessage(most);`)}, { type: "module" });
+thread.onmessage = ({ data }) => { console.log(data); thread.terminate(); };
+`;
+
+/** The most MiB of the young generation of a program that deno runs. */
+async function youngOf(script: string, env: Record<string, string> = {}): Promise<number> {
+  const { command, args } = forLlama({ command: Deno.execPath(), args: ["eval", script] });
+  const child = new Deno.Command(command, { args: [...args], env, stderr: "inherit" });
+  return Number(new TextDecoder().decode((await child.output()).stdout));
+}
+
+Deno.test({
+  name: "the young generation of a program that forLlama() starts stays small, and of its threads",
+  ignore: ignore || Deno.env.has("DENO_V8_FLAGS"),
+  async fn() {
+    const [free, ofProgram, ofThread] = await Promise.all([
+      youngOf(IN_PROGRAM, { DENO_V8_FLAGS: "--stack-trace-limit=10" }),
+      youngOf(IN_PROGRAM),
+      youngOf(IN_THREAD),
+    ]);
+    const isSmall = (mib: number) => mib > 0 && mib < 3 * SEMI_SPACE_MIB;
+    assert.ok(free > 3 * SEMI_SPACE_MIB, `${free} MiB without the bound`);
+    assert.ok(isSmall(ofProgram), `${ofProgram} MiB`);
+    assert.ok(isSmall(ofThread), `${ofThread} MiB in a thread`);
   },
 });
 

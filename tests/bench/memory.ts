@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { loadMemory, workerRoutes } from "#shared/contracts/worker.ts";
+import { forLlama } from "#shared/for_llama.ts";
 import { DEFAULT_BATCH } from "../../daemons/worker/engine/engine.ts";
 import { startWorker, type WorkerProcess } from "../../daemons/worker/testing/process.ts";
 import { whenReady } from "../../daemons/worker/testing/worker.ts";
@@ -31,6 +32,14 @@ const MOST_ROUNDS = 40;
 const ROOM = 16;
 /** Ids of words, which every model here has. */
 const WORDS = { from: 280, count: 90 };
+
+/** Words in front of a worker's command that start it as a pool manager does, with the heap that it gets. */
+const PREPARED: readonly string[] = prepared();
+
+function prepared(): string[] {
+  const { command, args } = forLlama({ command: "", args: [] });
+  return [command, ...args].filter((word) => word !== "");
+}
 
 /** A load to estimate and to measure. */
 interface Case {
@@ -134,7 +143,8 @@ export const loadMemoryBench: Bench = {
           value: mib(await peakOf(tiny) - await processOf(tiny)),
         },
       ];
-      for (const each of cases(dir)) {
+      const all = cases(dir);
+      for (const each of all) {
         const estimate = (await estimateOf(each)).device_bytes - idle;
         const peak = await peakOf(each) - idle;
         const over = estimate - peak;
@@ -145,6 +155,8 @@ export const loadMemoryBench: Bench = {
           target: `0 to ${mib(most)} over`,
           isMet: over >= 0 && over <= most,
         });
+        const { name, value } = figures.at(-1)!;
+        console.log(`  ${figures.length - 2} of ${all.length}, ${name}: ${value}`);
       }
       return figures;
     } finally {
@@ -160,7 +172,7 @@ function argsOf({ context, slots, args = [] }: Case): string[] {
 
 async function estimateOf(each: Case): Promise<ReturnType<typeof loadMemory.parse>> {
   const args = [`--model=${each.model}`, "--estimate", "--gpu=none", ...argsOf(each)];
-  const { code, out, err } = await runExecutable("llorch-candled", args);
+  const { code, out, err } = await runExecutable("llorch-candled", args, {}, PREPARED);
   if (code !== 0) throw new Error(`${each.name}: ${err}`);
   return loadMemory.parse(JSON.parse(out));
 }
@@ -194,7 +206,7 @@ async function peakOf(each: Case): Promise<number> {
 }
 
 async function withLoad<T>(each: Case, use: (worker: WorkerProcess) => Promise<T>): Promise<T> {
-  const worker = await startWorker(each.model, argsOf(each));
+  const worker = await startWorker(each.model, argsOf(each), PREPARED);
   try {
     await whenReady(worker.client);
     return await use(worker);

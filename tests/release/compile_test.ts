@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { YOUNG_HEAP_FLAG } from "#shared/for_llama.ts";
 import { addBackend, bundleApp } from "../../tools/build/app.ts";
 import { compileApp } from "../../tools/build/compile.ts";
 import { installBackend } from "../../tools/build/install.ts";
@@ -39,6 +41,11 @@ Deno.test("compile embeds each program, and the worker's native libraries", asyn
     assert.doesNotMatch(listing, /node_modules/);
     // What goes on with a load is read while the thread begins it.
     assert.match(listing, /── local_model-\w+\.js/);
+    const flag = `"${YOUNG_HEAP_FLAG}"`;
+    const holdsFlag = async (name: string) =>
+      Buffer.from(await Deno.readFile(join(work, `${name}.out`))).includes(flag);
+    assert.ok(await holdsFlag("llorch-candled"), "the young generation of workers is bounded");
+    assert.ok(!await holdsFlag("orchestratord"));
   } finally {
     await Deno.remove(work, { recursive: true });
   }

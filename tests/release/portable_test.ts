@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { YOUNG_HEAP_FLAG } from "#shared/for_llama.ts";
 import { readLines } from "#shared/lines.ts";
 import { namesIn, withPortable, writeExecutable } from "../support/portable.ts";
 import { isAlive, until } from "../support/stack.ts";
@@ -18,6 +19,21 @@ Deno.test("a portable executable passes on arguments, path and exit code", unix,
     // Through a link, the path is that of the file itself: its siblings are in that folder.
     await Deno.symlink(exe, join(dir, "link"));
     assert.ok((await run([], {}, join(dir, "link"))).out.startsWith(`exe=${exe} `));
+  });
+});
+
+Deno.test("a portable worker has a bounded heap, also where a person starts it", unix, async () => {
+  await withPortable(async ({ dir, run }) => {
+    const worker = join(dir, "bin", "llorch-candled-cpu");
+    await Deno.mkdir(join(dir, "work2"));
+    await writeExecutable(join(dir, "work2"), worker, "console.log(1)", {
+      ...{ executable: "llorch-candled", file: "llorch-candled-cpu", backend: "cpu" },
+    });
+    const flags = async (env: Record<string, string>, exe?: string) =>
+      /^v8=(.*)$/m.exec((await run([], env, exe)).out)?.[1];
+    assert.equal(await flags({}, worker), YOUNG_HEAP_FLAG);
+    assert.equal(await flags({ DENO_V8_FLAGS: "--expose-gc" }, worker), "--expose-gc");
+    assert.equal(await flags({}), "", "orchestratord's is not bounded");
   });
 });
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Artifact } from "../../tools/build/plan.ts";
 import { packDeno, writePortable } from "../../tools/build/portable.ts";
 import { TARGETS } from "../../tools/build/targets.ts";
 
@@ -6,11 +7,12 @@ import { TARGETS } from "../../tools/build/targets.ts";
 const FAKE_DENO = `#!/bin/sh
 case \${SLEEP:-} in '') ;; *) trap 'exit 7' TERM; echo $$; while :; do sleep 0.05; done ;; esac
 echo "exe=$LLORCH_EXECUTABLE dir=$DENO_DIR"
+echo "v8=\${DENO_V8_FLAGS:-}"
 for arg; do echo "[$arg]"; done
 exit 42
 `;
 
-const artifact = { executable: "orchestratord", file: "orchestratord" } as const;
+const ORCHESTRATORD: Artifact = { executable: "orchestratord", file: "orchestratord" };
 
 /** A portable executable in a new folder. */
 export interface Sandbox {
@@ -58,7 +60,12 @@ export function namesIn(dir: string): string[] {
 }
 
 /** Writes a portable executable that carries the fake instead of deno. */
-export async function writeExecutable(work: string, path: string, program: string): Promise<void> {
+export async function writeExecutable(
+  work: string,
+  path: string,
+  program: string,
+  artifact: Artifact = ORCHESTRATORD,
+): Promise<void> {
   const commit = { commit: "1a2b3c4", date: "2026-11-24", epoch: 1_790_000_000 };
   const deno = join(work, "fake-deno");
   await Deno.writeTextFile(deno, FAKE_DENO);

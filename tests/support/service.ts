@@ -57,8 +57,9 @@ export async function runExecutable(
   name: ExecutableName,
   args: readonly string[],
   env: Record<string, string> = {},
+  before: readonly string[] = [],
 ): Promise<Ran> {
-  const program = startExecutable(name, args, env);
+  const program = startExecutable(name, args, env, before);
   let out = "";
   for await (const line of program.lines) out += line + "\n";
   const { code } = await within(program.status, `${name} ${args.join(" ")} has ended`);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { ExecutableName } from "#shared/executables.ts";
+import { YOUNG_HEAP_FLAG } from "#shared/for_llama.ts";
 import { run } from "./process.ts";
 import type { Target } from "./targets.ts";
 
@@ -41,8 +42,11 @@ async function compile(
     `--permission-set=${executable}`,
     `--target=${target.triple}`,
     `--output=${path}`,
-    // The program unpacks the libraries itself; its thread is an entry of its own.
-    ...(isWorker ? ["--include=llama", "--include=thread.js"] : []),
+    // The program unpacks the libraries itself; its thread is an entry of its own. What is compiled
+    // reads no DENO_V8_FLAGS.
+    ...(isWorker
+      ? ["--include=llama", "--include=thread.js", `--v8-flags=${YOUNG_HEAP_FLAG}`]
+      : []),
     join(app, "main.js"),
   ], { cwd: app, env: { ...env, NO_COLOR: "1" } });
   return stderr;

@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { HUGE_PAGES } from "#shared/for_llama.ts";
+import { WORKER_ENVIRONMENT } from "#shared/for_llama.ts";
 import { DENO_VERSION, VERSION } from "#shared/version.ts";
 import { fill } from "../fill.ts";
 import { type Digest, packFolder } from "./archive.ts";
@@ -60,7 +60,7 @@ export async function writePortable(
     COMMIT: commit.commit,
     TARGET: target.triple,
     // Without this, deno reads the whole module graph at the start; a command needs only a part.
-    PREPARE: artifact.executable === "llorch-candled" ? HUGE_PAGES : "",
+    PREPARE: artifact.executable === "llorch-candled" ? WORKER_ENVIRONMENT : "",
     FLAGS: "--unstable-lazy-dynamic-imports",
     DENO_KEY: deno.key,
     DENO_AT: String(LAUNCHER_BYTES),

@@ -21,14 +21,21 @@ export interface WorkerProcess {
  * Starts a worker with one thread on the CPU and waits until it listens.
  *
  * @param args Further arguments.
+ * @param before Words in front of its command.
  */
 export async function startWorker(
   model: string,
   args: readonly string[] = [],
+  before: readonly string[] = [],
 ): Promise<WorkerProcess> {
   const own = ["--port=0", "--standalone", "--gpu=none", "--threads=1", `--model=${model}`];
   const env = { [ENV.workerToken]: TOKEN };
-  const { program, url, log } = await startDaemon("llorch-candled", [...own, ...args], env);
+  const { program, url, log } = await startDaemon(
+    "llorch-candled",
+    [...own, ...args],
+    env,
+    before,
+  );
   const client = createClient({ baseUrl: url, token: TOKEN });
   return {
     ...{ program, client, log },

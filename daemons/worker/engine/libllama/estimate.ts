@@ -176,8 +176,9 @@ const STATE_COPIES = 3;
 const LISTED_BYTES = 12;
 const QUANTIZED_ACTIVATION_BYTES = 292 / 256;
 /**
- * What a process takes more once it has listened and answered: heaps, compiled code, connections. V8's heap
- * grows with the rate of allocations, so that slow models take less, and tiny ones with many slots more.
+ * What a process takes more once it has listened and answered: heaps, compiled code, connections. V8's young
+ * generation is bounded where workers start (`forLlama`); slow models take less than this, and tiny ones that
+ * answer thousands of calls in a row more.
  */
 const SERVING_BYTES = 28 * 2 ** 20;
 /** Size up to which glibc keeps what was allocated and freed; the system gets back what is larger. */
