@@ -140,23 +140,26 @@ const storeSection = z.strictObject({
   connections: z.number().int().min(1).max(100).default(4)
     .describe("Connections for reads and seldom writes; two more are for events and for the lease"),
   commit_every_ms: millis(2, "Least time from one commit of events to the next"),
-}).superRefine(({ url, password_file, tls }, context) => {
-  if (url !== undefined) return;
-  for (
-    const [path, value] of [[["password_file"], password_file], [["tls", "ca"], tls.ca]] as const
-  ) {
-    if (value === undefined) continue;
-    context.addIssue({
-      code: "custom",
-      path: [...path],
-      message: "is of no use without store.url",
-    });
-  }
 }).prefault({});
 
 /** `[cluster]`: several orchestrators on one database, of which one leads. */
+/** A URL at which another machine can reach this one. */
+const advertiseUrl = z.string().superRefine((text, context) => {
+  const refuse = (message: string) => context.addIssue({ code: "custom", message });
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    return refuse("must be a URL such as http://10.0.0.1:8080");
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    refuse("must have no user, password, ? or #: others add paths to it, and show it");
+  }
+  if (/^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) {
+    refuse(`must name this machine: others cannot call ${url.hostname}`);
+  }
+});
+
 const clusterSection = z.strictObject({
-  advertise_url: z.url({ protocol: /^https?$/ }).optional()
+  advertise_url: advertiseUrl.optional()
     .describe("URL at which others reach this orchestrator; default: its own address"),
   replica_id: z.string().regex(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,

@@ -3,6 +3,7 @@ import { readSecretFile } from "#shared/secrets.ts";
 import { readCa } from "#shared/http/tls.ts";
 import type { FileProblem } from "#shared/config/spec.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { type Config, databasePath } from "./config.ts";
 import type { Store } from "./store/job_store.ts";
@@ -26,7 +27,11 @@ export async function openStore(
   dir: string,
   options: OpenOptions,
 ): Promise<Store> {
-  if (store.url === undefined) return openSqliteStore(databasePath(dir), options);
+  if (store.url === undefined) {
+    const idle = store.password_file !== undefined ? "password_file" : store.tls.ca && "tls.ca";
+    if (idle) throw new UsageError(`store.${idle} is of no use without store.url`);
+    return openSqliteStore(databasePath(dir), options);
+  }
   return await openPostgres(store, options);
 }
 
@@ -94,13 +99,39 @@ export async function openSession(
 }
 
 /** What is wrong with the database that the configuration names. */
-export async function checkStore(config: StoreConfig): Promise<FileProblem[]> {
+export async function checkStore(
+  config: StoreConfig & Pick<Config, "cluster" | "host">,
+): Promise<FileProblem[]> {
+  const idle = idleSettings(config);
+  if (idle.length > 0) return idle;
   try {
     await describeStore(config);
     return [];
   } catch (error) {
     return [{ key: ["store", "url"], message: errorMessage(error) }];
   }
+}
+
+/**
+ * Settings about PostgreSQL or other orchestrators that do not fit the rest. Not a matter of the schema, since
+ * `store copy` uses some of them without `store.url`.
+ */
+export function idleSettings(
+  { store, cluster, host }: Pick<Config, "store" | "cluster" | "host">,
+): FileProblem[] {
+  if (store.url !== undefined) {
+    if (cluster.advertise_url !== undefined || !/^(0\.0\.0\.0|::)$/.test(host)) return [];
+    const message = `is needed with host ${host}: others must know where to reach this orchestrator`;
+    return [{ key: ["cluster", "advertise_url"], message }];
+  }
+  const settings: [string[], unknown][] = [
+    [["store", "password_file"], store.password_file],
+    [["store", "tls", "ca"], store.tls.ca],
+    [["cluster", "replica_id"], cluster.replica_id],
+    [["cluster", "advertise_url"], cluster.advertise_url],
+  ];
+  return settings.filter(([, value]) => value !== undefined)
+    .map(([key]) => ({ key, message: "is of no use without store.url" }));
 }
 
 /** A line about the database that the configuration names; none for SQLite. */

@@ -43,6 +43,27 @@ postgres.test("--check-config says why a database cannot be used", async (home) 
   }
 });
 
+Deno.test("--check-config says what PostgreSQL and other orchestrators need, and what they do not", async () => {
+  const problems = async (config: Parameters<typeof configSchema.parse>[0]) =>
+    (await checkStore(configSchema.parse(config))).map(({ key, message }) =>
+      `${key.join(".")} ${message}`
+    );
+  assert.deepEqual(
+    await problems({
+      store: { password_file: "/p", tls: { ca: "/ca.pem" } },
+      cluster: { replica_id: "o1", advertise_url: "http://10.0.0.1:8080" },
+    }),
+    ["store.password_file", "store.tls.ca", "cluster.replica_id", "cluster.advertise_url"]
+      .map((key) => `${key} is of no use without store.url`),
+  );
+  const store = { url: "postgres://llorch@127.0.0.1:1/none" };
+  assert.match((await problems({ host: "0.0.0.0", store }))[0]!, /^cluster\.advertise_url is needed/);
+  for (const url of ["10.0.0.1:8080", "ftp://x", "http://0.0.0.0:1", "http://a:b@c", "http://c?x"]) {
+    const { success } = configSchema.safeParse({ store, cluster: { advertise_url: url } });
+    assert.equal(success, false, url);
+  }
+});
+
 Deno.test("SQLite has nothing to describe", async () => {
   const config = configSchema.parse({});
   assert.deepEqual([await checkStore(config), await describeStore(config)], [[], []]);

@@ -118,7 +118,7 @@ export class Passing {
     } catch (error) {
       return refuse(request, toLlorchError(error));
     }
-    const until = performance.now() + waitMs;
+    let until = performance.now() + waitMs;
     for (;;) {
       const own = here(path);
       const leader = elsewhere();
@@ -140,6 +140,9 @@ export class Passing {
           return refuse(request, unknownOutcome(reply.reason));
         }
         this.#log.info("not_passed_on", { to: leader.url, reason: reply.reason });
+        // The time in which that one did not answer is no wait for another one.
+        if (reply.mayHaveArrived) until = performance.now() + waitMs;
+        if (this.#term !== leader.term) continue;
       }
       const leftMs = until - performance.now();
       const mayWait = leftMs > 0 && held.canBeSent && !this.#isClosed;
@@ -159,6 +162,8 @@ export class Passing {
     this.#open++;
     const reply = await passOn(held, {
       ...{ url, hop, ca, onClose },
+      // A leader that hangs answers nothing; one that stops answers what it has.
+      unanswered: held.isRepeatable ? this.#leaders.superseded(term) : this.#leaders.gone(term),
       gone: this.#leaders.gone(term),
       slowReaderMs: slowReaderMs(),
     });

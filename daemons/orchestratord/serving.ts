@@ -136,7 +136,7 @@ export class Serving {
     const leader = this.leaderUrl;
     if (leader !== undefined || this.#elector.held !== undefined) {
       this.#leaderlessSince = undefined;
-      return this.#passing!.isUnreached
+      return leader !== undefined && this.#passing!.isUnreached
         ? `The orchestrator that leads cannot be reached: ${leader}`
         : undefined;
     }

@@ -10,6 +10,7 @@ import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../
 import type { Logger } from "../logging.ts";
 import { traced } from "../tracing.ts";
 import { type BodyLimits, readJsonBody } from "./body.ts";
+import { discard } from "./discard.ts";
 import { dialectAt, pathPattern, routesNear } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { checkTexts, type LargeBody, withEnd } from "./large_bodies.ts";
@@ -146,6 +147,10 @@ export function createApp(options: AppOptions): App {
       const reply = await handler(call);
       response = reply instanceof Response ? reply : Response.json(reply, { status: route.status });
     } catch (error) {
+      // Its sender must get to read the reply.
+      if (request.body && !request.bodyUsed && !request.body.locked) {
+        await discard(request.body.getReader());
+      }
       const shown = error instanceof LlorchError
         ? options.showError?.(error, caller) ?? error
         : error;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { delay } from "#shared/lifecycle.ts";
 import { registerSource, startSource } from "../support/source/process.ts";
 import { startPostgres, WHY_NO_POSTGRES } from "../support/postgres.ts";
 import { submit } from "./accept.ts";
@@ -15,6 +16,8 @@ const JOBS = 5_000;
 const STREAMS = 500;
 const INTERVAL_MS = 50;
 const TOKENS = 200;
+
+const PACED = { streams: STREAMS, tokens: TOKENS, intervalMs: INTERVAL_MS };
 
 /** What one round has shown of a store. */
 interface Round {
@@ -39,7 +42,7 @@ export const postgresBench: Bench = {
       const rounds: Record<string, Round[]> = { SQLite: [], PostgreSQL: [] };
       for (let n = 0; n < ROUNDS; n++) {
         for (const name of Object.keys(rounds)) {
-          const url = name === "SQLite" ? undefined : postgres.url(`round${n}`);
+          const url = name === "SQLite" ? undefined : postgres.url(`round_${n}`);
           rounds[name]!.push(await round(url));
         }
       }
@@ -51,22 +54,36 @@ export const postgresBench: Bench = {
 };
 
 async function round(url: string | undefined): Promise<Round> {
+  const gaps = await withOrchestrator(url, STREAMS, async (orchestrator, source) => ({
+    direct: await pacedGaps(executeTarget("source", source), PACED),
+    gaps: await pacedGaps(tasksTarget("/v2/tasks", orchestrator), PACED),
+  }));
+  // Streams that take every slot, so that what is accepted waits.
+  const streams = { streams: 20, tokens: 20 * 1000 / INTERVAL_MS, intervalMs: INTERVAL_MS };
+  const { seconds, times } = await withOrchestrator(url, 20, async (orchestrator) => {
+    const busy = pacedGaps(tasksTarget("/v2/tasks", orchestrator), streams);
+    await delay(1_500);
+    const submitted = await submit(orchestrator, JOBS);
+    await busy;
+    return submitted;
+  });
+  const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
+  return { ...gaps, rate: JOBS / seconds, p50, p99 };
+}
+
+/** Runs an orchestrator with a source of streams that has so many slots. */
+async function withOrchestrator<T>(
+  url: string | undefined,
+  slots: number,
+  work: (orchestrator: string, source: string) => Promise<T>,
+): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
   const source = await startSource(INTERVAL_MS);
   const settings = url === undefined ? "" : `store.url = ${JSON.stringify(url)}`;
   const orchestratord = await startOrchestratord(dir, JOBS + STREAMS, settings);
-  const paced = { streams: STREAMS, tokens: TOKENS, intervalMs: INTERVAL_MS };
   try {
-    await registerSource(orchestratord.url, source, STREAMS);
-    const direct = await pacedGaps(executeTarget("source", source.url), paced);
-    const gaps = await pacedGaps(tasksTarget("/v2/tasks", orchestratord.url), paced);
-    const { seconds, times } = await submit(orchestratord.url, JOBS);
-    return {
-      rate: JOBS / seconds,
-      p50: percentile(times, 0.5),
-      p99: percentile(times, 0.99),
-      ...{ gaps, direct },
-    };
+    await registerSource(orchestratord.url, source, slots);
+    return await work(orchestratord.url, source.url);
   } finally {
     for (const each of [orchestratord, source]) await stop(each);
     await Deno.remove(dir, { recursive: true });

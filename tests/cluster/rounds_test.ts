@@ -230,18 +230,23 @@ interface Fault {
   readonly moves: boolean;
 }
 
-async function run(fault: Fault): Promise<void> {
+async function run(fault: Fault, t: Deno.TestContext): Promise<void> {
   await withCluster(async (cluster) => {
     await cluster.leader();
     const load = new Load(cluster);
-    await Promise.race([inRounds(fault, cluster, load), load.failed]);
+    await Promise.race([inRounds(fault, cluster, load, t), load.failed]);
   }, fault.options);
 }
 
-async function inRounds({ name, rounds, strike, moves }: Fault, cluster: Cluster, load: Load) {
+async function inRounds(
+  { name, rounds, strike, moves }: Fault,
+  cluster: Cluster,
+  load: Load,
+  t: Deno.TestContext,
+) {
   const everyone = new Set(cluster.orchestrators);
   const [takeovers, pauses]: [number[], number[]] = [[], []];
-  for (let round = 1; round <= rounds; round++) {
+  const once = async () => {
     const before = load.jobs;
     await until("jobs end", () => load.jobs > before, 120_000);
     const first = await cluster.leader();
@@ -262,14 +267,16 @@ async function inRounds({ name, rounds, strike, moves }: Fault, cluster: Cluster
     await end();
     for (const one of cluster.orchestrators) everyone.add(one);
     await cluster.leader();
-  }
+  };
+  for (let round = 1; round <= rounds; round++) await t.step(`round ${round}`, once);
   await load.end();
   const jobs = await checkAlone(cluster.poolDir);
   checkTerms([...everyone]);
   const times = moves
     ? `; another one leads after ${figures(takeovers)}; an event comes after ${figures(pauses)}`
     : "";
-  console.log(`${name}, ${rounds} rounds: ${load.jobs} jobs exact (${jobs} at workers)${times}`);
+  // What a test that passes prints is not shown, but the names of its steps are.
+  await t.step(`${load.jobs} jobs exact (${jobs} at workers)${times}`, () => {});
 }
 
 const FEW = Math.ceil(KILLS / 5);
@@ -330,14 +337,14 @@ for (const fault of FAULTS) {
   Deno.test({
     name: `${fault.name}: every job is exact${SKIPPED}`,
     ignore: WHY_NO_POSTGRES !== undefined,
-    fn: () => run(fault),
+    fn: (t) => run(fault, t),
   });
 }
 
 Deno.test({
   name: `the leader is cut off from the database, and heals: every job is exact${SKIPPED}`,
   ignore: WHY_NO_POSTGRES !== undefined,
-  async fn() {
+  async fn(t) {
     const proxies: StallingProxy[] = [];
     const database = async (postgres: Postgres, at: number) => {
       const url = new URL(postgres.url());
@@ -359,7 +366,7 @@ Deno.test({
             await until("it knows", () => knows(first));
           });
         },
-      });
+      }, t);
     } finally {
       for (const proxy of proxies) proxy.close();
     }

@@ -50,6 +50,8 @@ export interface PassOnOptions {
   readonly hop: string;
   /** Certificates in PEM to trust in addition to the usual authorities. */
   readonly ca: string | undefined;
+  /** Ends the wait for a reply. */
+  readonly unanswered: AbortSignal;
   /** Ends the reply: it is that of a leader that is gone. */
   readonly gone: AbortSignal;
   /** A client that reads nothing for this long is cut off, in ms. */
@@ -64,7 +66,7 @@ export interface PassOnOptions {
  */
 export function passOn(
   held: HeldRequest,
-  { url, hop, ca, gone, slowReaderMs, onClose }: PassOnOptions,
+  { url, hop, ca, unanswered, gone, slowReaderMs, onClose }: PassOnOptions,
 ): Promise<Response | NoReply> {
   const { original, body, stream } = held;
   const { pathname, search } = new URL(original.url);
@@ -99,7 +101,7 @@ export function passOn(
     };
     drops.push(
       onAbort(original.signal, () => void fail("The client has left")),
-      onAbort(gone, () => void fail("Another orchestrator leads")),
+      onAbort(unanswered, () => void fail("Another orchestrator leads")),
     );
     const timer = setTimeout(() => void fail(`No connection within ${CONNECT_MS} ms`), CONNECT_MS);
     outgoing.setNoDelay(true);

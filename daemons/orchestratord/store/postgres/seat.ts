@@ -66,9 +66,14 @@ export class PostgresSeat implements Seat {
               WHERE term = $1`,
             [term, next, own, url(), ttlMs],
           );
-          // Waits for its open writes; nothing of it is written afterwards.
+          // Waits for its open writes; nothing of it is written afterwards. The row stays, so that it is seen
+          // to be silent until it joins again.
           if (count === 1 && last !== undefined && last !== own) {
-            await session.query("DELETE FROM replicas WHERE incarnation = $1", [last]);
+            await session.query(
+              `UPDATE replicas SET incarnation = nextval('incarnations'),
+                  expires_at = clock_timestamp() WHERE incarnation = $1`,
+              [last],
+            );
           }
           return count === 1;
         });

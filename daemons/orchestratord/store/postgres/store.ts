@@ -20,6 +20,9 @@ import type { WriteQueueOptions } from "./write_queue.ts";
 /** How long a measured size counts, in ms. */
 const SIZE_MS = 15_000;
 
+/** A migration may take this long, on a large database or a slow disk, in ms. */
+const MIGRATION_MS = 600_000;
+
 /** Options of {@linkcode openPostgresStore}. */
 export interface PostgresStoreOptions
   extends
@@ -45,7 +48,9 @@ export interface PostgresStoreOptions
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
   const { servers, replicaId, connections, commitEveryMs, onFenced = () => {} } = options;
   const { schema } = servers;
-  const first = await servers.open("llorch migration");
+  const first = await servers.open("llorch migration", {
+    statementMs: MIGRATION_MS,
+  });
   try {
     await migrate(first, schema);
   } finally {
