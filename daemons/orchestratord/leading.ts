@@ -247,7 +247,7 @@ export function openLeading(deps: LeadingDeps): Leading {
         worker: (poolId, workerId) =>
           loop.state.pools.get(poolId)?.workers.find(({ worker_id }) => worker_id === workerId),
       });
-      for (const row of unfinished) await jobs.restore(row);
+      await jobs.restore(unfinished);
       await keeper.resume();
       phase = "serving";
       await batches.resume();

@@ -121,7 +121,8 @@ export function idleSettings(
 ): FileProblem[] {
   if (store.url !== undefined) {
     if (cluster.advertise_url !== undefined || !/^(0\.0\.0\.0|::)$/.test(host)) return [];
-    const message = `is needed with host ${host}: others must know where to reach this orchestrator`;
+    const message =
+      `is needed with host ${host}: others must know where to reach this orchestrator`;
     return [{ key: ["cluster", "advertise_url"], message }];
   }
   const settings: [string[], unknown][] = [

@@ -57,8 +57,13 @@ Deno.test("--check-config says what PostgreSQL and other orchestrators need, and
       .map((key) => `${key} is of no use without store.url`),
   );
   const store = { url: "postgres://llorch@127.0.0.1:1/none" };
-  assert.match((await problems({ host: "0.0.0.0", store }))[0]!, /^cluster\.advertise_url is needed/);
-  for (const url of ["10.0.0.1:8080", "ftp://x", "http://0.0.0.0:1", "http://a:b@c", "http://c?x"]) {
+  assert.match(
+    (await problems({ host: "0.0.0.0", store }))[0]!,
+    /^cluster\.advertise_url is needed/,
+  );
+  for (
+    const url of ["10.0.0.1:8080", "ftp://x", "http://0.0.0.0:1", "http://a:b@c", "http://c?x"]
+  ) {
     const { success } = configSchema.safeParse({ store, cluster: { advertise_url: url } });
     assert.equal(success, false, url);
   }

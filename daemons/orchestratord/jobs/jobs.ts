@@ -5,7 +5,7 @@ import type { Progress } from "../access/job_limits.ts";
 import { relay } from "./relay.ts";
 import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { Effect, JobError, NewJob } from "../scheduler/state.ts";
-import type { JobRow } from "../store/job_store.ts";
+import type { JobRow, NumberedEvent } from "../store/job_store.ts";
 import { Attempts, type AttemptsDeps } from "./attempts.ts";
 import { bounded } from "./bounded.ts";
 import { storedAttempt } from "./call_attempt.ts";
@@ -19,6 +19,12 @@ import {
   type SubmitOptions,
   type Submitted,
 } from "./submit.ts";
+
+/** Jobs whose events are read at the same time when they are taken over. */
+const READ_AHEAD = 16;
+
+/** Events that are read at a time. */
+const PAGE = 1000;
 
 /** Dependencies of {@linkcode Jobs}. */
 export type JobsDeps = AttemptsDeps & SubmissionDeps;
@@ -107,17 +113,28 @@ export class Jobs {
     }
   }
 
-  /** Takes over a job that an earlier process left unfinished. */
-  async restore(row: JobRow): Promise<void> {
-    const { store, loop, log, clock } = this.#deps;
-    if (!row.request) return;
-    const events = [];
+  /** Takes over jobs that an earlier process left unfinished, in their order. */
+  async restore(rows: readonly JobRow[]): Promise<void> {
+    for (let at = 0; at < rows.length; at += READ_AHEAD) {
+      const some = rows.slice(at, at + READ_AHEAD);
+      const events = await Promise.all(some.map(({ jobId }) => this.#stored(jobId)));
+      for (const [n, row] of some.entries()) this.#restore(row, events[n]!);
+    }
+  }
+
+  async #stored(jobId: string): Promise<NumberedEvent[]> {
+    const events: NumberedEvent[] = [];
     for (let after = 0;;) {
-      const page = await store.events(row.jobId, after, 1000);
-      if (page.length === 0) break;
+      const page = await this.#deps.store.events(jobId, after, PAGE);
       events.push(...page);
+      if (page.length < PAGE) return events;
       after = page.at(-1)!.id;
     }
+  }
+
+  #restore(row: JobRow, events: readonly NumberedEvent[]): void {
+    const { loop, log, clock } = this.#deps;
+    if (!row.request) return;
     const meaning = loop.meaning(row.request.model);
     const job = this.#open({
       id: row.jobId,

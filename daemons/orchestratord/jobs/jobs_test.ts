@@ -166,7 +166,7 @@ Deno.test("restore() continues the jobs of an earlier process after every token 
     const waiting = await acceptedJob({ id: "j2", store, tenant: "k1" });
 
     const stage = openStage(store);
-    for (const row of await store.unfinished()) await stage.jobs.restore(row);
+    await stage.jobs.restore(await store.unfinished());
     const job = stage.jobs.live("j1")!;
     assert.ok(
       isWaiting(stage, stage.jobs.live("j2")!),
@@ -205,7 +205,7 @@ Deno.test("restore() gives a job's time, deadline and deaths to the scheduler ag
 
     before.clock.advance(1_000);
     const { jobs, loop } = openStage(store, { slots: 0, clock: before.clock });
-    for (const row of await store.unfinished()) await jobs.restore(row);
+    await jobs.restore(await store.unfinished());
     const { queuedAt, deadlineAt, deaths, attempt, priority, isStored } = loop.state.queued.get(
       id,
     )!;
