@@ -239,7 +239,7 @@ async function run(fault: Fault, t: Deno.TestContext): Promise<void> {
 }
 
 async function inRounds(
-  { name, rounds, strike, moves }: Fault,
+  { rounds, strike, moves }: Fault,
   cluster: Cluster,
   load: Load,
   t: Deno.TestContext,
