@@ -295,7 +295,7 @@ export function openLeading(deps: LeadingDeps): Leading {
   };
 }
 
-/** Whether an effect ends or fences a job that runs, which whoever leads next does not know of. */
+/** Whether an effect ends or fences a running job. The next leader does not know of these jobs. */
 function isOfRunningJob({ kind }: Effect): boolean {
   return kind === "abort" || kind === "fail" || kind === "suspect";
 }

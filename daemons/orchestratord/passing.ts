@@ -142,7 +142,7 @@ export class Passing {
         this.#log.info("not_passed_on", { to: leader.url, reason: reply.reason });
         // The time in which that one did not answer is no wait for another one.
         if (reply.mayHaveArrived) until = performance.now() + waitMs;
-        if (this.#term !== leader.term) continue;
+        if (held.canBeSent && this.#term !== leader.term) continue;
       }
       const leftMs = until - performance.now();
       const mayWait = leftMs > 0 && held.canBeSent && !this.#isClosed;

@@ -261,7 +261,7 @@ export class RemoteModel implements Model {
     const given = prompt_tokens?.length ??
       (prompt === undefined ? undefined : new TextEncoder().encode(prompt).length);
     if (given === undefined) return undefined;
-    // Many servers refuse a limit above their context, which nobody has said here.
+    // Many servers refuse a limit above their context. Here the context is not known.
     const context = this.context === UNSTATED_CONTEXT ? DEFAULT_CONTEXT : this.context;
     return Math.max(16, context - given);
   }

@@ -9,9 +9,8 @@ import type { Session } from "./session.ts";
 export const MIGRATIONS: readonly string[] = [migration0001, migration0002];
 
 /**
- * The version of the tables in a schema; 0 without any. It may be one that the next release has made: what a
- * migration adds can be left alone, and what it removes is unused since the release before it. So several
- * orchestrators are upgraded one after the other.
+ * The version of the tables in a schema; 0 without any. The next release may have made it: this program ignores
+ * what a migration adds, and no longer uses what it removes. So orchestrators can be upgraded one by one.
  *
  * @throws {LlorchError} `INTERNAL` if a still newer program has made them
  */

@@ -13,7 +13,7 @@ type Replica = ClusterView["replicas"][number];
 export function ClusterStrip() {
   const [round, next] = useState(0);
   const { value: cluster, error } = useFetch<ClusterView>("/v2/cluster", round);
-  // Whoever is alone stays so until a restart, after which the feed returns and it is asked again.
+  // An orchestrator that is alone stays alone until it restarts; the page then asks again.
   const mayChange = cluster !== undefined && !cluster.is_alone;
   useEffect(() => {
     if (!mayChange) return;
