@@ -5,6 +5,7 @@ import {
   imagesOf,
   inferencePart,
   type JobEvent,
+  toErrorData,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -216,12 +217,7 @@ export class Attempts {
     const error = cause instanceof LlorchError
       ? cause
       : new LlorchError(cause.code, cause.message, cause);
-    const data: ErrorData = {
-      code: error.code,
-      message: error.message,
-      retriable: error.retriable,
-      ...defined({ details: error.details }),
-    };
+    const data = toErrorData(error);
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });
     if (error.code === "REQUEST_UNSAFE") this.#deps.metrics.unsafe.inc();

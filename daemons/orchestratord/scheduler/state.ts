@@ -373,6 +373,8 @@ export interface JobError {
   readonly message: string;
   /** Overrides the default of the error code. */
   readonly retriable?: boolean;
+  /** When another try may end otherwise, in ms from now. */
+  readonly retryAfterMs?: number;
 }
 
 /** An effect that the scheduler requests. */
