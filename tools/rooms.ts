@@ -14,7 +14,7 @@ const orchestratord: Rooms = {
   "store/rows": ["scheduler", "store"],
   "store/sqlite": ["scheduler", "store", "store/rows"],
   "store/postgres": ["scheduler", "store", "store/rows"],
-  "access": ["metrics.ts", "store"],
+  "access": ["metrics.ts", "scheduler", "store"],
   "feed": ["metrics.ts", "scheduler"],
   "config.ts": ["access", "scheduler", "store/postgres"],
   "open_store.ts": ["config.ts", "store", "store/postgres", "store/sqlite"],

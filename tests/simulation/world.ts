@@ -342,7 +342,9 @@ class World {
     const tenant = `tenant${task.tenant}`;
     this.#asking.delete(id);
     try {
-      this.#loop.place({ priority, fingerprint, tenant }, task.deadline);
+      const { tokensIn } = task;
+      const sized = { tokensIn, maxTokens: undefined, speaks: true };
+      this.#loop.place({ ...sized, priority, fingerprint, tenant }, task.deadline);
     } catch (error) {
       assert.ok(error instanceof LlorchError);
       if (error.code === "QUEUE_FULL") this.#ledger.refused(tenant, error, now);
@@ -350,7 +352,7 @@ class World {
       this.#asking.add(id);
       return this.#timers.after(error.retryAfterMs ?? 0, () => this.#submit(id, task));
     }
-    this.#ledger.submitted(id, tenant);
+    this.#ledger.submitted(id, tenant, now);
     this.#send({
       kind: "submit",
       job: {

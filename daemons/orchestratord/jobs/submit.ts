@@ -295,10 +295,15 @@ export class Submissions {
     { jobId, tenant, fingerprint, name, demand, isSuspect }: Checked,
   ): Promise<Submitted> {
     const { loop, store, clock, metrics, images } = this.#deps;
+    const { durable, correlationId, idempotencyKey, call, taken } = options;
+    const runAttempt = call
+      ? storedAttempt(call, this.#deps.config.failover.call_ms)
+      : options.runAttempt ?? relay;
+    const isCall = runAttempt !== relay;
     // No `await` between the check of the bounds and the submission.
     options.admit?.();
     const place = loop.place(
-      { priority: task.priority, fingerprint, tenant },
+      { ...demand, priority: task.priority, fingerprint, tenant, speaks: !isCall },
       task.deadline_ms,
       at > 0,
     );
@@ -306,10 +311,6 @@ export class Submissions {
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
     const request = { ...task, model: name, seed };
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
-    const { durable, correlationId, idempotencyKey, call, taken } = options;
-    const runAttempt = call
-      ? storedAttempt(call, this.#deps.config.failover.call_ms)
-      : options.runAttempt ?? relay;
     const job = this.#jobs.open({
       id: jobId,
       request,
@@ -323,7 +324,7 @@ export class Submissions {
       tenant,
       isStored: durable,
       runAttempt: bounded(runAttempt, meaning.context),
-      isCall: runAttempt !== relay,
+      isCall,
       ...(taken && !durable ? { letGo: images.hold(taken) } : {}),
     });
     const committed = job.accept(
@@ -350,7 +351,7 @@ export class Submissions {
       job: {
         ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
         deaths: isSuspect ? 1 : 0,
-        speaks: runAttempt === relay,
+        speaks: !isCall,
         isStored: durable,
         hasFallback: job.hasFallback,
         ...(options.keepMs === undefined ? {} : { keepMs: options.keepMs }),

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Job } from "./job.ts";
+import type { Sized } from "./rates.ts";
 import type { Share, State } from "./state.ts";
 
 /** A generated token costs as much as this many prompt tokens, which are read many at a time. */
@@ -29,7 +30,7 @@ export function costOf(tokensIn: number, tokensOut: number): number {
 /** Counts one more job of a tenant. */
 export function join(state: State, tenant: string): void {
   const share = state.shares.get(tenant) ?? { cost: 0, jobs: 0 };
-  if (share.jobs === 0) share.cost = Math.max(share.cost, lowest(state) ?? state.floor);
+  share.cost = costAtEntry(state, tenant);
   share.jobs++;
   state.shares.set(tenant, share);
 }
@@ -49,10 +50,24 @@ export function leave(state: State, tenant: string): void {
  * @returns the charge
  */
 export function charge(state: State, job: Job): number {
-  const usual = state.rates.get(job.fingerprint)?.tokensOut ?? USUAL_TOKENS_OUT;
-  const expected = costOf(job.tokensIn, Math.min(usual, job.maxTokens ?? Infinity));
+  const expected = expectedCost(state, job);
   shareOf(state, job.tenant).cost += expected;
   return expected;
+}
+
+/** What a job's next attempt will probably cost. */
+export function expectedCost(state: Readonly<State>, job: Sized): number {
+  const { fingerprint, tokensIn, maxTokens, delivered } = job;
+  const tokens = state.rates.get(fingerprint)?.lengths.left(delivered, maxTokens).mean ??
+    Math.min(USUAL_TOKENS_OUT, maxTokens ?? Infinity);
+  return costOf(tokensIn, tokens);
+}
+
+/** A tenant's counter as its next job finds it. */
+export function costAtEntry(state: Readonly<State>, tenant: string): number {
+  const share = state.shares.get(tenant);
+  if (share && share.jobs > 0) return share.cost;
+  return Math.max(share?.cost ?? 0, lowest(state) ?? state.floor);
 }
 
 /** Raises the charge of a running attempt to what it has cost so far. */

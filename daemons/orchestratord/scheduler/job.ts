@@ -31,6 +31,8 @@ export interface Job {
   hasFallback: boolean;
   /** Since when it has been waiting for a worker, counted from its latest attempt. */
   waitingSince: number;
+  /** Tokens delivered in its earlier attempts, as far as this scheduler knows. */
+  delivered: number;
   /** Number of the latest attempt; 0 before the first. */
   attempt: number;
   /** Attempts in a row that ended without a delivered token. */
@@ -68,6 +70,10 @@ export interface Lease {
   readonly since: number;
   /** Tokens delivered in this attempt, as last reported. */
   tokensOut: number;
+  /** When its first token was reported. */
+  firstTokenAt: number | undefined;
+  /** When tokens were last reported. */
+  progressAt: number;
   /** Whether the worker has reported anything about this attempt. */
   isHeard: boolean;
   /** What the tenant was charged for this attempt; see `fairness.ts`. */

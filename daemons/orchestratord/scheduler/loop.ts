@@ -12,12 +12,10 @@ import {
   type ResolvedModel,
   seesImages,
 } from "./resolve.ts";
-import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { countAhead, countAheadOfQueued } from "./queue.ts";
 import { type Load, loadOf } from "./loading.ts";
-import { predictStart } from "./rates.ts";
+import { type Asked, endOf, lateBy, type Start, startOf } from "./forecast.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
 
@@ -29,8 +27,10 @@ export interface EndedJob {
   readonly fingerprint: string;
   readonly attempts: readonly Attempt[];
   /** ms since the epoch. */
+  readonly firstTokenAt: number | undefined;
   readonly endedAt: number | undefined;
-  readonly usage: { readonly tokens_out: number } | undefined;
+  readonly usage: { readonly tokens_in: number; readonly tokens_out: number } | undefined;
+  readonly stopReason: string | undefined;
 }
 
 /** A job's position in the queue of its model, and when it should start. */
@@ -111,11 +111,20 @@ export class Loop {
   }
 
   /** Takes the figures of a job that ended before this start, to predict how long jobs take. */
-  remember({ fingerprint, attempts, endedAt, usage }: EndedJob): void {
+  remember(job: EndedJob): void {
+    const { fingerprint, attempts, firstTokenAt, endedAt, usage, stopReason } = job;
     const startedAt = Date.parse(attempts.at(-1)?.started_at ?? "");
     if (endedAt === undefined || !usage || Number.isNaN(startedAt)) return;
     const serviceMs = Math.max(0, endedAt - startedAt);
-    this.send({ kind: "history", fingerprint, serviceMs, tokensOut: usage.tokens_out });
+    const { tokens_in: tokensIn, tokens_out: tokensOut } = usage;
+    // The first token of a job with several attempts may not be this attempt's.
+    const firstTokenMs = attempts.length > 1 || firstTokenAt === undefined
+      ? undefined
+      : Math.max(0, firstTokenAt - startedAt);
+    const isCut = stopReason === "length";
+    const speaks = tokensOut > 0;
+    const served = { serviceMs, firstTokenMs, tokensIn, tokensOut, isCut, speaks };
+    this.send({ kind: "history", fingerprint, served: { ...served, answerTokens: tokensOut } });
   }
 
   /** What a client means by a name; see {@linkcode meaningIn}. */
@@ -166,29 +175,35 @@ export class Loop {
    * @throws {LlorchError} `QUEUE_FULL`, or `DEADLINE_UNMET` for a job that cannot start in time
    */
   place(
-    job: Pick<Job, "priority" | "fingerprint" | "tenant">,
+    job: Omit<Asked, "queuedAt" | "delivered">,
     deadlineMs: number | undefined,
     isFallback = false,
   ): Place {
     const now = this.#clock.steady();
-    const refusal = isFallback && startsAtOnce(this.#state, job.fingerprint, now)
+    const isFree = startsAtOnce(this.#state, job.fingerprint, now);
+    const refusal = isFallback && isFree
       ? undefined
-      : refusalOf(this.#state, job.tenant, now);
+      : refusalOf(this.#state, job.tenant, now, isFree);
     if (refusal) {
-      this.send({ kind: "turned_away", tenant: job.tenant });
+      const { retryAfterMs = 0 } = refusal;
+      this.send({ kind: "turned_away", tenant: job.tenant, retryAfterMs });
       throw refusal;
     }
-    const ahead = countAhead(this.#state, job);
-    const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
+    const start = isFree
+      ? { ahead: 0, expected: { mean: 0, variance: 0 } }
+      : startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
+    const place = placeFrom(start);
+    const startMs = place.predicted_start_ms;
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
       throw new LlorchError(
         "DEADLINE_UNMET",
-        `Cannot start the job within its deadline of ${deadlineMs} ms: ${ahead.jobs} jobs are ahead of ` +
-          `it, and its turn is expected in ${startMs} ms; give it more time, or try again later`,
+        `Cannot start the job within its deadline of ${deadlineMs} ms: ${start.ahead} jobs are ` +
+          `ahead of it, and its turn is expected in ${startMs} ms; give it more time, or try again ` +
+          "later",
         { retryAfterMs: startMs, retriable: true },
       );
     }
-    return { queue_position: ahead.jobs, predicted_start_ms: startMs };
+    return place;
   }
 
   /** The place of an accepted job now; position 0 and 0 ms once it no longer waits. */
@@ -196,12 +211,18 @@ export class Loop {
     const job = this.#state.queued.get(jobId);
     if (!job) return { queue_position: 0, predicted_start_ms: 0 };
     const now = this.#clock.steady();
-    const ahead = countAheadOfQueued(this.#state, job);
-    const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
+    const { queue_position, predicted_start_ms } = placeFrom(startOf(this.#state, job, now));
     return {
-      queue_position: ahead.jobs,
-      predicted_start_ms: Math.max(startMs, Math.round(job.notBefore - now)),
+      queue_position,
+      predicted_start_ms: Math.max(predicted_start_ms, Math.round(job.notBefore - now)),
     };
+  }
+
+  /** When a job will have ended nine times of ten, in ms from now; undefined where nothing was measured. */
+  endOf(jobId: string): number | undefined {
+    const job = this.#state.running.get(jobId) ?? this.#state.queued.get(jobId);
+    const end = job && endOf(this.#state, job, this.#clock.steady());
+    return end && lateBy(end);
   }
 
   /** The load that a waiting job waits for, with the name of its model as its client wrote it. */
@@ -220,4 +241,8 @@ export class Loop {
       throw error;
     }
   }
+}
+
+function placeFrom({ ahead, expected }: Start): Place {
+  return { queue_position: ahead, predicted_start_ms: Math.round(expected.mean) };
 }

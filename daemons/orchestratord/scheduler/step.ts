@@ -25,6 +25,7 @@ import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
+import { firstTokenAfter } from "./rates.ts";
 import { record } from "./record.ts";
 import { advanceReloads } from "./reload.ts";
 import { endIdle, isComingAt, isLoadedAt } from "./residency.ts";
@@ -99,8 +100,7 @@ function seatWaiting(state: State, fingerprint: string, now: number, effects: Ef
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now);
     if (!job) return;
-    const { firstTokenMs = 0 } = state.rates.get(fingerprint) ?? {};
-    if (job.deadlineAt !== undefined && now + firstTokenMs >= job.deadlineAt) {
+    if (job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;

@@ -265,18 +265,15 @@ Deno.test("the queue keeps the next free place for a refused tenant, for a while
   const run = new Run({ queueCapacity: 4 });
   run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "many" }));
   for (let n = 0; n < 4; n++) run.at(0, submit(`many-${n}`, 0, { tenant: "many" }));
-  assert.throws(() => takePlace(run.state, "few", 1), { code: "QUEUE_FULL" });
-  run.at(2, done("running"));
-  assert.throws(
-    () => takePlace(run.state, "many", 3),
-    /the free places are for clients with fewer/,
-  );
-  takePlace(run.state, "few", 4);
-  run.at(4, submit("few-0", 4, { tenant: "few" }));
-  assert.throws(() => takePlace(run.state, "few", 7), { code: "QUEUE_FULL" });
-  run.at(8, done("many-0"));
-  assert.throws(() => takePlace(run.state, "many", 9), /for clients with fewer/);
-  takePlace(run.state, "many", 60_000);
+  assert.throws(() => takePlace(run.state, "few", 9_500), { code: "QUEUE_FULL" });
+  run.at(10_000, done("running"));
+  assert.throws(() => takePlace(run.state, "many", 10_001), /1 free places are kept for clients/);
+  takePlace(run.state, "few", 10_500);
+  run.at(10_500, submit("few-0", 10_500, { tenant: "few" }));
+  assert.throws(() => takePlace(run.state, "few", 10_501), { code: "QUEUE_FULL" });
+  run.at(19_000, done("many-0"));
+  assert.throws(() => takePlace(run.state, "new", 19_001), /are kept for clients/);
+  takePlace(run.state, "many", 600_000);
 });
 
 Deno.test("step() counts a worker as alive while another of its jobs gets events", () => {

@@ -154,7 +154,8 @@ export class Run {
 export function takePlace(state: State, tenant: string, now: number): void {
   const refusal = refusalOf(state, tenant, now);
   if (!refusal) return;
-  step(state, { kind: "turned_away", tenant }, now);
+  const { retryAfterMs = 0 } = refusal;
+  step(state, { kind: "turned_away", tenant, retryAfterMs }, now);
   throw refusal;
 }
 

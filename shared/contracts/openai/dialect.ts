@@ -20,7 +20,10 @@ export const openaiDialect: Dialect = {
   errorBody: openaiErrorBody,
   writeError(error) {
     // Without it, OpenAI's clients would try again after any 409 or 5xx, and wait at most a minute.
-    return { body: openaiError(error), headers: { "x-should-retry": String(isWorthRetrying(error)) } };
+    return {
+      body: openaiError(error),
+      headers: { "x-should-retry": String(isWorthRetrying(error)) },
+    };
   },
   readError(body) {
     const parsed = openaiErrorBody.safeParse(body);
