@@ -3,6 +3,7 @@ import { devicesOf } from "#shared/contracts/mod.ts";
 import type { LlorchError } from "#shared/errors.ts";
 import type { Effect, Spawn, State, Worker } from "../../daemons/orchestratord/scheduler/state.ts";
 import { nextJob } from "../../daemons/orchestratord/scheduler/queue.ts";
+import { MOST_YIELDS } from "../../daemons/orchestratord/scheduler/yields.ts";
 import { freeSeat, isPinned, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
 
 /** Checks what must hold for the state after every step. */
@@ -43,6 +44,9 @@ export function checkState(state: Readonly<State>): void {
 
   for (const job of [...state.queued.values(), ...state.running.values()]) {
     assert.equal(job.deaths > 0, state.blamed.has(job.id), `${job.id} is blamed, or is not`);
+  }
+  for (const { id, yields } of [...state.queued.values(), ...state.running.values()]) {
+    assert.ok(yields <= MOST_YIELDS, `${id} has yielded ${yields} times`);
   }
   for (const id of state.blamed) assert.ok(state.queued.has(id) || state.running.has(id));
 
@@ -109,8 +113,9 @@ export class Ledger {
   refused(tenant: string, { message, retryAfterMs = 0 }: LlorchError, now: number): void {
     this.#comeBack = this.#comeBack.filter(({ until }) => until >= now);
     const { queued, policy } = this.#state();
+    const isForOthers = this.#comeBack.some((each) => each.tenant !== tenant);
     assert.ok(
-      policy.queueCapacity - queued.size <= this.#comeBack.length,
+      isForOthers || policy.queueCapacity - queued.size <= this.#comeBack.length,
       `a free place is refused although no refused client has a claim to it: ${message}`,
     );
     const at = now + retryAfterMs;

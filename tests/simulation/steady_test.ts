@@ -111,6 +111,7 @@ Deno.test("a full queue keeps nobody out: many clients of one tenant leave the o
     ask(tenant);
   };
   for (let n = 0; n < 90; n++) ask("many");
+  // Those who are refused wait for whole seconds, so a few clients cannot use half of the slots.
   for (let n = 0; n < 6; n++) ask("few");
   steady.runUntil(120_000);
   const share = served.few / (served.few + served.many);

@@ -10,6 +10,7 @@ import type {
   Place,
   State,
 } from "../../daemons/orchestratord/scheduler/state.ts";
+import { MOST_YIELDS } from "../../daemons/orchestratord/scheduler/yields.ts";
 import { checkReload } from "../../daemons/orchestratord/scheduler/reload.ts";
 import {
   durationOf,
@@ -187,7 +188,13 @@ class World {
       Math.max(...hosts.map(({ loadMs }) => loadMs)) + 10 * latency + 2 * HEARTBEAT_MS + 500;
     const trials = tasks.filter(({ poison }) => poison).length * TRIALS_MS;
     // A refused client tries again a while later.
-    const work = trials +
+    // Each time a job yields, it waits for a tick and reads again what it has.
+    const yields = policy.yieldAfter === 0 ? 0 : MOST_YIELDS * tasks.reduce(
+      (sum, { tokensIn, tokensOut }) =>
+        sum + TICK_MS + 2 * latency + (tokensIn + tokensOut) / PREFILL_TOKENS_PER_MS,
+      0,
+    );
+    const work = trials + yields +
       tasks.reduce((sum, task) => sum + swap + durationOf(task) + ASK_AGAIN_MS, 0);
     const settled = policyOf(this.#scenario);
     return calm + settled.poolForgetMs + settled.breakerOpenMs + settled.batchPromoteMs +

@@ -161,8 +161,9 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
       const error = await refusal(call);
       assert.equal(error.code, "RATE_LIMITED");
     }
-    // The earlier job took much less than a second.
-    assert.ok((await refusal(ann().call(routes.submit, { body }))).retryAfterMs <= 1000);
+    // The earlier job took much less than a second, and two were promised its place before.
+    const third = (await refusal(ann().call(routes.submit, { body }))).retryAfterMs;
+    assert.ok(third >= 1000 && third <= 10_000, String(third));
     pool.only().allow(Infinity);
     await Array.fromAsync(follow(ann(), job_id));
     await guarded.restart();

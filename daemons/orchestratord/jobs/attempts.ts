@@ -193,7 +193,8 @@ export class Attempts {
 
   #progress(job: LiveJob, attempt: number): void {
     const tokensOut = job.tokensOfAttempt;
-    this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut });
+    const isTied = job.isUnresumable ? { isTied: true as const } : {};
+    this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut, ...isTied });
   }
 
   #complete(job: LiveJob, data: EndData): Promise<void> | undefined {

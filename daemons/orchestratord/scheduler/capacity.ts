@@ -42,7 +42,8 @@ export function refusalOf(
   if (free > 0 && (startsAtOnce || promised.size === 0)) return undefined;
   const places = placesOf(state, now);
   const times = promisedTimes(state, now);
-  if (free > 0 && (promised.get(tenant)?.isDue(now) || isSpare(places, times, now))) {
+  const isDue = promised.get(tenant)?.isDue(now) === true;
+  if (free > 0 && (isDue || isSpare(places, times, now) && !hasMore(state, tenant, now))) {
     return undefined;
   }
   const why = free > 0
@@ -126,6 +127,17 @@ function timeOf(places: Places, promised: readonly number[], turn: number, now: 
   while (taken.has(index)) index++;
   const ms = freeAfter(places, index) * (1 + MARGIN.share) + MARGIN.ms;
   return wholeSeconds(Math.min(LONGEST_MS, ms));
+}
+
+/** Whether a tenant has more than its share of the places, while others' clients have to wait for one. */
+function hasMore(state: Readonly<State>, tenant: string, now: number): boolean {
+  const isAlone = [...state.promised].every(([name, own]) =>
+    name === tenant || own.open(now).length === 0
+  );
+  if (isAlone) return false;
+  let waiting = 0;
+  for (const job of state.queued.values()) if (job.tenant === tenant) waiting++;
+  return waiting >= state.policy.queueCapacity / tenantsOf(state, tenant, now);
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Job } from "./job.ts";
 import type { Expected } from "./lengths.ts";
 import type { State, Worker } from "./state.ts";
 import { holdersOf, isUsable } from "./workers.ts";
+import { yieldsTo } from "./yields.ts";
 
 /** Starts that are followed one by one, at most; from then on they are as frequent as before. */
 const FOLLOWED = 512;
@@ -20,7 +21,10 @@ const FOLLOWED = 512;
 const NINE_OF_TEN = 1.28;
 
 /** A job whose start is asked for. */
-export type Asked = Sized & Pick<Job, "priority" | "tenant" | "queuedAt">;
+export type Asked =
+  & Sized
+  & Pick<Job, "priority" | "tenant" | "queuedAt">
+  & Partial<Pick<Job, "tokensAtMost" | "waitingSince">>;
 
 /** When a waiting job will start. */
 export interface Start {
@@ -39,7 +43,7 @@ export function lateBy({ mean, variance }: Expected): number {
 export function startOf(state: Readonly<State>, job: Asked, now: number): Start {
   let last: Start | undefined;
   for (const start of starts(state, job.fingerprint, now, job)) {
-    if (start.job === job) return start;
+    if (start.job === job) return start.ahead === 0 ? withYield(state, job, start, now) : start;
     last = start;
   }
   const rest = [...waitingOf(state, job.fingerprint)].length - FOLLOWED;
@@ -48,6 +52,15 @@ export function startOf(state: Readonly<State>, job: Asked, now: number): Start 
     ahead: FOLLOWED + rest,
     expected: { mean: mean * (1 + rest / FOLLOWED), variance: variance * (1 + rest / FOLLOWED) },
   };
+}
+
+/** The start of the job that is next: a running job may give it its slot. */
+function withYield(state: Readonly<State>, job: Asked, start: Start, now: number): Start {
+  const { yieldAfterMs } = state.policy;
+  const mean = Math.max(0, yieldAfterMs - Math.max(0, now - (job.waitingSince ?? now)));
+  const isSooner = yieldAfterMs > 0 && mean < start.expected.mean;
+  if (!isSooner || !yieldsTo(state, job, now, mean)) return start;
+  return { ahead: 0, expected: { mean, variance: 0 } };
 }
 
 /** When a job ends, in ms from now; undefined where nothing was measured. */

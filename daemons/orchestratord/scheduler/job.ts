@@ -33,6 +33,10 @@ export interface Job {
   waitingSince: number;
   /** Tokens delivered in its earlier attempts, as far as this scheduler knows. */
   delivered: number;
+  /** How often it has given its slot to others; see `yields.ts`. */
+  yields: number;
+  /** Whether its answer has begun and cannot go on in another attempt. */
+  isTied: boolean;
   /** Number of the latest attempt; 0 before the first. */
   attempt: number;
   /** Attempts in a row that ended without a delivered token. */
@@ -78,4 +82,6 @@ export interface Lease {
   isHeard: boolean;
   /** What the tenant was charged for this attempt; see `fairness.ts`. */
   charged: number;
+  /** What of it the attempt has had so far. */
+  had: number;
 }

@@ -20,6 +20,8 @@ export function admit(state: State, job: NewJob, now: number): void {
     hasFallback: false,
     keepMs: undefined,
     delivered: 0,
+    yields: 0,
+    isTied: false,
     ...job,
     waitingSince: now,
     failures: 0,
@@ -52,6 +54,7 @@ export function dispatch(
     ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0, isHeard: false },
     ...{ firstTokenAt: undefined, progressAt: now },
     charged: charge(state, job),
+    had: 0,
   };
   remember(state, job.affinity, workerId);
   effects.push({

@@ -35,10 +35,10 @@ Deno.test("jobs that came later, wait for another model or have a lower priority
   assert.equal(ahead(run, "first"), 0);
   assert.equal(ahead(run, "later"), 1);
   assert.equal(ahead(run, "batch"), 2);
-  // Two jobs of another tenant, which starts with the same cost: they take turns.
+  // Two jobs of another tenant, of which none runs: then they take turns.
   run.at(4, submit("b1", 4, { tenant: "b" }), submit("b2", 4, { tenant: "b" }));
-  assert.equal(ahead(run, "first"), 0);
-  assert.equal(ahead(run, "later"), 2);
+  assert.equal(ahead(run, "first"), 1);
+  assert.equal(ahead(run, "later"), 3);
 });
 
 Deno.test("a job that pauses after a lost worker is ahead of those that came after it", () => {

@@ -153,6 +153,7 @@ const NO_LENGTHS = new Lengths();
 /** Time of a running job's token by its own attempt, in ms; undefined until it has two. */
 function paceOf({ lease }: Job): number | undefined {
   if (lease?.firstTokenAt === undefined || lease.tokensOut < 2) return undefined;
+  if (lease.progressAt <= lease.firstTokenAt) return undefined;
   return (lease.progressAt - lease.firstTokenAt) / (lease.tokensOut - 1);
 }
 

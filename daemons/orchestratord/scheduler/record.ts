@@ -114,6 +114,7 @@ function recordProgress(
   }
   lease.tokensOut = input.tokensOut;
   lease.progressAt = now;
+  job.isTied = input.isTied === true;
   job.hasFallback = false;
   hear(state, job, now);
   job.failures = 0;

@@ -26,6 +26,8 @@ export interface Policy {
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
   readonly batchPromoteMs: number;
+  /** A job yields its slot to others that have waited for this long; 0: never. See `yields.ts`. */
+  readonly yieldAfterMs: number;
   /** How long a loaded model may keep serving while jobs for another wait for its memory. */
   readonly swapPatienceMs: number;
   /** A model that was just loaded does not have to yield to another before this time. */
@@ -227,8 +229,10 @@ export interface Served {
 
 /** A tenant's cost and number of jobs. */
 export interface Share {
-  /** Virtual counter of what its jobs have cost; see `fairness.ts`. */
+  /** Virtual counter of what its jobs have cost, and of what the running ones will; see `fairness.ts`. */
   cost: number;
+  /** The same without what the running ones have not had yet. */
+  had: number;
   /** Its jobs that wait or run. */
   jobs: number;
 }
@@ -329,6 +333,8 @@ export type Input =
     readonly jobId: string;
     readonly attempt: number;
     readonly tokensOut: number;
+    /** Its answer cannot go on in another attempt. */
+    readonly isTied?: true;
   }
   | {
     readonly kind: "attempt_ended";

@@ -9,7 +9,8 @@
  *    more, or none in service while they have a fallback; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
  *    While the daemon stops, nothing else is done;
  * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
- * 4. suspects take the workers that were loaded for them, and the waiting jobs of each model take its free
+ * 4. suspects take the workers that were loaded for them; at a tick, running jobs yield to others that have
+ *    waited for long (`yields.ts`); the waiting jobs of each model take its free
  *    slots, in the order of `queue.ts`; a job whose deadline comes before its first token ends instead;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
  *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
@@ -33,6 +34,7 @@ import type { Job } from "./job.ts";
 import { anywhere, type Effect, type Input, type State, type Wish } from "./state.ts";
 import { stopSurplus } from "./surplus.ts";
 import { seatOnOwn, tryAlone } from "./suspects.ts";
+import { yieldSlots } from "./yields.ts";
 import { freeSeat, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
@@ -55,6 +57,7 @@ export function step(
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
   seatOnOwn(state, now, effects);
+  if (input.kind === "tick") yieldSlots(state, now, effects);
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
   tryAlone(state, now, effects);

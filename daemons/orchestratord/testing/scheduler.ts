@@ -19,6 +19,7 @@ export const POLICY: Policy = {
   queueCapacity: 3,
   queueTimeoutMs: 10_000,
   batchPromoteMs: 5_000,
+  yieldAfterMs: 0,
   swapPatienceMs: 1_000,
   swapMinResidentMs: 500,
   maxAttempts: 3,
