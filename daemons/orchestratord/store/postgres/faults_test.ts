@@ -3,6 +3,7 @@ import { delay } from "#shared/lifecycle.ts";
 import { sharedPostgres } from "../../testing/postgres_home.ts";
 import { accept, token } from "../../testing/stored_jobs.ts";
 import { until } from "../../../../tests/support/stack.ts";
+import { Fenced } from "../fenced.ts";
 import type { NumberedEvent, Store } from "../job_store.ts";
 import type { KeyRow } from "../key_store.ts";
 import type { Session } from "./session.ts";
@@ -205,6 +206,28 @@ postgres.test("whoever removes a replica waits for its open write, and nothing o
   assert.deepEqual((await store.unfinished()).map(({ jobId }) => jobId), ["j1"]);
   await store.append("j1", () => ({ events: [token(2)] }));
   await Promise.all([store.close(), writer.close(), other.close()]);
+});
+
+postgres.test("a write that waited for the database is not that of the next start", async (home) => {
+  const fenced = Promise.withResolvers<void>();
+  const store = await home.open({ renewMs: 20, onFenced: () => fenced.resolve() });
+  await store.begin();
+  await accept(store, "j1");
+  const blocker = await home.session();
+  await blocker.query("BEGIN");
+  await blocker.query("LOCK TABLE events");
+  const first = assert.rejects(store.append("j1", () => ({ events: [token(2)] })), Fenced);
+  await until("the first write waits", () => isBlocked(blocker));
+  const second = assert.rejects(store.append("j1", () => ({ events: [token(3)] })), Fenced);
+  await home.run("DELETE FROM replicas");
+  await fenced.promise;
+  const start = await store.begin();
+  await home.run(`UPDATE jobs SET owner = ${start}`);
+  await blocker.query("COMMIT");
+  await Promise.all([first, second]);
+  assert.deepEqual((await store.events("j1", 0, 9)).map(({ id }) => id), [1]);
+  await store.append("j1", () => ({ events: [token(2)] }));
+  await Promise.all([store.close(), blocker.close()]);
 });
 
 postgres.test("a replica whose row was removed learns it at its next renewal", async (home) => {
