@@ -182,7 +182,7 @@ async function openParts(
   const cluster = new ClusterViews({
     ...{ store, replicaId, url },
     start: () => serving.start,
-    leaderUrl: () => serving.leaderUrl,
+    leaderUrl: () => serving.leaderUrl ?? (seat && serving.leads ? url() : undefined),
   });
   const serving: Serving = new Serving({
     ...{ log, store, metrics },

@@ -119,6 +119,8 @@ export function openLeading(deps: LeadingDeps): Leading {
   const seen = { term, onSeenTerm };
   let isAbandoned = false;
   let isHandedOver = false;
+  const endReason = () =>
+    isAbandoned ? "Another orchestrator leads now" : "The orchestrator is stopping";
   let phase: Phase = "restoring";
   const loop = new Loop(policyOf(config), clock, start, () => isHandedOver || mayDecide());
   const history = new History(clock, NO_COUNTS, levelsOf(loop.state));
@@ -176,7 +178,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     },
     notReadyReason() {
       if (phase === "restoring") return "Still asking the pools for their state";
-      if (phase === "stopping") return "The orchestrator is stopping";
+      if (phase === "stopping") return endReason();
       const failure = store.failure();
       if (failure !== undefined) return `The database cannot be written: ${failure}`;
       const isAnyPool = [...loop.state.pools.keys()].some((id) => isInService(loop.state, id));
@@ -227,7 +229,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     goOn: () => loop.goOn(),
     async begin() {
       parts.defer(() => keeper.close());
-      parts.defer(() => jobs.close());
+      parts.defer(() => jobs.close(endReason()));
       parts.defer(() => batches.close());
       parts.defer(() => feed.close());
 
@@ -274,7 +276,7 @@ export function openLeading(deps: LeadingDeps): Leading {
 
       parts.defer(async () => {
         phase = "stopping";
-        jobs.drain();
+        jobs.drain(endReason());
         const deadline = performance.now() + config.stop_deadline_ms;
         while (!isAbandoned && jobs.running > 0 && performance.now() < deadline) await delay(20);
       });
@@ -282,7 +284,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     async handOver() {
       phase = "stopping";
       await batches.close();
-      jobs.drain();
+      jobs.drain(endReason());
       isHandedOver = true;
       jobs.release();
       await keeper.close();

@@ -56,6 +56,12 @@ Deno.test("--check-config says what PostgreSQL and other orchestrators need, and
     ["store.password_file", "store.tls.ca", "cluster.replica_id", "cluster.advertise_url"]
       .map((key) => `${key} is of no use without store.url`),
   );
+  const unread = await problems({
+    store: { url: "postgres://llorch@127.0.0.1:1/none", password_file: "/no/p", tls: { ca: "/no/c" } },
+  });
+  assert.match(unread[0]!, /^store\.password_file .*\/no\/p/);
+  assert.match(unread[1]!, /^store\.tls\.ca .*\/no\/c/);
+  assert.equal(unread.length, 2);
   const store = { url: "postgres://llorch@127.0.0.1:1/none" };
   assert.match(
     (await problems({ host: "0.0.0.0", store }))[0]!,

@@ -39,6 +39,8 @@ export interface Answerers {
   elsewhere(): { readonly url: string; readonly term: number } | undefined;
   /** Whether this process leads, even if its service has not begun or may not decide now. */
   isHolder(): boolean;
+  /** Whether the database did not answer the last time that this process looked who leads. */
+  isCutOff(): boolean;
   /** Makes an error reply. */
   refuse(request: Request, error: LlorchError): Response;
 }
@@ -109,7 +111,7 @@ export class Passing {
 
   /** @param path The path that the request means. */
   async answer(request: Request, path: string): Promise<Response> {
-    const { here, elsewhere, isHolder, refuse } = this.#answerers;
+    const { here, elsewhere, isHolder, isCutOff, refuse } = this.#answerers;
     const { hop, waitMs } = this.#options;
     const isHop = secretsEqual(request.headers.get(HEADERS.hop) ?? "", hop);
     let held: HeldRequest;
@@ -148,7 +150,7 @@ export class Passing {
       const mayWait = leftMs > 0 && held.canBeSent && !this.#isClosed;
       if (!mayWait || await deadline(this.#changed.promise, leftMs) === LATE) {
         this.#metrics.passedOn.inc({ outcome: "no_leader" });
-        return refuse(request, noService());
+        return refuse(request, isCutOff() ? noDatabase() : noService());
       }
     }
   }
@@ -196,6 +198,11 @@ export class Passing {
 /** The reply while there is no service. */
 export function noService(): LlorchError {
   const message = "No orchestrator leads yet: try again in a moment";
+  return new LlorchError("NOT_READY", message, { retryAfterMs: RETRY_AFTER_MS });
+}
+
+function noDatabase(): LlorchError {
+  const message = "No orchestrator can lead, because the database does not answer: try again later";
   return new LlorchError("NOT_READY", message, { retryAfterMs: RETRY_AFTER_MS });
 }
 

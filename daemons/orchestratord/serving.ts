@@ -75,6 +75,7 @@ export class Serving {
       here: (path) => this.#here(path),
       elsewhere: () => this.#elsewhere(),
       isHolder: () => this.#elector!.held !== undefined,
+      isCutOff: () => this.#elector!.trouble !== undefined,
       refuse: this.refuse,
     }, deps);
     this.#elector = election && new Elector({
@@ -132,18 +133,25 @@ export class Serving {
       return this.#leading ? this.#leading.notReadyReason() : "It does not serve yet";
     }
     if (this.#isLeaving) return "The orchestrator is stopping";
-    if (this.#here()) return this.#leading!.notReadyReason();
-    const leader = this.leaderUrl;
-    if (leader !== undefined || this.#elector.held !== undefined) {
+    if (this.#here()) {
       this.#leaderlessSince = undefined;
-      return leader !== undefined && this.#passing!.isUnreached
+      return this.#leading!.notReadyReason();
+    }
+    const leader = this.leaderUrl;
+    if (leader !== undefined) {
+      this.#leaderlessSince = undefined;
+      return this.#passing!.isUnreached
         ? `The orchestrator that leads cannot be reached: ${leader}`
         : undefined;
     }
     // Requests wait for a while, so that those in front need not turn them away.
     this.#leaderlessSince ??= performance.now();
     const isLong = performance.now() - this.#leaderlessSince > this.#deps.election!.waitMs;
-    return isLong ? "No orchestrator leads" : undefined;
+    if (!isLong) return undefined;
+    const { trouble } = this.#elector;
+    return trouble === undefined
+      ? "No orchestrator leads"
+      : `No orchestrator can lead, because the database does not answer: ${trouble}`;
   }
 
   readonly fetch = (request: Request): Response | Promise<Response> => {
