@@ -103,8 +103,10 @@ export interface Leading extends Pick<App, "fetch" | "refuse"> {
   /**
    * Decides nothing more and leaves stored jobs to the next leader; calls that are not stored, and whose
    * answers run already, go on until {@linkcode close}.
+   *
+   * @returns the slots by worker that those use
    */
-  handOver(): Promise<void>;
+  handOver(): Promise<ReadonlyMap<string, number>>;
   /** Ends what runs, or leaves it to the next start. */
   close(): Promise<void>;
   /** Ends at once and stores nothing more: somebody else may continue its jobs. */
@@ -216,6 +218,16 @@ export function openLeading(deps: LeadingDeps): Leading {
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
 
+  /** Slots that orchestrators which led before, and live, still use. */
+  const heldByOthers = async () => {
+    const replicas = (await store.members())?.replicas ?? [];
+    const held = replicas.filter((each) => each.start !== start && each.leftMs > 0)
+      .map(({ heldSlots }) => heldSlots);
+    const slots = held.flatMap((each) => [...each.values()]).reduce((sum, n) => sum + n, 0);
+    if (slots > 0) log.info("slots_held_elsewhere", { slots });
+    return held;
+  };
+
   return {
     loop,
     pools,
@@ -240,6 +252,7 @@ export function openLeading(deps: LeadingDeps): Leading {
       feed.add({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
       for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
       await pools.recall();
+      for (const slots of await heldByOthers()) loop.send({ kind: "slots_held", slots });
       for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
       for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
         access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
@@ -288,6 +301,12 @@ export function openLeading(deps: LeadingDeps): Leading {
       isHandedOver = true;
       jobs.release();
       await keeper.close();
+      const slots = new Map<string, number>();
+      for (const { isStored, lease } of loop.state.running.values()) {
+        if (isStored || !lease) continue;
+        slots.set(lease.workerId, (slots.get(lease.workerId) ?? 0) + 1);
+      }
+      return slots;
     },
     close: () => parts.close(),
     abandon() {

@@ -14,7 +14,7 @@ postgres.test("--check-config says which server there is, and the version of its
     /^store\.url: PostgreSQL \d+\.\d+ at socket in .* takes writes; .*: no tables yet$/,
   );
   await (await openExistingStore(config)).close();
-  assert.match((await describeStore(config))[0]!, /: tables of version 2 of 2$/);
+  assert.match((await describeStore(config))[0]!, /: tables of version 3 of 3$/);
 });
 
 postgres.test("--check-config says why a database cannot be used", async (home) => {
@@ -30,7 +30,7 @@ postgres.test("--check-config says why a database cannot be used", async (home) 
   await home.run("UPDATE schema_version SET version = 99");
   assert.match(
     await check(url),
-    /has version 99 and this program works with up to 3; install the newer/,
+    /has version 99 and this program works with up to 4; install the newer/,
   );
   await home.run("UPDATE schema_version SET version = 1");
   await home.run("ALTER ROLE llorch SET default_transaction_read_only = on");

@@ -215,8 +215,8 @@ export class Serving {
       let isReleased = false;
       await this.#change(async () => {
         if (!this.#leading) return;
-        await this.#leading.handOver();
-        const given = store.giveUp().then(() => isReleased = true);
+        const heldSlots = await this.#leading.handOver();
+        const given = store.giveUp(heldSlots).then(() => isReleased = true);
         await deadline(given.catch((error) => this.#failed(error)), GIVE_UP_MS);
       });
       await this.#elector!.retire(isReleased);

@@ -86,6 +86,9 @@ Deno.test({
       isOver = true;
       await Promise.all(loads);
       assert.deepEqual(failed, []);
+      const held = others.flatMap(({ log }) => log)
+        .find(({ event }) => event === "slots_held_elsewhere");
+      assert.ok(Number(held?.["slots"]) >= 1, "the next one knows of the streams that go on");
       for (const stream of running) assert.equal(await stream, counted(LONG));
       assert.equal((await within(first.program.status, "it has ended")).code, 0);
       await readOn({ orchestrators: others }, jobId, LONG, before);

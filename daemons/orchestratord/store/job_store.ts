@@ -143,6 +143,8 @@ export interface Member {
   readonly policySha256: string | undefined;
   /** For how long it counts as alive without another report, in ms; below 0: it does not any more. */
   readonly leftMs: number;
+  /** Slots that it still used when it gave up its jobs, by worker; see {@linkcode Store.giveUp}. */
+  readonly heldSlots: ReadonlyMap<string, number>;
 }
 
 /** Several orchestrators on one database. */
@@ -185,8 +187,10 @@ export interface JobStore {
   /**
    * Gives up the jobs of this start that have not ended, so that another start may continue them at once. To
    * be called once nothing more of them is written.
+   *
+   * @param heldSlots Slots by worker that this start still uses, for calls that are not stored.
    */
-  giveUp(): Promise<void>;
+  giveUp(heldSlots: ReadonlyMap<string, number>): Promise<void>;
   /** The orchestrators on this database, the one that leads among them; undefined if there can be only one. */
   members(): Promise<Members | undefined>;
   /**

@@ -117,10 +117,15 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...postgresFleet(database),
     ...postgresJobs(database, appender),
     begin: () => replica.join(),
-    async giveUp() {
+    async giveUp(heldSlots) {
       const writer = replica.writer;
       if (writer === undefined) return;
       await appender.settled();
+      // First: whoever finds the jobs must find it, too.
+      await database.runAsReplica(
+        "UPDATE replicas SET held_slots = $2 WHERE incarnation = $1",
+        [writer[1], JSON.stringify([...heldSlots])],
+      );
       await database.runAsReplica(
         "UPDATE jobs SET owner = NULL WHERE owner = $1 AND ended_at IS NULL",
         [writer[1]],
