@@ -77,8 +77,7 @@ export async function serversOf(url: string, store: Config["store"]): Promise<Se
   const { Servers } = await import("./store/postgres/servers.ts");
   const { parseStoreUrl } = await import("./store/postgres/store_url.ts");
   const { password_file } = store;
-  const password = () =>
-    password_file === undefined ? "" : readSecretFile(password_file, PASSWORD);
+  const password = () => password_file === undefined ? "" : readSecretFile(password_file, PASSWORD);
   // At once, for a message before the first connection.
   password();
   const { insecure } = store.tls;

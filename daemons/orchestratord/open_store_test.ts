@@ -57,7 +57,11 @@ Deno.test("--check-config says what PostgreSQL and other orchestrators need, and
       .map((key) => `${key} is of no use without store.url`),
   );
   const unread = await problems({
-    store: { url: "postgres://llorch@127.0.0.1:1/none", password_file: "/no/p", tls: { ca: "/no/c" } },
+    store: {
+      url: "postgres://llorch@127.0.0.1:1/none",
+      password_file: "/no/p",
+      tls: { ca: "/no/c" },
+    },
   });
   assert.match(unread[0]!, /^store\.password_file .*\/no\/p/);
   assert.match(unread[1]!, /^store\.tls\.ca .*\/no\/c/);

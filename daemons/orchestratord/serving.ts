@@ -196,11 +196,9 @@ export class Serving {
     void this.#elector!.giveUp("a higher term has been seen", seen);
   }
 
-  /** To be called when somebody else may continue the jobs of this start. */
-  fenced(): void {
-    this.#deps.log.error("store_fenced", {
-      reason: "Its row in the database is gone: its jobs may be continued by another one",
-    });
+  /** To be called when what this start knows of jobs no longer counts. */
+  fenced(reason: string): void {
+    this.#deps.log.error("store_fenced", { reason });
     this.#start = undefined;
     if (this.#elector?.held !== undefined) void this.#elector.giveUp("its start is over");
     else void this.#change(() => this.#rejoin());

@@ -194,6 +194,11 @@ export interface JobStore {
   /** The orchestrators on this database, the one that leads among them; undefined if there can be only one. */
   members(): Promise<Members | undefined>;
   /**
+   * What the clock that all orchestrators on this database go by is ahead of this machine's, in ms; 0 if there
+   * can be only one.
+   */
+  clockOffsetMs(): number;
+  /**
    * Stores a new job and its first event, unless another job has its idempotency key; rejects if that cannot
    * be written. The same job once more changes nothing.
    *

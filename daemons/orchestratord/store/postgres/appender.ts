@@ -97,10 +97,11 @@ export class Appender {
   }
 
   async #carryOut(asked: readonly Asked[], isAgain: boolean): Promise<readonly Outcome[]> {
+    const session = await this.#open();
+    // Only now: a new session may have shown that the server lacks the newest commits.
     const writer = this.#options.writer();
     if (writer === undefined) throw new Fenced();
     const writes = asked.flatMap((each) => each.writer[1] === writer[1] ? [each.write] : []);
-    const session = await this.#open();
     try {
       if (writes.length === 0) await session.query("UPDATE schema_version SET version = version");
       const outcomes = new Map<JobWrite, Outcome>();

@@ -77,6 +77,7 @@ export class Database {
     if (writer === undefined) return this.run(text, values);
     return this.write((session) =>
       inTransaction(session, async () => {
+        if (this.#options.writer()?.[1] !== writer[1]) throw new Fenced();
         const { count } = await session.query(OWN_ROW, writer, "own_row");
         if (count === 1) return void await session.query(text, values);
         this.#options.onFenced(writer);

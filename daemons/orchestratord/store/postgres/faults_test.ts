@@ -239,6 +239,17 @@ postgres.test("a replica whose row was removed learns it at its next renewal", a
   await store.close();
 });
 
+postgres.test("a replica whose clock is wrong goes by the database's", async (home) => {
+  let wrongByMs = -3_600_000;
+  const store = await home.open({ renewMs: 20, now: () => Date.now() + wrongByMs });
+  await store.begin();
+  const isRight = () => Math.abs(store.clockOffsetMs() + wrongByMs) < 2_000;
+  assert.ok(isRight(), `${store.clockOffsetMs()} ms`);
+  wrongByMs = 86_400_000;
+  await until("a jump is noticed", isRight);
+  await store.close();
+});
+
 postgres.test("a process that has died is replaced at once, and one that lives is not", async (home) => {
   const first = await home.open();
   await first.begin();

@@ -1,6 +1,7 @@
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
+import type { Row } from "../rows/row.ts";
 import type { Writer } from "./job_writes.ts";
 import { lockKey } from "./locks.ts";
 import { inTransaction } from "./pool.ts";
@@ -15,6 +16,11 @@ const TTL_MS = 10_000;
 /** Version of what replicas say to each other. */
 const PROTOCOL = 1;
 
+/** The database's clock, in ms since the epoch. */
+const CLOCK = "extract(epoch FROM clock_timestamp()) * 1000 AS clock";
+
+const GONE = "Its row in the database is gone: its jobs may be continued by another one";
+
 /** Options of {@linkcode Replica}. */
 export interface ReplicaOptions {
   /** Name of this orchestratord, the same at each start. */
@@ -27,9 +33,11 @@ export interface ReplicaOptions {
   /** Hash of the settings by which it would decide; undefined: it does not say. */
   readonly policySha256: () => string | undefined;
   readonly renewMs?: number;
+  /** This machine's clock, in ms since the epoch. @default Date.now */
+  readonly now?: () => number;
   readonly ttlMs?: number;
-  /** Called once if its row is gone: then others may have taken over its jobs. */
-  readonly onFenced: () => void;
+  /** Called once if it may write no more, such as because its row is gone. */
+  readonly onFenced: (reason: string) => void;
 }
 
 /**
@@ -42,6 +50,7 @@ export class Replica {
   readonly #options: ReplicaOptions;
   #session: Session | undefined;
   #incarnation: number | undefined;
+  #clockOffsetMs = 0;
   #stop = new AbortController();
   #renewing: Promise<void> = Promise.resolve();
 
@@ -54,20 +63,32 @@ export class Replica {
     return this.#incarnation === undefined ? undefined : [this.#options.id, this.#incarnation];
   }
 
+  /** What the database's clock is ahead of this machine's, in ms. */
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs;
+  }
+
   /**
    * Takes a number that no other start has had or will have, and a row of that number.
    *
    * @throws {LlorchError} `CONFLICT` if another process with this id lives
    */
   async join(): Promise<number> {
+    // It may be opening a session.
+    this.#stop.abort();
+    await this.#renewing;
     await this.#end();
     const { id, url, policySha256 } = this.#options;
     const session = await this.#options.open();
     this.#session = session;
     const incarnation = await inTransaction(session, async () => {
       await this.#removeDead(session, id);
-      const { rows: [next] } = await session.query("SELECT nextval('incarnations') AS incarnation");
+      const askedAt = this.#now();
+      const { rows: [next] } = await session.query(
+        `SELECT nextval('incarnations') AS incarnation, ${CLOCK}`,
+      );
       const incarnation = Number(next!["incarnation"]);
+      this.#compare(askedAt, next!);
       await this.#lock(session, incarnation);
       await session.query(
         `INSERT INTO replicas
@@ -83,12 +104,15 @@ export class Replica {
     return incarnation;
   }
 
-  /** To be called when a write did not find the row. */
-  fenced(writer: Writer): void {
+  /**
+   * Ends its start, after a write that did not find the row, or for another reason: what it knows of jobs
+   * no longer counts.
+   */
+  fenced(writer: Writer, reason = GONE): void {
     if (this.#incarnation !== writer[1]) return;
     this.#incarnation = undefined;
     this.#stop.abort();
-    this.#options.onFenced();
+    this.#options.onFenced(reason);
   }
 
   /** Gives up its jobs and its row; best effort: without it, its row expires. */
@@ -172,13 +196,27 @@ export class Replica {
       this.#session = await this.#options.open();
       await this.#lock(this.#session, incarnation);
     }
-    const { count } = await this.#session.query(
+    const askedAt = this.#now();
+    const { rows: [row] } = await this.#session.query(
       `UPDATE replicas
           SET expires_at = clock_timestamp() + $3 * interval '1 ms', policy_sha256 = $4
-        WHERE replica_id = $1 AND incarnation = $2`,
+        WHERE replica_id = $1 AND incarnation = $2 RETURNING ${CLOCK}`,
       [id, incarnation, this.#ttlMs, this.#options.policySha256() ?? null],
     );
-    return count === 1;
+    if (row) this.#compare(askedAt, row);
+    return row !== undefined;
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+
+  /** Compares the clocks, as exactly as the time of an answer allows. */
+  #compare(askedAt: number, { clock }: Row): void {
+    const halfMs = (this.#now() - askedAt) / 2;
+    const offsetMs = Math.round(Number(clock) - askedAt - halfMs);
+    // Without a reason it stays as it is, so that times do not jump to and fro.
+    if (Math.abs(offsetMs - this.#clockOffsetMs) > halfMs + 1) this.#clockOffsetMs = offsetMs;
   }
 
   async #end(): Promise<void> {

@@ -15,7 +15,11 @@ class OneLock extends Servers {
     const session = await super.open(...options);
     const query = session.query.bind(session);
     session.query = (text, values, name) =>
-      query(text, text.includes("advisory_lock") || text.includes("advisory_unlock") ? [1] : values, name);
+      query(
+        text,
+        text.includes("advisory_lock") || text.includes("advisory_unlock") ? [1] : values,
+        name,
+      );
     return session;
   }
 }
@@ -97,7 +101,10 @@ postgres.test("a leader whose session was ended keeps the seat if it renews befo
 /** The seat passes from one whose lease ends, though its session lives, to another one, and stays there. */
 async function passesOnce(home: PostgresHome, servers: Servers): Promise<void> {
   const a = await member(home, "a", 200, servers);
-  const [b, c] = [await member(home, "b", 60_000, servers), await member(home, "c", 60_000, servers)];
+  const [b, c] = [
+    await member(home, "b", 60_000, servers),
+    await member(home, "c", 60_000, servers),
+  ];
   try {
     assert.equal(await a.seat.take(await a.seat.look()), 1);
     await until("its lease is over", async () => (await b.seat.look()).isOver);
@@ -116,7 +123,10 @@ postgres.test("one that hangs holds the seat no longer than its lease, and its e
 
 postgres.test("with one lock for all terms, that would not be so", (home) =>
   assert.rejects(
-    passesOnce(home, new OneLock({ url: parseStoreUrl(home.server.url(home.schema)), password: () => "" })),
+    passesOnce(
+      home,
+      new OneLock({ url: parseStoreUrl(home.server.url(home.schema)), password: () => "" }),
+    ),
     assert.AssertionError,
   ));
 

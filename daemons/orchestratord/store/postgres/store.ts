@@ -23,11 +23,15 @@ const SIZE_MS = 15_000;
 /** A migration may take this long, on a large database or a slow disk, in ms. */
 const MIGRATION_MS = 600_000;
 
+const NEW_TIMELINE =
+  "Another server of the database has taken over, or it was restored: the newest " +
+  "commits may be gone";
+
 /** Options of {@linkcode openPostgresStore}. */
 export interface PostgresStoreOptions
   extends
     Pick<WriteQueueOptions<unknown>, "onFailure" | "patienceMs">,
-    Partial<Pick<ReplicaOptions, "renewMs" | "ttlMs" | "url" | "policySha256">> {
+    Partial<Pick<ReplicaOptions, "renewMs" | "ttlMs" | "url" | "now" | "policySha256">> {
   readonly servers: Servers;
   /** Name of this orchestratord, the same at each start. */
   readonly replicaId: string;
@@ -36,7 +40,7 @@ export interface PostgresStoreOptions
   /** Least time between two commits of events, in ms. */
   readonly commitEveryMs: number;
   /** Called if others may have taken over the jobs: `begin()` starts anew, without them. */
-  readonly onFenced?: () => void;
+  readonly onFenced?: (reason: string) => void;
 }
 
 /**
@@ -92,6 +96,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     onFenced: (writer) => replica.fenced(writer),
     onFailure,
   });
+  // What is in memory may be ahead of it. The store is what counts: everything begins anew from there.
+  servers.onNewTimeline = () => {
+    if (replica.writer) replica.fenced(replica.writer, NEW_TIMELINE);
+  };
   const failure = () => appender.failure ?? database.failure;
 
   let size: StoreSize = { bytes: 0, freeBytes: 0, logBytes: 0, canShrink: true };
@@ -132,6 +140,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       );
     },
     members: () => membersOf(database),
+    clockOffsetMs: () => replica.clockOffsetMs,
     // A commit is on disk when it is confirmed.
     sync: () => Promise.resolve(),
     expire: (now, forgetEndedBefore) => sweep(database, now, forgetEndedBefore),
