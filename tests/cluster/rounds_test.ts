@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ROUNDS } from "../faults/rounds.ts";
 import { type Postgres, WHY_NO_POSTGRES } from "../support/postgres.ts";
+import { fill, WHY_NO_SMALL_DISK, withSmallDisk } from "../support/small_disk.ts";
 import { until, within } from "../support/stack.ts";
 import type { RunningDaemon } from "../support/service.ts";
 import { type Cluster, type ClusterOptions, counted, read, withCluster } from "./cluster.ts";
@@ -235,7 +236,8 @@ async function run(fault: Fault, t: Deno.TestContext): Promise<void> {
     await cluster.leader();
     const load = new Load(cluster);
     await Promise.race([inRounds(fault, cluster, load, t), load.failed]);
-  }, fault.options);
+    // Batches get their turn beside streams that always wait.
+  }, { settings: "queue.batch_promote_ms = 2000", ...fault.options });
 }
 
 async function inRounds(
@@ -371,4 +373,45 @@ Deno.test({
       for (const proxy of proxies) proxy.close();
     }
   },
+});
+
+const WHY_NOT = WHY_NO_POSTGRES ?? WHY_NO_SMALL_DISK;
+
+Deno.test({
+  name: "the database's disk is full, and has room again: every job is exact" +
+    (WHY_NOT ? ` (skipped: ${WHY_NOT})` : ""),
+  ignore: WHY_NOT !== undefined,
+  fn: (t) =>
+    withSmallDisk("256m", (parent) =>
+      run({
+        name: "the disk is full",
+        rounds: ROUNDS > 2 ? 5 : 1,
+        moves: false,
+        options: { postgres: { parent, settings: ["max_wal_size = 64MB", "min_wal_size = 32MB"] } },
+        async strike({ postgres, orchestrators }) {
+          const began = Date.now();
+          const filler = join(parent, "filler");
+          fill(filler);
+          // It refuses writes, or ends.
+          await until("writes fail", () =>
+            orchestrators.some(({ log }) =>
+              log.some((line) =>
+                timeOf(line) >= began &&
+                ["database_not_writable", "leads_not_now"].includes(String(line["event"]))
+              )
+            ), 60_000);
+          return async () => {
+            await Deno.remove(filler);
+            await until("it answers", async () => {
+              try {
+                await postgres.query("SELECT 1");
+                return true;
+              } catch {
+                await postgres.start().catch(() => {});
+                return false;
+              }
+            });
+          };
+        },
+      }, t)),
 });

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { LOOPBACK } from "#shared/defaults.ts";
+import { defined } from "#shared/json.ts";
 
 /** Where Debian installs the programs of each version. */
 const VERSIONS = "/usr/lib/postgresql";
@@ -23,6 +24,8 @@ export interface PostgresOptions {
   readonly settings?: readonly string[];
   /** Whether it listens on loopback, too, and not only on a socket. */
   readonly listens?: boolean;
+  /** Where its folder is made. */
+  readonly parent?: string;
   /** The server whose copy it is: it takes no writes until it is promoted. */
   readonly standbyOf?: Postgres;
 }
@@ -49,11 +52,11 @@ export interface Postgres {
 
 /** Starts a server with an empty database; it is ready when the promise resolves. */
 export async function startPostgres(
-  { settings = [], listens = false, standbyOf }: PostgresOptions = {},
+  { settings = [], listens = false, standbyOf, parent }: PostgresOptions = {},
 ): Promise<Postgres> {
   const bin = programs();
   if (bin === undefined) throw new Error(`PostgreSQL ${WHY_NO_POSTGRES}`);
-  const dir = await Deno.makeTempDir({ prefix: "llorch-pg-" });
+  const dir = await Deno.makeTempDir({ prefix: "llorch-pg-", ...defined({ dir: parent }) });
   const owner = ownerOf();
   if (owner) await Deno.chown(dir, owner.uid, owner.gid);
   const run = async (program: string, ...args: readonly string[]) => {

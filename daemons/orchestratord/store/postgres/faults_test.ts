@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { delay } from "#shared/lifecycle.ts";
 import { sharedPostgres } from "../../testing/postgres_home.ts";
+import { storedBatch } from "../../testing/batch_cases.ts";
 import { accept, token } from "../../testing/stored_jobs.ts";
 import { until } from "../../../../tests/support/stack.ts";
 import { Fenced } from "../fenced.ts";
@@ -228,6 +229,28 @@ postgres.test("a write that waited for the database is not that of the next star
   assert.deepEqual((await store.events("j1", 0, 9)).map(({ id }) => id), [1]);
   await store.append("j1", () => ({ events: [token(2)] }));
   await Promise.all([store.close(), blocker.close()]);
+});
+
+postgres.test("a replica that is fenced writes nothing of batches and files", async (home) => {
+  // It does not learn it from a renewal.
+  const store = await home.open({ renewMs: 60_000 });
+  await store.begin();
+  await store.batches.add(storedBatch("b1"));
+  await home.run("DELETE FROM replicas");
+  const late = [
+    store.batches.update("b1", { status: "completed", endedAt: 5 }),
+    store.batches.addResult("b1", { line: 1, isError: false, result: "{}" }),
+    store.files.remove("f1"),
+  ];
+  for (const write of await Promise.allSettled(late)) {
+    assert.ok(write.status === "rejected" && write.reason instanceof Fenced);
+  }
+  await assert.rejects(store.batches.dropResults("b1"), Fenced);
+  assert.equal((await store.batches.get("b1"))?.endedAt, undefined);
+  await store.begin();
+  await store.batches.addResult("b1", { line: 1, isError: false, result: "{}" });
+  assert.deepEqual(await store.batches.linesDone("b1"), [1]);
+  await store.close();
 });
 
 postgres.test("a replica whose row was removed learns it at its next renewal", async (home) => {

@@ -50,12 +50,18 @@ export class Replica {
   readonly #options: ReplicaOptions;
   #session: Session | undefined;
   #incarnation: number | undefined;
+  #hasJoined = false;
   #clockOffsetMs = 0;
   #stop = new AbortController();
   #renewing: Promise<void> = Promise.resolve();
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
+  }
+
+  /** Whether it has ever joined. */
+  get hasJoined(): boolean {
+    return this.#hasJoined;
   }
 
   /** Undefined before it has joined, and once it is fenced. */
@@ -99,6 +105,7 @@ export class Replica {
       return incarnation;
     });
     this.#incarnation = incarnation;
+    this.#hasJoined = true;
     this.#stop = new AbortController();
     this.#renewing = this.#keepRenewing([id, incarnation], this.#stop.signal);
     return incarnation;

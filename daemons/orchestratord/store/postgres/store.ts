@@ -93,6 +93,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     schema,
     jobsSettled: () => appender.settled(),
     writer: () => replica.writer,
+    isReplica: () => replica.hasJoined,
     onFenced: (writer) => replica.fenced(writer),
     onFailure,
   });
@@ -130,11 +131,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       if (writer === undefined) return;
       await appender.settled();
       // First: whoever finds the jobs must find it, too.
-      await database.runAsReplica(
+      await database.run(
         "UPDATE replicas SET held_slots = $2 WHERE incarnation = $1",
         [writer[1], JSON.stringify([...heldSlots])],
       );
-      await database.runAsReplica(
+      await database.run(
         "UPDATE jobs SET owner = NULL WHERE owner = $1 AND ended_at IS NULL",
         [writer[1]],
       );
