@@ -13,7 +13,8 @@ import { runningResponse, storedResponse } from "./testing/response_cases.ts";
 const SKIPPED = WHY_NO_SMALL_DISK ? ` (skipped: ${WHY_NO_SMALL_DISK})` : "";
 
 Deno.test({
-  name: `on a full disk nothing is acknowledged, streams wait, and all goes on with room again${SKIPPED}`,
+  name:
+    `on a full disk nothing is acknowledged, streams wait, and all goes on with room again${SKIPPED}`,
   ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
     await withSmallDisk("1m", async (dir) => {
@@ -51,7 +52,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: `an upload that would fill the disk is refused, leaves nothing, and everything goes on${SKIPPED}`,
+  name:
+    `an upload that would fill the disk is refused, leaves nothing, and everything goes on${SKIPPED}`,
   ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
     await withSmallDisk("64m", async (dir) => {
@@ -81,7 +83,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: `on a full disk calls that are not stored are served, though stored streams had every slot${SKIPPED}`,
+  name:
+    `on a full disk calls that are not stored are served, though stored streams had every slot${SKIPPED}`,
   ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
     await withSmallDisk("1m", async (dir) => {
@@ -116,7 +119,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: `on a full disk no new response is kept, and the end of one that runs waits for room${SKIPPED}`,
+  name:
+    `on a full disk no new response is kept, and the end of one that runs waits for room${SKIPPED}`,
   ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
     await withSmallDisk("1m", async (dir) => {

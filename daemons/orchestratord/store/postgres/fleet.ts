@@ -32,8 +32,7 @@ export function postgresFleet(
           ON CONFLICT (pool_id) DO UPDATE SET ends_at = $2`,
         [poolId, endsAt],
       ),
-    removeDrain: (poolId) =>
-      database.run("DELETE FROM drains WHERE pool_id = $1", [poolId]),
+    removeDrain: (poolId) => database.run("DELETE FROM drains WHERE pool_id = $1", [poolId]),
     drains: async () => (await database.rows("SELECT * FROM drains ORDER BY pool_id")).map(toDrain),
     savePin: ({ fingerprint, poolId = "", device = "", model }) =>
       database.run(
