@@ -236,8 +236,8 @@ async function run(fault: Fault, t: Deno.TestContext): Promise<void> {
     await cluster.leader();
     const load = new Load(cluster);
     await Promise.race([inRounds(fault, cluster, load, t), load.failed]);
-    // Batches get their turn beside streams that always wait.
-  }, { settings: "queue.batch_promote_ms = 2000", ...fault.options });
+    // Batches get their turn beside streams that always wait: they take less than half of the queue.
+  }, { settings: "queue = { capacity = 1000, batch_promote_ms = 2000 }", ...fault.options });
 }
 
 async function inRounds(
