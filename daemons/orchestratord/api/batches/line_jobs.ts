@@ -6,7 +6,8 @@ import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Orchestrator } from "../../service.ts";
 import { checkModelName, seesPaths } from "../hide_paths.ts";
 import type { LineWork } from "./endpoints.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../pause.ts";
+import type { Patience } from "../patience.ts";
 import type { Place, Places } from "./places.ts";
 import { type LineName, requestIdOf } from "./result.ts";
 import { Tries } from "./tries.ts";
@@ -20,6 +21,7 @@ const EXPIRED = "The output was erased before it was in the batch";
 export interface LineJobsDeps {
   readonly orchestrator: Orchestrator;
   readonly places: Places;
+  readonly patiently: Patience;
   /** Aborts when the service stops: the next start goes on. */
   readonly stop: AbortSignal;
 }
@@ -65,7 +67,8 @@ export class LineJobs {
   /** The holder of the batch's key; undefined, and the end of the batch, if the key has ended. */
   async holder(): Promise<{ readonly caller: Caller | undefined } | undefined> {
     if (this.#tenant === "") return { caller: undefined };
-    const caller = await this.#deps.orchestrator.access.holderOf(this.#tenant);
+    const { orchestrator: { access }, patiently } = this.#deps;
+    const caller = await patiently(() => access.holderOf(this.#tenant));
     if (caller) return { caller };
     this.#end.abort();
     return undefined;
