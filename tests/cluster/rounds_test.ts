@@ -148,13 +148,15 @@ class Load {
       const { id } = await this.#json("/v1/batches", {
         ...{ input_file_id: file.id, endpoint: "/v1/completions", completion_window: "24h" },
       });
-      let output = "";
+      let [output, errors]: (string | null)[] = [null, null];
       await until(`batch ${id} has ended`, async () => {
         const batch = await this.#json(`/v1/batches/${id}`);
         assert.notEqual(batch["status"], "failed", JSON.stringify(batch));
-        output = String(batch["output_file_id"]);
+        output = batch["output_file_id"] as string | null;
+        errors = batch["error_file_id"] as string | null;
         return batch["status"] === "completed";
       }, 120_000);
+      assert.equal(errors, null, errors ? await this.#call(`/v1/files/${errors}/content`) : "");
       const results = await this.#call(`/v1/files/${output}/content`);
       const texts = results.trim().split("\n").map((line) =>
         JSON.parse(line).response.body.choices[0].text

@@ -151,7 +151,7 @@ export class Replica {
     return this.#options.ttlMs ?? TTL_MS;
   }
 
-  /** Removes the rows of processes that have died, with a lock that nobody holds or not renewed for long. */
+  /** Removes the rows of an earlier process of this name, and those that were not renewed for long. */
   async #removeDead(session: Session, own: string): Promise<void> {
     const { rows } = await session.query(
       "SELECT replica_id, incarnation, expires_at < clock_timestamp() AS is_over FROM replicas",
@@ -165,10 +165,12 @@ export class Replica {
           key,
         ],
       );
-      if (lock!["is_free"] || row["is_over"]) {
+      const isOwn = row["replica_id"] === own;
+      // A free lock alone says nothing of others: after a crash of the server, all of them are free.
+      if (row["is_over"] || isOwn && lock!["is_free"]) {
         // Waits for its open writes; nothing of it is written afterwards.
         await session.query("DELETE FROM replicas WHERE incarnation = $1", [row["incarnation"]]);
-      } else if (row["replica_id"] === own) {
+      } else if (isOwn) {
         throw new LlorchError(
           "CONFLICT",
           `Another orchestratord named "${own}" uses this database: end it, or give each a name of its own`,

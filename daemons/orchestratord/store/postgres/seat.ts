@@ -66,6 +66,14 @@ export class PostgresSeat implements Seat {
             [term],
           );
           if (!row) return false;
+          // Its own must be there, and stay: others remove those that were not renewed for long.
+          const { count } = await session.query(
+            `UPDATE replicas
+                SET expires_at = greatest(expires_at, clock_timestamp() + $2 * interval '1 ms')
+              WHERE incarnation = $1`,
+            [own, ttlMs],
+          );
+          if (count === 0) return false;
           await session.query(
             `UPDATE leader SET term = $1, incarnation = $2, url = $3,
                 expires_at = clock_timestamp() + $4 * interval '1 ms'`,

@@ -67,9 +67,21 @@ postgres.test("of many that take the seat at once, one gets it", async (home) =>
     const views = await Promise.all(members.map(({ seat }) => seat.look()));
     const taken = await Promise.all(members.map(({ seat }, n) => seat.take(views[n]!)));
     assert.deepEqual(taken.filter((each) => each !== undefined), [term]);
-    await members[taken.indexOf(term)]!.seat.resign(term);
+    await members[taken.indexOf(term)]!.seat.resign(term, { isReleased: true });
   }
   await Promise.all(members.map((each) => each.close()));
+});
+
+postgres.test("a start that has been ended takes the seat no more", async (home) => {
+  const [a, b] = [await member(home, "a"), await member(home, "b")];
+  assert.equal(await a.seat.take(await a.seat.look()), 1);
+  await a.seat.resign(1);
+  // Whoever follows one that did not give up its jobs ends its start.
+  assert.equal(await b.seat.take(await b.seat.look()), 2);
+  await b.seat.resign(2, { isReleased: true });
+  assert.equal(await a.seat.take(await a.seat.look()), undefined);
+  assert.equal(await b.seat.take(await b.seat.look()), 3);
+  await Promise.all([a.close(), b.close()]);
 });
 
 postgres.test("the seat is free at once when its holder's session has ended, and after its lease", async (home) => {
