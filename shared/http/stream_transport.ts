@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers";
 import { ArrivedBytes } from "./arrived_bytes.ts";
 import type { EventsReply, EventsRequest } from "./client.ts";
 import { cannotReach, TransportError } from "./client.ts";
+import { traceCall } from "../tracing.ts";
 import { ReplyParser } from "./reply_parser.ts";
 import { Sockets } from "./sockets.ts";
 import { SseParser } from "./sse.ts";
@@ -60,6 +61,7 @@ class Exchange implements EventsReply {
       socket.destroy();
     };
     const forget = onAbort(signal, () => fail(signal!.reason));
+    const call = traceCall(method, url);
     socket.on("data", (piece: Buffer) => {
       this.#isUntouched = false;
       try {
@@ -84,9 +86,10 @@ class Exchange implements EventsReply {
     socket.on("error", fail);
     socket.once("close", () => {
       forget();
+      call.end();
       fail(new TransportError("The connection was closed"));
     });
-    socket.write(requestOf(url, { method, headers, body }));
+    socket.write(requestOf(url, { method, headers: { ...headers, ...call.headers }, body }));
   }
 
   get status(): number {
