@@ -122,7 +122,7 @@ export function openLeading(deps: LeadingDeps): Leading {
   let isAbandoned = false;
   let isHandedOver = false;
   const endReason = () =>
-    isAbandoned ? "Another orchestrator leads now" : "The orchestrator is stopping";
+    isAbandoned ? "This orchestrator leads no more" : "The orchestrator is stopping";
   let phase: Phase = "restoring";
   const loop = new Loop(policyOf(config), clock, start, () => isHandedOver || mayDecide());
   const history = new History(clock, NO_COUNTS, levelsOf(loop.state));

@@ -15,6 +15,9 @@ const RETRY_AFTER_MS = 1_000;
 /** One that does not answer a probe within this time cannot be reached, in ms. */
 const PROBE_MS = 1_500;
 
+/** Streams that another leader goes on with, after the last event that the client has. */
+const RESUMABLE = /^\/v2\/(tasks\/[^/]+\/)?events$/;
+
 /** How requests are passed on. */
 export interface PassingOptions {
   /** Proves to another one that an orchestrator passes a request on. */
@@ -133,7 +136,7 @@ export class Passing {
         await reply.body?.cancel();
       } else if (isHop && !isHolder()) return refuse(request, notLeader());
       else if (leader && !isHop) {
-        const reply = await this.#pass(held, leader);
+        const reply = await this.#pass(held, leader, path);
         if (reply instanceof Response) return reply;
         // Nobody reads it.
         if (request.signal.aborted) return new Response(null, { status: 499 });
@@ -158,6 +161,7 @@ export class Passing {
   async #pass(
     held: HeldRequest,
     { url, term }: { readonly url: string; readonly term: number },
+    path: string,
   ): Promise<Response | NoReply> {
     const { hop, ca, slowReaderMs } = this.#options;
     const onClose = () => this.#open--;
@@ -166,7 +170,8 @@ export class Passing {
       ...{ url, hop, ca, onClose },
       // A leader that hangs answers nothing; one that stops answers what it has.
       unanswered: held.isRepeatable ? this.#leaders.superseded(term) : this.#leaders.gone(term),
-      gone: this.#leaders.gone(term),
+      // Of a leader that hangs, only its streams that can be resumed elsewhere end at once.
+      gone: RESUMABLE.test(path) ? this.#leaders.superseded(term) : this.#leaders.gone(term),
       slowReaderMs: slowReaderMs(),
     });
     if (reply instanceof Response) this.#metrics.passedOn.inc({ outcome: "answered" });

@@ -137,8 +137,10 @@ export class Serving {
       this.#leaderlessSince = undefined;
       return this.#leading!.notReadyReason();
     }
+    const { trouble } = this.#elector;
     const leader = this.leaderUrl;
-    if (leader !== undefined) {
+    // Without the database, the one that led is only remembered.
+    if (leader !== undefined && trouble === undefined) {
       this.#leaderlessSince = undefined;
       return this.#passing!.isUnreached
         ? `The orchestrator that leads cannot be reached: ${leader}`
@@ -148,7 +150,6 @@ export class Serving {
     this.#leaderlessSince ??= performance.now();
     const isLong = performance.now() - this.#leaderlessSince > this.#deps.election!.waitMs;
     if (!isLong) return undefined;
-    const { trouble } = this.#elector;
     return trouble === undefined
       ? "No orchestrator leads"
       : `No orchestrator can lead, because the database does not answer: ${trouble}`;
