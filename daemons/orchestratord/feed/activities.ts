@@ -190,12 +190,11 @@ function ofEffect(
       };
     }
     case "load_failed": {
-      const { spawn: { poolId, device, fingerprint }, failures } = effect;
+      const { poolId, device, fingerprint } = effect.spawn;
       const reason = exitReason(effect.message) ?? "the worker ended before it was ready";
       const model = modelName(state, fingerprint);
       const place = placeName(state, poolId, device);
-      const times = failures > 1 ? `, ${failures} times in a row` : "";
-      const message = `Could not load ${model} on ${place}${times}: ${reason}`;
+      const message = `Could not load ${model} on ${place}: ${reason}`;
       return {
         activity: { kind: "spawn_failed", message, reason, pool_id: poolId, device, model },
       };
