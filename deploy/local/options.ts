@@ -9,9 +9,13 @@ import { type Env, homeDir } from "#shared/paths.ts";
 /** Options of `deno task up`. */
 export const upOptions = z.strictObject({
   port: portKey(PORTS.orchestratord)
-    .describe("Port of orchestratord; 0 takes any free one, the default the next one if it is taken"),
+    .describe(
+      "Port of orchestratord; 0 takes any free one, the default the next one if it is taken",
+    ),
   pool_port: portKey(PORTS.poolManagerd)
-    .describe("Port of pool-managerd; 0 takes any free one, the default the next one if it is taken"),
+    .describe(
+      "Port of pool-managerd; 0 takes any free one, the default the next one if it is taken",
+    ),
   worker_port_base: portKey(PORTS.workerBase).describe("First port of workers; 0 for any free one"),
   state_dir: z.string().min(1).optional()
     .describe(
