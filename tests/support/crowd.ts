@@ -76,7 +76,7 @@ export async function withCrowd(test: (crowd: Crowd) => Promise<void>): Promise<
     state_dir: dir,
     token_file: tokenFile,
     queue: { capacity: 500 },
-    pools: { heartbeat_interval_ms: 1_000, missed_heartbeats: 3 },
+    pools: { heartbeat_interval_ms: 1_000, missed_heartbeats: 3, forget_ms: 3_600_000 },
   });
   const daemon = await Orchestratord.open(config, { log: createLogger("test") });
   const client = createClient({ baseUrl: daemon.url, token: TOKEN });

@@ -138,7 +138,7 @@ function Model({ model, state, onChanged }: {
       {aliases.length > FEW && (
         <details class="small">
           <summary>Also under {aliases.length} other names</summary>
-          <ul class="names">
+          <ul class="names" tabIndex={0} aria-label={`Other names of ${label}`}>
             {aliases.map((name) => (
               <li key={name}>
                 <Name>{name}</Name>
