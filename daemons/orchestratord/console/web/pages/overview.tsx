@@ -90,8 +90,8 @@ export function OverviewPage() {
         ) => (
           <li key={`${id} ${kind}`}>
             <time class="dim" dateTime={at}>{formatTime(at)}</time>{" "}
-            <ActivityMessage text={message} model={model} />
-            {earlier.length > 0 && <span class="dim">{" "}({earlier.length + 1} times)</span>}
+            <ActivityMessage text={message} model={model} />{" "}
+            {earlier.length > 0 && <span class="dim">({earlier.length + 1} times)</span>}
           </li>
         ))}
       </ul>
