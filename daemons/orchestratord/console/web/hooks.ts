@@ -63,13 +63,3 @@ export function useHash(): string {
   }, []);
   return hash;
 }
-
-/** The current time in ms, updated every second. */
-export function useNow(): number {
-  const [now, set] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => set(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
-}
