@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { PORTS } from "#shared/defaults.ts";
 import { withFreePorts } from "./ports.ts";
 
-const USUAL = { port: PORTS.orchestratord, pool_port: PORTS.poolManagerd, worker_port_base: 9_300 };
+const USUAL: Record<"port" | "pool_port" | "worker_port_base", number> = {
+  port: PORTS.orchestratord,
+  pool_port: PORTS.poolManagerd,
+  worker_port_base: 9_300,
+};
 
 /** The options where these ports are taken, and what was said of it. */
 function given(taken: readonly number[], options = USUAL) {

@@ -109,7 +109,11 @@ function isFirstOfItsNamespace(pid: number): boolean {
 function collect(stream: ReadableStream<Uint8Array>): () => string {
   let text = "";
   (async () => {
-    for await (const part of stream.pipeThrough(new TextDecoderStream())) text += part;
+    for await (
+      const part of stream.pipeThrough(
+        new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
+      )
+    ) text += part;
   })();
   return () => text;
 }

@@ -352,7 +352,11 @@ export async function eventsOf(
 /** Lines of a stream. */
 async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
-  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+  for await (
+    const part of body.pipeThrough(
+      new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
+    )
+  ) {
     const lines = (rest + part).split("\n");
     rest = lines.pop()!;
     yield* lines;
