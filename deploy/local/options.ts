@@ -23,7 +23,9 @@ export const upOptions = z.strictObject({
     ),
   models_dir: z.string().min(1).optional()
     .describe("Folder with GGUF files; the demo model is always available as well"),
-  model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
+  model: z.string().min(1).default("demo").describe(
+    "Model that is loaded at the start, and answers requests that name none",
+  ),
   slots: count(4, "Requests that a worker answers at the same time"),
   context: z.number().int().min(8).optional().describe(
     "Tokens per slot; default: what fits into memory, at most the model's own context and 32768",

@@ -25,6 +25,15 @@ Deno.test("the README's own examples come out right", async (t) => {
       assert.match(out!, /event: end\n/);
     });
 
+    await t.step("a request that names no model gets that of `up`", async () => {
+      const reply = await fetch(`${url}/completion`, {
+        method: "POST",
+        body: JSON.stringify({ prompt: "Once upon a time", n_predict: 3 }),
+      });
+      assert.equal(reply.status, 200);
+      assert.equal((await reply.json()).model, "demo");
+    });
+
     await t.step("the command line counts as it was asked to", async () => {
       const line = BLOCKS.flatMap((block) => block.split("\n"))
         .find((each) => each.includes("jobs submit"))!;
