@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { PORTS } from "#shared/defaults.ts";
+import type { UpOptions } from "./options.ts";
 import { withFreePorts } from "./ports.ts";
 
-const USUAL: Record<"port" | "pool_port" | "worker_port_base", number> = {
+/** The ports of `up`. */
+type Ports = Pick<UpOptions, "port" | "pool_port" | "worker_port_base">;
+
+const USUAL: Ports = {
   port: PORTS.orchestratord,
   pool_port: PORTS.poolManagerd,
   worker_port_base: 9_300,
 };
 
 /** The options where these ports are taken, and what was said of it. */
-function given(taken: readonly number[], options = USUAL) {
+function given(taken: readonly number[], options: Ports = USUAL) {
   const said: string[] = [];
   const chosen = withFreePorts(options, (text) => said.push(text), (port) => !taken.includes(port));
   return { chosen, said };

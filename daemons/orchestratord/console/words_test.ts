@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { wordsOf } from "./web/figures.ts";
-import { type Folded, folded } from "./web/folded.ts";
+import type { LiveActivity } from "./web/activity.ts";
+import { folded } from "./web/folded.ts";
 import { formatBytes, formatSmallBytes, formatThings } from "./web/format.ts";
 import { baseName, isAskable, labelOf, nameOf, shownNames } from "./web/names.ts";
 import { parseOptions } from "./web/further_options.ts";
 import { snippet } from "./web/snippets.ts";
 import { poolWord } from "./web/words.ts";
-
-type LiveActivity = Folded["latest"];
 
 const model = {
   model_ref: "file:/a/alpha.gguf",

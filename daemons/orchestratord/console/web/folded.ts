@@ -1,5 +1,5 @@
 /** Repeated events as one row. */
-import type { LiveActivity } from "./live.ts";
+import type { LiveActivity } from "./activity.ts";
 
 /** Events that say the same, newest first. */
 export interface Folded {

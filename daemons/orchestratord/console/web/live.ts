@@ -6,6 +6,7 @@ import type {
   HistoryData,
   RatesData,
 } from "#shared/contracts/mod.ts";
+import type { LiveActivity } from "./activity.ts";
 import { followFeed } from "./feed.ts";
 import { runClock, takeTime } from "./now.ts";
 import { Store, useStore } from "./store.ts";
@@ -13,12 +14,6 @@ import { EVENT_WORDS } from "./words.ts";
 
 /** Kinds of activities. The feed's other events are state: `rates`, `fleet` and `history`. */
 export const KINDS = Object.keys(EVENT_WORDS) as ActivityKind[];
-
-/** An activity from the feed. */
-export interface LiveActivity extends ActivityData {
-  readonly id: string;
-  readonly kind: ActivityKind;
-}
 
 /** Columns of the charts: time in seconds first. */
 export interface Series {

@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
+import type { LiveActivity } from "../activity.ts";
 import { segment } from "../api.ts";
 import { type Folded, folded } from "../folded.ts";
 import { formatThings, formatTime } from "../format.ts";
-import { KINDS, type LiveActivity, useLive } from "../live.ts";
+import { KINDS, useLive } from "../live.ts";
 import { ActivityMessage } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 import { useIsOperator } from "../session.ts";

@@ -37,8 +37,10 @@ export function JobPage({ id }: { id: string }) {
       {error && <p class="bad-text" role="alert">{error}</p>}
       <p class="head-line">
         <span class="id">{job.job_id}</span> <Badge>{JOB_WORDS[job.status]}</Badge>
-        <Name>{nameOf(job.model)}</Name> <span class="dim">{job.priority}, owner:</span>{" "}
-        <Owner name={job.owner} />
+        <Name>{nameOf(job.model)}</Name> <span class="dim">{job.priority}</span>
+        <span>
+          <span class="dim">owner</span> <Owner name={job.owner} />
+        </span>
         {job.ended_at === undefined && <CancelButton id={job.job_id} onDone={refresh} />}
       </p>
       <h2>Timeline</h2>

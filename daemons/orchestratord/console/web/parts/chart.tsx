@@ -97,7 +97,7 @@ function options(
     scales: {
       // The last hour, or less if there is no data for all of it.
       x: { range: (_, first) => [Math.max(now() - SHOWN_S, Math.min(first, now() - 300)), now()] },
-      y: { range: (_, __, max) => [0, Math.max(isCount ? 4 : 1, (max ?? 0) * 1.15)] },
+      y: { range: (_, __, max) => [0, Math.max(isCount ? 4 : 10, (max ?? 0) * 1.15)] },
     },
     axes: [
       { ...axis, size: 26, values: (_, times) => times.map(clock) },
