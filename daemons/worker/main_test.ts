@@ -247,9 +247,7 @@ Deno.test("llorch-candled tells a client what is wrong with its grammar, and log
 /** URL of a program, from its log; the rest of its log is read and dropped. */
 async function urlOf(stdout: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
-  const reader = stdout.pipeThrough(
-    new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
-  ).getReader();
+  const reader = stdout.pipeThrough(new TextDecoderStream()).getReader();
   while (true) {
     const { value = "", done } = await reader.read();
     text += value;

@@ -19,7 +19,7 @@ export interface Parsed {
   readonly isDone: boolean;
 }
 
-/** How the end of the body is told. */
+/** What marks the end of the body. */
 type Framing = "chunked" | "length" | "close";
 
 /** Where in the reply the parser is. */

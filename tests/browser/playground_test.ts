@@ -209,10 +209,7 @@ browserTest("images are shown, sent and left out of the code", async () => {
       await image.nth(1).waitFor();
       await page.getByRole("button", { name: "Remove image 2" }).click();
       await image.nth(1).waitFor({ state: "detached" });
-      assert.equal(
-        await image.evaluate((it) => (it as unknown as { naturalWidth: number }).naturalWidth),
-        1,
-      );
+      assert.equal(await image.evaluate((it: { naturalWidth: number }) => it.naturalWidth), 1);
       assert.match(await page.locator(".code pre").innerText(), /"data:image\/png;base64,…"/);
       await accessible(page);
       const asked = page.waitForRequest("**/v1/chat/completions");

@@ -109,11 +109,7 @@ function isFirstOfItsNamespace(pid: number): boolean {
 function collect(stream: ReadableStream<Uint8Array>): () => string {
   let text = "";
   (async () => {
-    for await (
-      const part of stream.pipeThrough(
-        new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
-      )
-    ) text += part;
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) text += part;
   })();
   return () => text;
 }

@@ -44,7 +44,7 @@ Deno.test("jobs tell whose they are, how fast they run and when they should star
   });
 });
 
-Deno.test("a load that failed is told with its pool and its next try", async () => {
+Deno.test("GET /v2/models shows failed loads: on which pool, and when the next try is", async () => {
   const workers = { breaker_failures: 1, breaker_open_ms: 60_000 };
   await withGuarded({ workers }, async ({ root, pool: open }) => {
     const pool = await open();

@@ -68,7 +68,7 @@ Deno.test("memory is in one unit", () => {
   assert.deepEqual([12, 2_048, 3 * 2 ** 21].map(formatSmallBytes), ["12 B", "2.0 KiB", "6.0 MiB"]);
 });
 
-Deno.test("a silent pool is told with how long it has been silent", () => {
+Deno.test("an event says for how long a pool has been silent", () => {
   const last_seen_at = new Date(1_000_000).toISOString();
   const silent = { status: "unavailable", last_seen_at } as const;
   assert.equal(poolWord(silent, 1_045_900), "no heartbeat for 45 s");

@@ -212,7 +212,7 @@ Deno.test("a key whose refused task is still being removed gets no job that is a
       ...store,
       async accept(job, queued) {
         const holder = await store.accept(job, queued);
-        // Its outcome is not known: it is stored, though nobody is told so.
+        // As after a lost connection: the job is stored, and the caller gets an error.
         if (isBroken) throw new LlorchError("NOT_READY", "The connection is lost");
         return holder;
       },

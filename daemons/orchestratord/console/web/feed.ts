@@ -27,7 +27,7 @@ const HIDDEN_MS = 3_000;
 export function followFeed(listener: FeedListener): () => void {
   let last: string | undefined;
   let open: AbortController | undefined;
-  let hiding: ReturnType<typeof setTimeout> | undefined;
+  let hiding: number | undefined;
 
   /** Connects again and again. Ends if nobody is signed in: then the page to sign in takes over. */
   async function connect(signal: AbortSignal): Promise<void> {

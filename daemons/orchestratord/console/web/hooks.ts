@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "./api.ts";
 import { useReturns } from "./live.ts";
 
@@ -51,6 +51,19 @@ export function useThrottled<T>(value: T, ms: number): T {
   }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return shown;
+}
+
+/** Whether the page is at most this wide, in rem. */
+export function useNarrow(rem: number): boolean {
+  const query = useMemo(() => matchMedia(`(max-width: ${rem}rem)`), [rem]);
+  const [isNarrow, set] = useState(query.matches);
+  useEffect(() => {
+    const changed = () => set(query.matches);
+    changed();
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, [query]);
+  return isNarrow;
 }
 
 /** The fragment of the page's address, without `#`. */

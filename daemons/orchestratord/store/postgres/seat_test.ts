@@ -76,7 +76,7 @@ postgres.test("a start that has been ended takes the seat no more", async (home)
   const [a, b] = [await member(home, "a"), await member(home, "b")];
   assert.equal(await a.seat.take(await a.seat.look()), 1);
   await a.seat.resign(1);
-  // Whoever follows one that did not give up its jobs ends its start.
+  // It did not release its jobs, so the next leader fences it.
   assert.equal(await b.seat.take(await b.seat.look()), 2);
   await b.seat.resign(2, { isReleased: true });
   assert.equal(await a.seat.take(await a.seat.look()), undefined);
@@ -142,7 +142,7 @@ postgres.test("with one lock for all terms, that would not be so", (home) =>
     assert.AssertionError,
   ));
 
-postgres.test("one that gave up its jobs is not ended by whoever saw it before", async (home) => {
+postgres.test("a replica that released its jobs is not fenced by a follower with an old view of the seat", async (home) => {
   const [a, b] = [await member(home, "a"), await member(home, "b")];
   assert.equal(await a.seat.take(await a.seat.look()), 1);
   const seen = await b.seat.look();

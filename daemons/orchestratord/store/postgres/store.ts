@@ -97,7 +97,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     onFenced: (writer) => replica.fenced(writer),
     onFailure,
   });
-  // What is in memory may be ahead of it. The store is what counts: everything begins anew from there.
+  // Memory may hold events that this server lacks. So this start ends, and the next one reads the store.
   servers.onNewTimeline = () => {
     if (replica.writer) replica.fenced(replica.writer, NEW_TIMELINE);
   };

@@ -5,6 +5,7 @@ import {
   toChildArray,
   type VNode,
 } from "preact";
+import { useNarrow } from "../hooks.ts";
 
 /**
  * A table with its own scroll bar if it is wider than the page. On a narrow screen each row is a card, in which
@@ -18,10 +19,11 @@ export function Table({ label, head, children }: {
   children: ComponentChildren;
 }) {
   const names = head.map((name) => name.replace(/^#/, ""));
+  const isNarrow = useNarrow(head.length > MANY ? MANY_REM : FEW_REM);
   // The roles stay where the style makes no table of it.
   return (
     <div
-      class={head.length > MANY ? "scroll many" : "scroll"}
+      class={isNarrow ? "scroll cards" : "scroll"}
       role="region"
       aria-label={label}
       tabIndex={0}
@@ -47,8 +49,11 @@ export function Table({ label, head, children }: {
   );
 }
 
-/** Columns above which a table becomes cards on a screen that is not wide. */
+/** A table of more columns than this becomes cards on a page that is at most this wide, in rem. */
 const MANY = 5;
+const MANY_REM = 64;
+/** The same of one with fewer columns. */
+const FEW_REM = 40;
 
 /** A row whose cells have the names of their columns, for the style sheet. */
 function labelled(row: VNode, names: readonly string[]): VNode {
