@@ -11,7 +11,7 @@ import { durationOf, leftOf, loadLeft, type Sized } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Expected } from "./lengths.ts";
 import type { State, Worker } from "./state.ts";
-import { holdersOf, isUsable } from "./workers.ts";
+import { holdersOf, isUsable, usedSlots } from "./workers.ts";
 import { yieldsTo } from "./yields.ts";
 
 /** Starts that are followed one by one, at most; from then on they are as frequent as before. */
@@ -163,13 +163,21 @@ function slotsOf(state: Readonly<State>, fingerprint: string, now: number): Slot
   }));
 }
 
-function slotsOn(state: Readonly<State>, { jobs, report }: Worker, now: number): Slot[] {
-  const taken = [...jobs].map((id): Slot => {
+function slotsOn(state: Readonly<State>, worker: Worker, now: number): Slot[] {
+  const { jobs, heldElsewhere, report } = worker;
+  const atOnce = { mean: 0, variance: 0 };
+  const slots = [...jobs].map((id): Slot => {
     const job = state.running.get(id);
-    return { free: job && leftOf(state, job, now) || { mean: 0, variance: 0 } };
+    return { free: job && leftOf(state, job, now) || atOnce };
   });
-  const free = Math.max(0, report.slots - taken.length);
-  return [...taken, ...Array.from({ length: free }, () => ({ free: { mean: 0, variance: 0 } }))];
+  // Of the calls of an orchestrator that led before, only their model is known.
+  const { fingerprint } = report;
+  const usual = durationOf(state, {
+    ...{ fingerprint, tokensIn: 0, maxTokens: undefined, speaks: true, delivered: 0 },
+  });
+  for (let n = 0; n < heldElsewhere; n++) slots.push({ free: usual ?? atOnce });
+  for (let n = usedSlots(worker); n < report.slots; n++) slots.push({ free: atOnce });
+  return slots;
 }
 
 /** Slots of the worker that will be loaded for a model. */

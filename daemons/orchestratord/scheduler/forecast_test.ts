@@ -33,6 +33,15 @@ Deno.test("a job starts when the running job with the fewest tokens left has end
   assert.equal(startMs(run, 700), 400, "tokens come between two reports, too");
 });
 
+Deno.test("slots that an orchestrator which led before still uses are taken, for as long as jobs usually take", () => {
+  const run = measured(1);
+  const report = (active: number) => pool([worker("w", A, { active })]);
+  run.at(0, report(1), { kind: "slots_held", slots: new Map([["w", 1]]) });
+  assert.equal(startMs(run, 0), 100 + 100 * 10);
+  run.at(10, report(0));
+  assert.equal(startMs(run, 10), 0);
+});
+
 Deno.test("a running job's own rate counts", () => {
   const run = measured(1);
   run.at(0, submit("slow", 0, { maxTokens: 101 }));

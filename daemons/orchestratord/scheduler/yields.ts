@@ -10,7 +10,7 @@ import { nextJob } from "./queue.ts";
 import type { Job } from "./job.ts";
 import type { Sized } from "./rates.ts";
 import type { Effect, State } from "./state.ts";
-import { freeSeat, holdersOf, takesJobs } from "./workers.ts";
+import { freeSeat, holdersOf, takesJobs, usedSlots } from "./workers.ts";
 
 /** A job yields at most this often, so that it ends in time whatever others do. */
 export const MOST_YIELDS = 16;
@@ -40,7 +40,7 @@ export function yieldSlots(state: State, now: number, effects: Effect[]): void {
  * 1. its tenant has had more than the waiting job's tenant will have had once that job is served;
  * 2. it has delivered tokens, and its answer can go on from them in another attempt;
  * 3. it has had its slot for `yieldAfterMs`, and has not yielded {@linkcode MOST_YIELDS} times;
- * 4. its worker takes new jobs, and holds what the waiting job may need.
+ * 4. its worker takes new jobs, holds what the waiting job may need, and has a free slot then.
  *
  * @param inMs Which job will yield in this time, if nothing else happens.
  */
@@ -56,7 +56,7 @@ export function yieldsTo(
   const tokenMs = state.rates.get(waiting.fingerprint)?.tokenMs ?? Infinity;
   let best: { job: Job; had: number } | undefined;
   for (const worker of holdersOf(state, waiting.fingerprint)) {
-    if (!takesJobs(state, worker, now)) continue;
+    if (!takesJobs(state, worker, now) || usedSlots(worker) > worker.report.slots) continue;
     if ((waiting.tokensAtMost ?? 0) >= worker.report.context) continue;
     for (const id of worker.jobs) {
       const job = state.running.get(id);

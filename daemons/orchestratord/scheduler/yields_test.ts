@@ -52,6 +52,15 @@ Deno.test("no job yields to its own tenant, to a batch job, to a longer one, or 
   assert.deepEqual(kinds(fresh.at(6_200, TICK)), [], "it has had less than the short one will");
 });
 
+Deno.test("no job yields where its slot would not be free: an orchestrator that led before uses one too many", () => {
+  const run = busy();
+  run.at(5_000, pool([worker("w", A, { active: 2 })]));
+  run.at(5_000, { kind: "slots_held", slots: new Map([["w", 1]]) });
+  run.at(5_000, submit("short", 5_000, SHORT));
+  run.at(6_100, progress("long", 1100));
+  assert.deepEqual(kinds(run.at(6_200, TICK)), []);
+});
+
 Deno.test("a job whose answer cannot go on elsewhere keeps its slot", () => {
   const silent = busy(1000, { speaks: false });
   silent.at(5_000, submit("short", 5_000, SHORT));
