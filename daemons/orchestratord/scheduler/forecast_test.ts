@@ -27,6 +27,7 @@ Deno.test("a job starts when the running job with the fewest tokens left has end
   run.at(0, submit("long", 0, { maxTokens: 1001 }), submit("short", 0, { maxTokens: 101 }));
   assert.equal(startMs(run, 0), 1100);
   assert.equal(startMs(run, 50), 1050, "before the first token");
+  assert.equal(startMs(run, 2000), 500, "it is late, but not about to end");
   run.at(100, progress("short"), progress("long"));
   run.at(600, progress("short", 51), progress("long", 51));
   assert.equal(startMs(run, 600), 500);
