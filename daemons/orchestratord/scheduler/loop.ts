@@ -16,6 +16,7 @@ import { type Effect, initialState, type Input, type Policy, type State } from "
 import { LlorchError } from "#shared/errors.ts";
 import { type Load, loadOf } from "./loading.ts";
 import { type Asked, endOf, lateBy, type Start, startOf } from "./forecast.ts";
+import { RecentStarts } from "./recent_starts.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
 
@@ -48,6 +49,7 @@ export interface Place {
 export class Loop {
   #state: State;
   readonly #clock: Clock;
+  readonly #starts = new RecentStarts();
   readonly #mayDecide: () => boolean;
   #effects: Effects = () => {};
   #inputs: Input[] = [];
@@ -191,7 +193,7 @@ export class Loop {
     }
     const start = isFree
       ? { ahead: 0, expected: { mean: 0, variance: 0 } }
-      : startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
+      : this.#starts.of(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
     const place = placeFrom(start);
     const startMs = place.predicted_start_ms;
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
