@@ -55,6 +55,19 @@ export function startOf(state: Readonly<State>, job: Asked, now: number): Start 
   return { ahead, expected: { mean: mean * share, variance: variance * share } };
 }
 
+/** The starts of a model's next waiting jobs, which are followed together. */
+export function startsOf(
+  state: Readonly<State>,
+  fingerprint: string,
+  now: number,
+): ReadonlyMap<Asked, Start> {
+  const found = new Map<Asked, Start>();
+  for (const start of starts(state, fingerprint, now, FOLLOWED)) {
+    found.set(start.job, start.ahead === 0 ? withYield(state, start.job, start, now) : start);
+  }
+  return found;
+}
+
 /** The start of the job that is next: a running job may give it its slot. */
 function withYield(state: Readonly<State>, job: Asked, start: Start, now: number): Start {
   const { yieldAfterMs } = state.policy;
