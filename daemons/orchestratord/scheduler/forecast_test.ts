@@ -115,5 +115,7 @@ Deno.test("the starts of many waiting jobs are those that each is told alone", (
   const starts = startsOf(run.state, A, 100);
   const queued = [...run.state.queued.values()];
   assert.equal(starts.size, queued.length);
-  for (const job of queued) assert.deepEqual(starts.get(job)!, { ...startOf(run.state, job, 100), job });
+  for (const job of queued) {
+    assert.deepEqual(starts.get(job)!, { ...startOf(run.state, job, 100), job });
+  }
 });

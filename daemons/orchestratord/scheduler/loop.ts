@@ -183,15 +183,13 @@ export class Loop {
   ): Place {
     const now = this.#clock.steady();
     const isFree = startsAtOnce(this.#state, job.fingerprint, now);
-    const refusal = isFallback && isFree
-      ? undefined
-      : refusalOf(
-        this.#state,
-        job.tenant,
-        now,
-        isFree,
-        () => this.#forecasts.leaving(this.#state, now),
-      );
+    const refusal = isFallback && isFree ? undefined : refusalOf(
+      this.#state,
+      job.tenant,
+      now,
+      isFree,
+      () => this.#forecasts.leaving(this.#state, now),
+    );
     if (refusal) {
       const { retryAfterMs = 0 } = refusal;
       this.send({ kind: "turned_away", tenant: job.tenant, retryAfterMs });
