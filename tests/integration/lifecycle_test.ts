@@ -153,8 +153,10 @@ Deno.test("Ctrl-C while up starts ends what has been started", async () => {
   ]);
   await until("a daemon listens", () => program.stderr().includes("orchestratord   listening"));
   program.kill("SIGINT");
-  assert.equal((await program.status).code, 130);
-  await program.lines.return(undefined);
+  const { code } = await program.status;
+  // On a busy machine it may be ready before the signal comes.
+  const isReady = (await Array.fromAsync(program.lines)).some((line) => line.startsWith("ready"));
+  assert.equal(code, isReady ? 0 : 130);
   const pids = [...program.stderr().matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid));
   assert.ok(pids.length > 0);
   assert.deepEqual(pids.filter(isAlive), []);
