@@ -11,6 +11,7 @@ import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
+import { failover } from "./failover.ts";
 import { idleHost } from "./idle.ts";
 import { postgresBench } from "./postgres.ts";
 import { portableStart } from "./portable_start.ts";
@@ -36,6 +37,7 @@ const BENCHES: Readonly<
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
   dialects: [dialectFirstToken, dialectTokens, leavingClients],
+  failover: [failover],
   idle: [idleHost],
   portable: [portableStart],
   postgres: [postgresBench],
