@@ -11,6 +11,7 @@ import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
+import { failover } from "./failover.ts";
 import { shortBesideLong } from "./fairness.ts";
 import { toldTimes } from "./honesty.ts";
 import { idleHost } from "./idle.ts";
@@ -38,6 +39,7 @@ const BENCHES: Readonly<
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
   dialects: [dialectFirstToken, dialectTokens, leavingClients],
+  failover: [failover],
   fairness: [shortBesideLong],
   honesty: [toldTimes],
   idle: [idleHost],
