@@ -24,6 +24,8 @@ export function openingOptions(config: WorkerConfig) {
     slots: config.slots,
     threads: usableThreads(threadsOf(config.threads)),
     settings: config,
+    projector: config.mmproj,
+    projectorOnGpu: config.mmproj_offload,
   } satisfies Partial<EngineOptions>;
 }
 

@@ -1,0 +1,101 @@
+import { NO_IMAGES } from "#shared/contracts/images.ts";
+import type { Message, TextMessage } from "#shared/contracts/request.ts";
+import { type FieldError, invalidRequest } from "#shared/errors.ts";
+import { newMarker } from "../chat/media_markers.ts";
+import type { EngineMedia, TakenMedium } from "../engine/engine.ts";
+import { BadMedia } from "../media/pixels.ts";
+
+/** Messages with a marker in the place of each picture. */
+export interface ReadMedia {
+  readonly texts: readonly TextMessage[];
+  /** Tokens of the pictures, by their markers. */
+  readonly media: ReadonlyMap<string, readonly number[]>;
+  /** Lets go of them; to be called once. */
+  readonly release: () => void;
+}
+
+/**
+ * Takes the pictures of messages.
+ *
+ * @param engine Undefined: the model reads only text.
+ * @throws {LlorchError} `INVALID_REQUEST` that names the parts that cannot be read
+ */
+export async function readMedia(
+  messages: readonly Message[],
+  engine: EngineMedia | undefined,
+): Promise<ReadMedia> {
+  const taken: TakenMedium[] = [];
+  const release = () => {
+    for (const each of taken.splice(0)) each.release();
+  };
+  const media = new Map<string, readonly number[]>();
+  const errors: FieldError[] = [];
+  const texts: TextMessage[] = [];
+  try {
+    for (const [index, message] of messages.entries()) {
+      const { content } = message;
+      if (typeof content === "string") {
+        texts.push({ ...message, content });
+        continue;
+      }
+      const parts: MarkedPart[] = [];
+      for (const [place, part] of content.entries()) {
+        if (part.type === "text") {
+          parts.push({ text: part.text, isMarker: false });
+          continue;
+        }
+        const field = `messages.${index}.content.${place}`;
+        if (!engine) {
+          const reason = `${NO_IMAGES}: this model reads only text`;
+          throw invalidRequest([{ field, message: reason }]);
+        }
+        const marker = newMarker();
+        parts.push({ text: marker, isMarker: true });
+        try {
+          const medium = await engine.image(fileOf(part.image_url.url));
+          taken.push(medium);
+          media.set(marker, medium.tokens);
+        } catch (error) {
+          if (!(error instanceof BadMedia)) throw error;
+          errors.push({ field, message: error.message });
+        }
+      }
+      texts.push({ ...message, content: joined(parts) });
+    }
+    if (errors.length > 0) throw invalidRequest(errors);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { texts, media, release };
+}
+
+interface MarkedPart {
+  readonly text: string;
+  readonly isMarker: boolean;
+}
+
+/** Parts of one text: each is a line, but there is no new line around a picture, as in llama-server. */
+function joined(parts: readonly MarkedPart[]): string {
+  let text = "";
+  let wasMarker = false;
+  for (const part of parts) {
+    if (!part.isMarker && !wasMarker && text !== "") text += "\n";
+    text += part.text;
+    wasMarker = part.isMarker;
+  }
+  return text;
+}
+
+/** The bytes in a data: URL; the orchestrator sends no others. */
+function fileOf(url: string): Uint8Array<ArrayBuffer> {
+  const comma = url.indexOf(",");
+  if (!/^data:[^,]*;base64$/i.test(url.slice(0, comma))) {
+    throw new BadMedia("must have its bytes in base64: data:image/png;base64,…");
+  }
+  try {
+    return Uint8Array.fromBase64(url.slice(comma + 1));
+  } catch {
+    throw new BadMedia("is not valid base64");
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Pictures in process against llama-server with the same projector: what a model says of them is the same.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { dataUrl, png } from "../../../../tests/support/images.ts";
+import { whyNoPeer, withPeer } from "../../../../tests/support/peer.ts";
+import { seededRandom } from "../../../../tests/support/random.ts";
+import {
+  IMAGE_TOKENS,
+  writeProjector,
+  writeSeeingModel,
+} from "../../../../tests/support/vision_model.ts";
+import { textOf } from "../../testing/generator.ts";
+import { endOf, using } from "../../testing/llama.ts";
+import { whyNoMedia } from "../../testing/media.ts";
+
+const reason = whyNoPeer() ?? whyNoMedia();
+
+type Part = { type: "text"; text: string } | { type: "image_url"; image_url: { url: string } };
+type Message = { role: "user" | "assistant"; content: string | Part[] };
+
+/**
+ * Chats with one and several pictures, also in the middle, of all sizes. None are side by side: that ends
+ * llama-server (b11669, `batch.size() > 0`).
+ */
+function chats(count: number): Message[][] {
+  const random = seededRandom(21);
+  const upTo = (most: number) => Math.floor(random() * most);
+  const words = () => Array.from({ length: 1 + upTo(6) }, () => ` w${upTo(300)}`).join("");
+  const text = (): Part => ({ type: "text", text: words() });
+  const picture = (): Part => {
+    const [width, height] = [1 + upTo(90), 1 + upTo(90)];
+    const [a, b, c] = [upTo(256), upTo(256), upTo(9)];
+    const file = png(
+      width,
+      height,
+      (x, y) => [(a + x * c) % 256, (b + y * 3) % 256, (x * y) % 256],
+    );
+    return { type: "image_url", image_url: { url: dataUrl(file) } };
+  };
+  return Array.from({ length: count }, (_, index) => {
+    switch (index % 4) {
+      case 0:
+        return [{ role: "user", content: [picture(), text()] }];
+      case 1:
+        return [{ role: "user", content: [text(), picture(), text(), picture(), text()] }];
+      case 2:
+        return [
+          { role: "user", content: words() },
+          { role: "assistant", content: words() },
+          { role: "user", content: [text(), picture(), text()] },
+        ];
+      default:
+        return [
+          { role: "user", content: [picture(), text()] },
+          { role: "assistant", content: words() },
+          { role: "user", content: words() },
+        ];
+    }
+  });
+}
+
+Deno.test({
+  name: `a picture is answered as llama-server answers it, in 20 chats${
+    reason === undefined ? "" : ` (skipped: ${reason})`
+  }`,
+  ignore: reason !== undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
+    try {
+      const [model, projector] = [join(folder, "eyes.gguf"), join(folder, "mmproj-eyes.gguf")];
+      writeSeeingModel(model);
+      writeProjector(projector);
+      const all = chats(20);
+      const wanted: { text: string; read: number }[] = [];
+      await withPeer(model, async (post) => {
+        for (const messages of all) {
+          const fields = { messages, temperature: 0, max_tokens: 12, cache_prompt: false };
+          // deno-lint-ignore no-explicit-any
+          const reply = await post("/v1/chat/completions", fields) as any;
+          const { message } = reply.choices[0];
+          wanted.push({ text: message.content, read: reply.usage.prompt_tokens });
+        }
+      }, ["--mmproj", projector]);
+      await using(model, { projector, slots: 2 }, async ({ generate }) => {
+        for (const [index, messages] of all.entries()) {
+          const events = await generate({
+            messages,
+            temperature: 0,
+            max_tokens: 12,
+            prompt: undefined,
+          });
+          const { tokens_in } = endOf(events);
+          assert.deepEqual(
+            { text: textOf(events), read: tokens_in },
+            wanted[index],
+            `chat ${index}`,
+          );
+          assert.ok(tokens_in > IMAGE_TOKENS);
+        }
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
