@@ -139,15 +139,9 @@ const MAX_PROMPT_LOGPROBS = 65_536;
  */
 export function checkPromptLogprobs(
   { prompt_logprobs: count }: Pick<ExecuteRequest, "prompt_logprobs">,
-  prompt: readonly number[],
+  tokens: number,
 ): void {
-  const tokens = prompt.length;
-  if (count === undefined) return;
-  if (prompt.some(isMedia)) {
-    const message = "cannot be told of a prompt with images: leave it out";
-    throw invalidRequest([{ field: "prompt_logprobs", message }]);
-  }
-  if (tokens * (1 + count) <= MAX_PROMPT_LOGPROBS) return;
+  if (count === undefined || tokens * (1 + count) <= MAX_PROMPT_LOGPROBS) return;
   const most = Math.floor(MAX_PROMPT_LOGPROBS / (1 + count));
   const message = `can be ${count} for at most ${most} tokens of a prompt: this one has ${tokens}`;
   throw invalidRequest([{ field: "prompt_logprobs", message }]);

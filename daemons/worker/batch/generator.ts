@@ -101,7 +101,7 @@ export class Generator {
   ): Promise<Answer> {
     const { engine, workerId, modelRef } = this.#options;
     checkLength(prompt.tokens, engine);
-    checkPromptLogprobs(request, prompt.tokens);
+    checkPromptLogprobs(request, prompt.tokens.length);
     const reading = readingOf(request, prompt, engine);
     const { reader, hold, begun } = reading;
     const thinking = await this.#thinkingLimit(request, reading);
