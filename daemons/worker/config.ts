@@ -142,8 +142,6 @@ export const workerConfig = z.strictObject({
   mmproj: z.string().min(1).optional().describe(
     "Path of the model's projector (a GGUF file), with which it sees or hears",
   ),
-  mmproj_offload: z.boolean().default(true)
-    .describe("The projector is on the GPU, if the model is"),
   lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH"))
     .refine(haveOwnNames, "two adapters have the same name").optional()
     .describe("Adapters that requests may name: NAME=PATH"),

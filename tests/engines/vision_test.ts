@@ -1,6 +1,6 @@
 /**
- * Images through the whole service to a real llama-server, whose tiny model sees: what it says depends on
- * the image.
+ * Images through the whole service to a tiny model that sees, in a real llama-server and in our own worker:
+ * what it says depends on the image.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import { type Service, withService } from "../support/service.ts";
 import { dataUrl, IMAGES, png } from "../support/images.ts";
+import { whyNoMedia } from "../../daemons/worker/testing/media.ts";
 import { IMAGE_TOKENS, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
 const reason = whyNoPeer();
@@ -40,6 +41,24 @@ async function withEyes(
         models = ["eyes"]`,
     });
     await Deno.remove(projector);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const noMedia = whyNoMedia();
+const ownTitle = (text: string) => noMedia === undefined ? text : `${text} (skipped: ${noMedia})`;
+
+/** Runs a test with a model that our own worker serves with the projector beside it. */
+async function withOwnEyes(test: (service: Service) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
+  try {
+    writeSeeingModel(join(folder, "eyes.gguf"));
+    writeProjector(join(folder, "mmproj-eyes-f16.gguf"));
+    await withService(folder, test, {
+      orchestratord: "",
+      poolManagerd: "worker.threads = 1",
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -129,6 +148,59 @@ Deno.test({
 
       const { body } = await post(service, "/api/show", { model: "eyes" });
       assert.ok(body.capabilities.includes("vision"));
+    }),
+});
+
+Deno.test({
+  name: ownTitle(
+    "our own worker sees through each API, with the projector that lies beside its model",
+  ),
+  ignore: noMedia !== undefined,
+  fn: () =>
+    withOwnEyes(async (service) => {
+      const { url } = service.orchestratord;
+      const [first, ...others] = Object.values(ASK);
+      const red = await first!(service, RED);
+      assert.equal(red.made, 8);
+      assert.ok(red.read > IMAGE_TOKENS, `${red.read} tokens`);
+      for (const ask of others) assert.deepEqual(await ask(service, RED), red);
+      const blue = await first!(service, BLUE);
+      assert.notEqual(blue.text, red.text);
+      for (const ask of others) assert.deepEqual(await ask(service, BLUE), blue);
+
+      const { models } = await (await fetch(`${url}/v2/models`)).json();
+      assert.deepEqual(models.map(({ vision }: { vision: boolean }) => vision), [true]);
+      const { body } = await post(service, "/api/show", { model: "eyes" });
+      assert.ok(body.capabilities.includes("vision"));
+
+      const counted = await post(service, "/v1/messages/count_tokens", {
+        model: "eyes",
+        messages: [{
+          role: "user",
+          content: [
+            { type: "image", source: { type: "base64", media_type: "image/png", data: RED } },
+            { type: "text", text: "w5" },
+          ],
+        }],
+      });
+      assert.deepEqual(counted, { status: 200, body: { input_tokens: red.read } });
+      // A header without an image: only its decoder finds out.
+      const broken = await post(service, "/v1/chat/completions", {
+        model: "eyes",
+        messages: [{
+          role: "user",
+          content: [
+            { type: "text", text: "w5" },
+            {
+              type: "image_url",
+              image_url: { url: dataUrl(png(8, 8, () => [1, 2, 3]).subarray(0, 40)) },
+            },
+          ],
+        }],
+      });
+      assert.equal(broken.status, 400, JSON.stringify(broken.body));
+      assert.match(broken.body.error.message, /messages\.0\.content\.1.*damaged PNG/);
+      assert.equal((await first!(service, RED)).text, red.text);
     }),
 });
 

@@ -2,7 +2,7 @@ import { NO_IMAGES } from "#shared/contracts/images.ts";
 import type { Message, TextMessage } from "#shared/contracts/request.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
 import { newMarker } from "../chat/media_markers.ts";
-import type { EngineMedia, TakenMedium } from "../engine/engine.ts";
+import type { Engine, TakenMedium } from "../engine/engine.ts";
 import { BadMedia } from "../media/pixels.ts";
 
 /** Messages with a marker in the place of each picture. */
@@ -17,12 +17,11 @@ export interface ReadMedia {
 /**
  * Takes the pictures of messages.
  *
- * @param engine Undefined: the model reads only text.
  * @throws {LlorchError} `INVALID_REQUEST` that names the parts that cannot be read
  */
 export async function readMedia(
   messages: readonly Message[],
-  engine: EngineMedia | undefined,
+  { media: engine, blindness }: Pick<Engine, "media" | "blindness">,
 ): Promise<ReadMedia> {
   const taken: TakenMedium[] = [];
   const release = () => {
@@ -46,7 +45,7 @@ export async function readMedia(
         }
         const field = `messages.${index}.content.${place}`;
         if (!engine) {
-          const reason = `${NO_IMAGES}: this model reads only text`;
+          const reason = `${NO_IMAGES}: ${blindness ?? "this model reads only text"}`;
           throw invalidRequest([{ field, message: reason }]);
         }
         const marker = newMarker();

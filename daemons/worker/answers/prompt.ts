@@ -33,7 +33,7 @@ const GAP_ROOM = 256;
 /** The part of an engine that turns prompts into tokens. */
 type Tokenizer = Pick<
   Engine,
-  "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context" | "media"
+  "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context" | "media" | "blindness"
 >;
 
 /**
@@ -78,7 +78,7 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
     const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;
     const continueFinal = fields.continue_final_message;
     const tools = offeredTools(fields);
-    const { texts, media, release } = await readMedia(messages, engine.media);
+    const { texts, media, release } = await readMedia(messages, engine);
     try {
       const chat = { messages: texts, tools, effort, kwargs, continueFinal, media };
       return { ...await engine.tokenizeChat(chat, seen), release };

@@ -25,7 +25,7 @@ export function openingOptions(config: WorkerConfig) {
     threads: usableThreads(threadsOf(config.threads)),
     settings: config,
     projector: config.mmproj,
-    projectorOnGpu: config.mmproj_offload,
+    projectorOnGpu: !config.no_mmproj_offload,
   } satisfies Partial<EngineOptions>;
 }
 

@@ -178,6 +178,8 @@ export interface Engine {
   readonly warning?: string | undefined;
   /** Reads pictures; undefined: it reads only text. */
   readonly media?: EngineMedia | undefined;
+  /** Why it reads only text, where it was to read more. */
+  readonly blindness?: string | undefined;
   /** What the model can do. */
   readonly capabilities: readonly Capability[];
   /**

@@ -41,6 +41,8 @@ export interface EngineParts {
   readonly facts: ModelFacts;
   /** Undefined: the model reads only text. */
   readonly media: Media | undefined;
+  /** Why there is none, if there was to be. */
+  readonly blindness: string | undefined;
   readonly vocabulary: Vocabulary;
   readonly dryBlanks: DryBlanks;
   readonly tokenizer: LlamaTokenizer;
@@ -95,6 +97,10 @@ export class LibllamaEngine implements Engine {
 
   get media(): EngineMedia | undefined {
     return this.#parts.media;
+  }
+
+  get blindness(): string | undefined {
+    return this.#parts.blindness;
   }
 
   get threads(): number {

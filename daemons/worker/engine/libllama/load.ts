@@ -26,7 +26,7 @@ import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
 import { guesserOf } from "./memory.ts";
 import { loadError } from "./load_error.ts";
-import { type OpenContext, Opening } from "./opening.ts";
+import { NO_LIBRARY, type OpenContext, Opening } from "./opening.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";
@@ -139,6 +139,7 @@ export async function openEngine(
     backend: gpus[0]?.backend.toLowerCase() ?? "cpu",
     ...{ llama, thread, facts, media, vocabulary, tokenizer, sequences, drafts, adapters },
     contextPerSlot,
+    blindness: media || options.projector === undefined ? undefined : NO_LIBRARY,
     dryBlanks: new DryBlanks(llama, vocabulary, (samplers) => thread.free(samplers)),
     threads: () => threads,
     specials,

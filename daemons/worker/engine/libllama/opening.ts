@@ -83,6 +83,7 @@ export class Opening {
   readonly thread: EngineThread;
   readonly libraries: Promise<OpenLibraries>;
   readonly #options: OpeningOptions;
+  readonly #allocates: boolean;
   readonly #log: Logger | undefined;
   /** llama.cpp's warnings so far. */
   readonly #lines: string[] = [];
@@ -106,6 +107,7 @@ export class Opening {
     { thread = new EngineThread(), log }: { thread?: EngineThread; log?: Logger } = {},
   ) {
     this.#options = options;
+    this.#allocates = allocates;
     this.#log = log;
     this.thread = thread;
     thread.listen({
@@ -262,7 +264,8 @@ export class Opening {
         ...{ folder, media, model, path: projector },
         // The steps of others go on beside it.
         threads: Math.ceil(Math.max(...threadsToTry(threads)) / 2),
-        usesGpu: gpus.length > 0 && projectorOnGpu,
+        // libmtmd cannot load without memory: a rehearsal takes it of the process.
+        usesGpu: gpus.length > 0 && projectorOnGpu && this.#allocates,
       });
       return { thread, facts };
     } catch (error) {
@@ -301,7 +304,8 @@ export class Opening {
   }
 }
 
-const NO_LIBRARY = "this build of llorch-candled has no libmtmd (build it on Linux, where a C++ " +
+/** Why a worker reads only text. */
+export const NO_LIBRARY = "this build of llorch-candled has no libmtmd (build it on Linux, where a C++ " +
   "compiler is)";
 
 function noDraftLayers(model: string): string {

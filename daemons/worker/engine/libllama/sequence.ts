@@ -48,7 +48,9 @@ export class LibllamaSequence implements EngineSequence {
   /** The evaluated tokens. */
   #tokens: number[] = [];
   /** Of the pieces among them that take fewer positions than tokens: where each ends, and how many fewer. */
-  #shorter: { readonly end: number; readonly less: number }[] = [];
+  #shorter: readonly { readonly end: number; readonly less: number }[] = [];
+  /** Tokens up to the end of the last piece. */
+  #mediaEnd = 0;
   /** The adapter that they were evaluated with; 0: none. */
   #adapter = 0;
   /** Lengths at which checkpoints are to be kept, in ascending order. */
@@ -83,6 +85,7 @@ export class LibllamaSequence implements EngineSequence {
       checkpoints.cut(id, left);
       this.#tokens.length = left;
       this.#shorter = this.#shorter.filter(({ end }) => end <= left);
+      if (left < this.#mediaEnd) this.#mediaEnd = 1 + this.#tokens.findLastIndex(isMedia);
     }
     this.#places = prompt && memory.kind !== "whole"
       ? placesToKeep({ prompt, from: left, shared, ends })
@@ -126,7 +129,8 @@ export class LibllamaSequence implements EngineSequence {
     await this.#options.collector.run({ ...this.#part(own, 0), media: encoded });
     this.#tokens.push(...own);
     const less = piece.count - piece.positions;
-    if (less !== 0) this.#shorter.push({ end: this.#tokens.length, less });
+    this.#mediaEnd = this.#tokens.length;
+    if (less !== 0) this.#shorter = [...this.#shorter, { end: this.#mediaEnd, less }];
     this.#range.evaluated(this.#tokens.length);
   }
 
@@ -190,6 +194,7 @@ export class LibllamaSequence implements EngineSequence {
       });
       const { tokens, checkpoints } = withoutMark(mark, written.tokens);
       this.#tokens = [...tokens].map((token) => token | 0);
+      this.#mediaEnd = 1 + this.#tokens.findLastIndex(isMedia);
       this.#adapter = 0;
       this.#range.restored(tokens.length);
       await this.#readCheckpoints(path, written.end, checkpoints);
@@ -233,12 +238,12 @@ export class LibllamaSequence implements EngineSequence {
     }
     // What is taken back must have been in one batch.
     const room = Math.min(context - this.#tokens.length, batchSize) - input.length;
-    const guess = predictor && room > 0
+    // What drafts knows nothing of pictures.
+    const guess = predictor && room > 0 && this.#mediaEnd === 0
       ? predictor.guess([...this.#tokens, ...input], room, input.length)
       : [];
     // Await only if needed: a wait would miss the step of this turn.
-    const told = guess instanceof Promise ? await guess : guess;
-    const guessed = told.some(isMedia) ? told.slice(0, told.findIndex(isMedia)) : told;
+    const guessed = guess instanceof Promise ? await guess : guess;
     const follows = sampling.follows;
     // What was evaluated ahead may have to be removed, which a recurrent state cannot do.
     const goesAhead = goesOn && room > 0 && memory.kind !== "recurrent" && predictor === undefined;

@@ -74,8 +74,6 @@ export class MediaHost {
         use_gpu: usesGpu,
         print_timings: false,
         n_threads: threads,
-        // One encoding would only tell its memory, which the file tells, too.
-        warmup: false,
       });
       this.#context = mtmd.mtmd_init_from_file(cString(path), pointerAt(model), params);
     } finally {
