@@ -1,5 +1,6 @@
 import { readImageHeader } from "#shared/images/header.ts";
 import { BadMedia, type Pixels } from "./pixels.ts";
+import { decodeJpeg } from "./jpeg.ts";
 import { decodePng } from "./png.ts";
 
 /**
@@ -18,9 +19,11 @@ export function decodeImage(file: Uint8Array, mostPixels: number): Pixels {
   switch (format) {
     case "png":
       return decodePng(file, mostPixels);
+    case "jpeg":
+      return decodeJpeg(file, mostPixels);
     default:
       throw new BadMedia(
-        `is a ${format.toUpperCase()} file, which this engine cannot decode: send a PNG`,
+        `is a ${format.toUpperCase()} file, which this engine cannot decode: send PNG or JPEG`,
       );
   }
 }
