@@ -115,8 +115,10 @@ async function compile(
   linked: readonly string[],
   work: string,
 ): Promise<void> {
-  const models = [...Deno.readDirSync(join(source, FOLDER, "models"))]
-    .flatMap(({ name }) => name.endsWith(".cpp") ? [`models/${name}`] : []);
+  const models: string[] = [];
+  for await (const { name } of Deno.readDir(join(source, FOLDER, "models"))) {
+    if (name.endsWith(".cpp")) models.push(`models/${name}`);
+  }
   // The largest first, so that none is left alone at the end.
   const left = [...SOURCES, ...models.sort()];
   const objects = left.map((each) => join(work, `${each.replace("/", "-")}.o`));
