@@ -4,7 +4,7 @@ import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { Engine } from "../engine/engine.ts";
-import { isMedia } from "../engine/libllama/held/media_tokens.ts";
+import { isMedia } from "../engine/media_tokens.ts";
 import { readMedia } from "./media.ts";
 
 /** A prompt as text, as token ids, or as a chat with tools. */

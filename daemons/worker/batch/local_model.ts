@@ -14,7 +14,7 @@ import {
   type LoadEngine,
 } from "../engine/engine.ts";
 import { type EngineCalls, engineOptions } from "./engine_options.ts";
-import { isMedia } from "../engine/libllama/held/media_tokens.ts";
+import { isMedia } from "../engine/media_tokens.ts";
 import { Generator } from "./generator.ts";
 import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from "../model.ts";
 import { SlotFiles } from "../slots/slot_files.ts";

@@ -9,7 +9,7 @@ import {
 } from "../answers/answer.ts";
 import { type Emission, Output, type OutputOptions } from "../answers/output.ts";
 import type { Chosen, Engine, Odds, Sampling } from "../engine/engine.ts";
-import { isMedia } from "../engine/libllama/held/media_tokens.ts";
+import { isMedia } from "../engine/media_tokens.ts";
 
 const REPLACEMENT = "\ufffd";
 

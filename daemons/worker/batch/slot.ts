@@ -5,7 +5,7 @@ import {
   SCORED_AT_ONCE,
   type StateMark,
 } from "../engine/engine.ts";
-import { isMedia, runEnd } from "../engine/libllama/held/media_tokens.ts";
+import { isMedia, runEnd } from "../engine/media_tokens.ts";
 import type { Run } from "./run.ts";
 
 /** Most tokens of one step that are scored while others generate. */

@@ -26,7 +26,7 @@ import { addressOf } from "./c/c_values.ts";
 import { DryBlanks } from "./dry_blanks.ts";
 import { createGrammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
-import type { Media } from "./media/media.ts";
+import type { Media } from "./media.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";

@@ -18,7 +18,7 @@ import { LookupPredictor } from "./guess/lookup.ts";
 import { OwnLayersPredictor } from "./guess/own_layers.ts";
 import { holdersOf } from "./holders.ts";
 import type { Predictor } from "./guess/predictor.ts";
-import { Media } from "./media/media.ts";
+import { Media } from "./media.ts";
 import { LlamaTokenizer } from "./text/tokenizer.ts";
 import { LibllamaEngine } from "./engine.ts";
 import { type EngineThread, OrderError } from "./engine_thread.ts";

@@ -3,9 +3,9 @@ import type { Chosen, EngineSequence, Generation, Odds, Sampling, StateMark } fr
 import type { Predictor } from "./guess/predictor.ts";
 import type { CheckpointBook } from "./held/checkpoint_book.ts";
 import { CutRange, type Memory } from "./held/cut_range.ts";
-import { isMedia, runEnd, tellingLength, wholeLength } from "./held/media_tokens.ts";
+import { isMedia, runEnd, tellingLength, wholeLength } from "../media_tokens.ts";
 import { placesToKeep } from "./held/places.ts";
-import type { Media } from "./media/media.ts";
+import type { Media } from "./media.ts";
 import {
   bearsMark,
   markedSize,

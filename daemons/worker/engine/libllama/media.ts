@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import type { Decoders } from "../../../media/decoders.ts";
-import { BadMedia } from "../../../media/pixels.ts";
-import type { EngineMedia, TakenMedium } from "../../engine.ts";
-import { type EngineThread, OrderError } from "../engine_thread.ts";
-import { mediaTokens, pieceKey } from "../held/media_tokens.ts";
-import type { Encoded, MediaFacts, MediumOrder, PieceFacts, Places } from "../thread/messages.ts";
+import type { Decoders } from "../../media/decoders.ts";
+import { BadMedia } from "../../media/pixels.ts";
+import type { EngineMedia, TakenMedium } from "../engine.ts";
+import { type EngineThread, OrderError } from "./engine_thread.ts";
+import { mediaTokens, pieceKey } from "../media_tokens.ts";
+import type { Encoded, MediaFacts, MediumOrder, PieceFacts, Places } from "./thread/messages.ts";
 
 /** Most memory of encoded pieces that no request uses, in bytes. */
 const MOST_IDLE_BYTES = 64 * 1024 ** 2;
