@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers";
-import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { oneLine } from "./printable.ts";
 
 /** Fields of a log line; never a prompt, an output or a token. */
@@ -28,31 +26,31 @@ export interface LoggingOptions {
   readonly write: (line: string) => void;
 }
 
-const PRIORITY: Record<LogLevel, number> = {
-  trace: 7,
-  debug: 7,
-  info: 6,
-  warning: 4,
-  error: 3,
-  fatal: 2,
-};
+type Level = LoggingOptions["level"];
+
+const PRIORITY: Readonly<Record<Level, number>> = { debug: 7, info: 6, warning: 4, error: 3 };
+
+/** A line before it is written. */
+interface LogRecord {
+  /** ms since the epoch. */
+  readonly timestamp: number;
+  readonly level: Level;
+  readonly component: string;
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
+/** Until {@linkcode configureLogging} is called, nothing is written. */
+let take: (record: LogRecord) => void = () => {};
 
 /** Sets up logging for this process; call once, from `main`. */
-export function configureLogging(options: LoggingOptions): void {
-  const render = options.format === "json" ? jsonLine : prettyLine;
-  configureSync({
-    reset: true,
-    sinks: {
-      out: (record) => {
-        const prefix = options.journal ? `<${PRIORITY[record.level]}>` : "";
-        options.write(prefix + render(record) + "\n");
-      },
-    },
-    loggers: [
-      { category: [], lowestLevel: options.level, sinks: ["out"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["out"] },
-    ],
-  });
+export function configureLogging({ level, format, journal, write }: LoggingOptions): void {
+  const render = format === "json" ? jsonLine : prettyLine;
+  const lowest = LOG_LEVELS.indexOf(level);
+  take = (record) => {
+    if (LOG_LEVELS.indexOf(record.level) < lowest) return;
+    write(`${journal ? `<${PRIORITY[record.level]}>` : ""}${render(record)}\n`);
+  };
 }
 
 /** Logging of a daemon to standard output: a terminal, a journal or a file. */
@@ -69,14 +67,21 @@ export function stdoutLogging(level: LoggingOptions["level"]): LoggingOptions {
 const encoder = new TextEncoder();
 let waiting = "";
 
-/** Writes the lines of one turn of the event loop together, since a system call is expensive. */
+/** Lines wait for others for this long, in ms: a system call is expensive, and no answer is to wait for it. */
+const GATHER_MS = 5;
+
+/** Lines of more text than this do not wait. */
+const MOST_WAITING = 64 * 1024;
+
+/** Writes the lines of a moment together. */
 function writeSoon(line: string): void {
   if (waiting === "") {
-    setImmediate(writeWaiting);
-    // For the last turn; adding the same listener again does nothing.
+    setTimeout(writeWaiting, GATHER_MS);
+    // For the last ones; adding the same listener again does nothing.
     globalThis.addEventListener("unload", writeWaiting);
   }
   waiting += line;
+  if (waiting.length > MOST_WAITING) writeWaiting();
 }
 
 /** Ignores errors (a closed pipe or terminal, a full disk): the daemon continues without a log. */
@@ -92,33 +97,28 @@ function writeWaiting(): void {
 
 /** A logger for one component of one daemon. */
 export function createLogger(component: string, fields: LogFields = {}): Logger {
-  const logger = getLogger([component]).with(fields);
+  const log = (level: Level) => (event: string, more?: LogFields) =>
+    take({ timestamp: Date.now(), level, component, event, fields: { ...fields, ...more } });
   return {
-    debug: (event, more = {}) => logger.debug(event, more),
-    info: (event, more = {}) => logger.info(event, more),
-    warn: (event, more = {}) => logger.warn(event, more),
-    error: (event, more = {}) => logger.error(event, more),
+    debug: log("debug"),
+    info: log("info"),
+    warn: log("warning"),
+    error: log("error"),
     with: (more) => createLogger(component, { ...fields, ...more }),
   };
 }
 
-function jsonLine(record: LogRecord): string {
-  return JSON.stringify({
-    ts: new Date(record.timestamp).toISOString(),
-    level: record.level,
-    component: record.category.join("."),
-    event: record.rawMessage,
-    ...plainFields(record.properties),
-  });
+function jsonLine({ timestamp, level, component, event, fields }: LogRecord): string {
+  const ts = new Date(timestamp).toISOString();
+  return JSON.stringify({ ts, level, component, event, ...plainFields(fields) });
 }
 
-function prettyLine(record: LogRecord): string {
-  const time = new Date(record.timestamp).toISOString().slice(11, 23);
-  const fields = Object.entries(plainFields(record.properties)).map(([name, value]) => {
-    const isError = record.properties[name] instanceof Error;
-    return `${name}=${isError ? value : prettyValue(value)}`;
-  });
-  return [time, record.level.padEnd(7), String(record.rawMessage), ...fields].join(" ");
+function prettyLine({ timestamp, level, event, fields }: LogRecord): string {
+  const time = new Date(timestamp).toISOString().slice(11, 23);
+  const shown = Object.entries(plainFields(fields)).map(([name, value]) =>
+    `${name}=${fields[name] instanceof Error ? value : prettyValue(value)}`
+  );
+  return [time, level.padEnd(7), event, ...shown].join(" ");
 }
 
 /** Text as it is, or escaped if it has line ends, tabs or control characters. */
@@ -129,11 +129,12 @@ function prettyValue(value: unknown): string {
 }
 
 /** Fields for JSON: errors become text, and strings lose their control characters. */
-function plainFields(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, plainValue(value)]),
-  );
+function plainFields(fields: LogFields): LogFields {
+  const plain: LogFields = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) plain[name] = plainValue(value);
+  }
+  return plain;
 }
 
 function plainValue(value: unknown): unknown {
@@ -155,7 +156,9 @@ function plainValue(value: unknown): unknown {
   }
 }
 
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
 function stripControl(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
+  return text.replace(CONTROL, "");
 }

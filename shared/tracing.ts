@@ -1,4 +1,4 @@
-import { propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 
 const tracer = trace.getTracer("llorch");
 
@@ -31,4 +31,25 @@ export function traced<T>(name: string, headers: Headers, work: () => Promise<T>
       }
     },
   );
+}
+
+/** A call to another program, as a part of the trace that runs. */
+export interface TracedCall {
+  /** What tells the other program of the trace; empty if tracing is off. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** To be called when the reply is complete, or will never be. */
+  end(): void;
+}
+
+/** Begins a call that Deno does not trace itself, since it uses neither `fetch` nor `node:http`. */
+export function traceCall(method: string, url: URL): TracedCall {
+  const attributes = {
+    "http.request.method": method,
+    "url.full": url.href,
+    "server.address": url.hostname,
+  };
+  const span = tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes });
+  const headers: Record<string, string> = {};
+  propagation.inject(trace.setSpan(context.active(), span), headers);
+  return { headers, end: () => span.end() };
 }

@@ -272,7 +272,7 @@ export const configSchema = z.strictObject({
       60_000,
       "A client that reads nothing for this long is disconnected",
     ),
-    first_byte_ms: millis(15_000, "A /v1 stream starts after this time even without a token"),
+    first_byte_ms: millis(5_000, "A /v1 stream starts after this time even without a token"),
   }).prefault({}),
   pools: z.strictObject({
     heartbeat_interval_ms: millis(15_000, "Interval at which pools report"),

@@ -113,7 +113,7 @@ export class Orchestratord implements Daemon {
 
 async function openParts(
   config: Config,
-  { log, clock = systemClock }: OrchestratordDeps,
+  { log, clock: own = systemClock }: OrchestratordDeps,
   parts: CloseStack,
   make: (server: Server, serving: Serving) => Orchestratord,
 ): Promise<Orchestratord> {
@@ -136,7 +136,7 @@ async function openParts(
     replicaId,
     url,
     policySha256: () => policySha256(config),
-    onFenced: () => serving.fenced(),
+    onFenced: (reason) => serving.fenced(reason),
     minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
@@ -152,6 +152,12 @@ async function openParts(
       }),
   });
   parts.defer(() => store.close());
+  // All orchestrators on a database write its time, so that deadlines and the order of jobs outlive a takeover.
+  const clock: Clock = {
+    now: () => own.now() + store.clockOffsetMs(),
+    steady: () => own.steady(),
+    after: (ms, callback) => own.after(ms, callback),
+  };
   let server: Server | undefined;
   const seat = await openSeat(config, { incarnation: () => serving.start, url });
   parts.defer(() => seat?.close());
@@ -182,7 +188,7 @@ async function openParts(
   const cluster = new ClusterViews({
     ...{ store, replicaId, url },
     start: () => serving.start,
-    leaderUrl: () => serving.leaderUrl,
+    leaderUrl: () => serving.leaderUrl ?? (seat && serving.leads ? url() : undefined),
   });
   const serving: Serving = new Serving({
     ...{ log, store, metrics },

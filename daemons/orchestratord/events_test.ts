@@ -43,7 +43,7 @@ Deno.test("the feed reports a load, a worker that dies, and the job that continu
     assert.match(messages(first.events)[0] ?? "", /^orchestratord .* has started$/);
     assert.match(
       messages(first.events).join("\n"),
-      /Loading .*counter on cpu of pool \S+: 1 job waits/,
+      /Loading .*counter on \S+: 1 job waits/,
     );
     const worker = pool.only();
     worker.allow(2);

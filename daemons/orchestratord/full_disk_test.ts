@@ -4,50 +4,20 @@ import { DatabaseSync } from "node:sqlite";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { databasePath } from "./config.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
+import { fill, WHY_NO_SMALL_DISK, withSmallDisk } from "../../tests/support/small_disk.ts";
 import { until } from "../../tests/support/stack.ts";
 import { begin, call, ended, form } from "./testing/batches.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 import { runningResponse, storedResponse } from "./testing/response_cases.ts";
 
-const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
-
-/** Runs a test with a small file system. */
-async function withSmallDisk(
-  test: (dir: string) => Promise<void>,
-  size = "1m",
-): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  const run = async (command: string, ...args: string[]) => {
-    const { success, stderr } = await new Deno.Command(command, { args }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-  };
-  await run("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", dir);
-  try {
-    await test(dir);
-  } finally {
-    await run("umount", dir);
-    await Deno.remove(dir);
-  }
-}
-
-/** Writes until the disk is full. */
-function fill(file: string): void {
-  using open = Deno.openSync(file, { create: true, append: true });
-  for (const size of [65_536, 4096, 1]) {
-    const bytes = new Uint8Array(size);
-    try {
-      while (open.writeSync(bytes) > 0);
-    } catch {
-      // There is no room for a block of this size.
-    }
-  }
-}
+const SKIPPED = WHY_NO_SMALL_DISK ? ` (skipped: ${WHY_NO_SMALL_DISK})` : "";
 
 Deno.test({
-  name: "on a full disk nothing is acknowledged, streams wait, and all goes on with room again",
-  ignore: !isRoot, // A file system of a stated size needs root.
+  name:
+    `on a full disk nothing is acknowledged, streams wait, and all goes on with room again${SKIPPED}`,
+  ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
-    await withSmallDisk(async (dir) => {
+    await withSmallDisk("1m", async (dir) => {
       await withHarness({ state_dir: dir }, async ({ pool, client }) => {
         const task = { model: "counter", prompt: "w0", max_tokens: 200 };
         await client.call(routes.loadModel, { params: { ref: "counter" } });
@@ -82,10 +52,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an upload that would fill the disk is refused, leaves nothing, and everything goes on",
-  ignore: !isRoot, // A file system of a stated size needs root.
+  name:
+    `an upload that would fill the disk is refused, leaves nothing, and everything goes on${SKIPPED}`,
+  ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
-    await withSmallDisk(async (dir) => {
+    await withSmallDisk("64m", async (dir) => {
       const files = { max_lines: 1e8, min_free_bytes: 24 * 1024 * 1024 };
       await withHarness({ state_dir: dir, files }, async (harness) => {
         const refused = await call(harness, "POST", "/files", form("{}\n".repeat(14_000_000)));
@@ -107,15 +78,16 @@ Deno.test({
         const { body } = await call(harness, "GET", "/files");
         assert.equal((body["data"] as unknown[]).length, 3);
       });
-    }, "64m");
+    });
   },
 });
 
 Deno.test({
-  name: "on a full disk calls that are not stored are served, though stored streams had every slot",
-  ignore: !isRoot, // A file system of a stated size needs root.
+  name:
+    `on a full disk calls that are not stored are served, though stored streams had every slot${SKIPPED}`,
+  ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
-    await withSmallDisk(async (dir) => {
+    await withSmallDisk("1m", async (dir) => {
       await withHarness({ state_dir: dir }, async (harness) => {
         const { pool, client } = harness;
         pool.tokens = 0;
@@ -147,10 +119,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "on a full disk no new response is kept, and the end of one that runs waits for room",
-  ignore: !isRoot, // A file system of a stated size needs root.
+  name:
+    `on a full disk no new response is kept, and the end of one that runs waits for room${SKIPPED}`,
+  ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
-    await withSmallDisk(async (dir) => {
+    await withSmallDisk("1m", async (dir) => {
       const store = openSqliteStore(databasePath(dir));
       const { responses } = store;
       const response = JSON.stringify("a".repeat(100_000));
@@ -181,10 +154,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a first start on a full disk says that it is full",
-  ignore: !isRoot, // A file system of a stated size needs root.
+  name: `a first start on a full disk says that it is full${SKIPPED}`,
+  ignore: WHY_NO_SMALL_DISK !== undefined,
   async fn() {
-    await withSmallDisk(async (dir) => {
+    await withSmallDisk("1m", async (dir) => {
       const path = databasePath(dir);
       let failures = 0;
       // Without any room the first write fails; with more, a later one, inside a transaction.

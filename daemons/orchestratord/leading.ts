@@ -103,8 +103,10 @@ export interface Leading extends Pick<App, "fetch" | "refuse"> {
   /**
    * Decides nothing more and leaves stored jobs to the next leader; calls that are not stored, and whose
    * answers run already, go on until {@linkcode close}.
+   *
+   * @returns the slots by worker that those use
    */
-  handOver(): Promise<void>;
+  handOver(): Promise<ReadonlyMap<string, number>>;
   /** Ends what runs, or leaves it to the next start. */
   close(): Promise<void>;
   /** Ends at once and stores nothing more: somebody else may continue its jobs. */
@@ -119,6 +121,8 @@ export function openLeading(deps: LeadingDeps): Leading {
   const seen = { term, onSeenTerm };
   let isAbandoned = false;
   let isHandedOver = false;
+  const endReason = () =>
+    isAbandoned ? "This orchestrator leads no more" : "The orchestrator is stopping";
   let phase: Phase = "restoring";
   const loop = new Loop(policyOf(config), clock, start, () => isHandedOver || mayDecide());
   const history = new History(clock, NO_COUNTS, levelsOf(loop.state));
@@ -176,7 +180,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     },
     notReadyReason() {
       if (phase === "restoring") return "Still asking the pools for their state";
-      if (phase === "stopping") return "The orchestrator is stopping";
+      if (phase === "stopping") return endReason();
       const failure = store.failure();
       if (failure !== undefined) return `The database cannot be written: ${failure}`;
       const isAnyPool = [...loop.state.pools.keys()].some((id) => isInService(loop.state, id));
@@ -214,6 +218,16 @@ export function openLeading(deps: LeadingDeps): Leading {
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
 
+  /** Slots that orchestrators which led before, and live, still use. */
+  const heldByOthers = async () => {
+    const replicas = (await store.members())?.replicas ?? [];
+    const held = replicas.filter((each) => each.start !== start && each.leftMs > 0)
+      .map(({ heldSlots }) => heldSlots);
+    const slots = held.flatMap((each) => [...each.values()]).reduce((sum, n) => sum + n, 0);
+    if (slots > 0) log.info("slots_held_elsewhere", { slots });
+    return held;
+  };
+
   return {
     loop,
     pools,
@@ -227,7 +241,7 @@ export function openLeading(deps: LeadingDeps): Leading {
     goOn: () => loop.goOn(),
     async begin() {
       parts.defer(() => keeper.close());
-      parts.defer(() => jobs.close());
+      parts.defer(() => jobs.close(endReason()));
       parts.defer(() => batches.close());
       parts.defer(() => feed.close());
 
@@ -238,6 +252,7 @@ export function openLeading(deps: LeadingDeps): Leading {
       feed.add({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
       for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
       await pools.recall();
+      for (const slots of await heldByOthers()) loop.send({ kind: "slots_held", slots });
       for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
       for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
         access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
@@ -274,7 +289,7 @@ export function openLeading(deps: LeadingDeps): Leading {
 
       parts.defer(async () => {
         phase = "stopping";
-        jobs.drain();
+        jobs.drain(endReason());
         const deadline = performance.now() + config.stop_deadline_ms;
         while (!isAbandoned && jobs.running > 0 && performance.now() < deadline) await delay(20);
       });
@@ -282,10 +297,16 @@ export function openLeading(deps: LeadingDeps): Leading {
     async handOver() {
       phase = "stopping";
       await batches.close();
-      jobs.drain();
+      jobs.drain(endReason());
       isHandedOver = true;
       jobs.release();
       await keeper.close();
+      const slots = new Map<string, number>();
+      for (const { isStored, lease } of loop.state.running.values()) {
+        if (isStored || !lease) continue;
+        slots.set(lease.workerId, (slots.get(lease.workerId) ?? 0) + 1);
+      }
+      return slots;
     },
     close: () => parts.close(),
     abandon() {

@@ -13,6 +13,9 @@ import type { Servers } from "./store/postgres/servers.ts";
 import type { Session } from "./store/postgres/session.ts";
 import { openSqliteStore, type StoreOptions } from "./store/sqlite/store.ts";
 
+/** What messages call the file of `store.password_file`. */
+const PASSWORD = "password file";
+
 /** The part of the configuration that says where the store is. */
 type StoreConfig = Pick<Config, "store" | "state_dir">;
 
@@ -74,8 +77,7 @@ export async function serversOf(url: string, store: Config["store"]): Promise<Se
   const { Servers } = await import("./store/postgres/servers.ts");
   const { parseStoreUrl } = await import("./store/postgres/store_url.ts");
   const { password_file } = store;
-  const password = () =>
-    password_file === undefined ? "" : readSecretFile(password_file, "password file");
+  const password = () => password_file === undefined ? "" : readSecretFile(password_file, PASSWORD);
   // At once, for a message before the first connection.
   password();
   const { insecure } = store.tls;
@@ -104,6 +106,20 @@ export async function checkStore(
 ): Promise<FileProblem[]> {
   const idle = idleSettings(config);
   if (idle.length > 0) return idle;
+  const { password_file, tls } = config.store;
+  const files: [string[], () => unknown][] = [
+    [["store", "password_file"], () => password_file && readSecretFile(password_file, PASSWORD)],
+    [["store", "tls", "ca"], () => readCa(tls)],
+  ];
+  const unread = files.flatMap(([key, read]) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      return [{ key, message: errorMessage(error) }];
+    }
+  });
+  if (unread.length > 0) return unread;
   try {
     await describeStore(config);
     return [];

@@ -14,7 +14,7 @@ postgres.test("--check-config says which server there is, and the version of its
     /^store\.url: PostgreSQL \d+\.\d+ at socket in .* takes writes; .*: no tables yet$/,
   );
   await (await openExistingStore(config)).close();
-  assert.match((await describeStore(config))[0]!, /: tables of version 2 of 2$/);
+  assert.match((await describeStore(config))[0]!, /: tables of version 3 of 3$/);
 });
 
 postgres.test("--check-config says why a database cannot be used", async (home) => {
@@ -30,7 +30,7 @@ postgres.test("--check-config says why a database cannot be used", async (home) 
   await home.run("UPDATE schema_version SET version = 99");
   assert.match(
     await check(url),
-    /has version 99 and this program works with up to 3; install the newer/,
+    /has version 99 and this program works with up to 4; install the newer/,
   );
   await home.run("UPDATE schema_version SET version = 1");
   await home.run("ALTER ROLE llorch SET default_transaction_read_only = on");
@@ -56,6 +56,16 @@ Deno.test("--check-config says what PostgreSQL and other orchestrators need, and
     ["store.password_file", "store.tls.ca", "cluster.replica_id", "cluster.advertise_url"]
       .map((key) => `${key} is of no use without store.url`),
   );
+  const unread = await problems({
+    store: {
+      url: "postgres://llorch@127.0.0.1:1/none",
+      password_file: "/no/p",
+      tls: { ca: "/no/c" },
+    },
+  });
+  assert.match(unread[0]!, /^store\.password_file .*\/no\/p/);
+  assert.match(unread[1]!, /^store\.tls\.ca .*\/no\/c/);
+  assert.equal(unread.length, 2);
   const store = { url: "postgres://llorch@127.0.0.1:1/none" };
   assert.match(
     (await problems({ host: "0.0.0.0", store }))[0]!,

@@ -15,6 +15,9 @@ const RETRY_AFTER_MS = 1_000;
 /** One that does not answer a probe within this time cannot be reached, in ms. */
 const PROBE_MS = 1_500;
 
+/** Streams that another leader goes on with, after the last event that the client has. */
+const RESUMABLE = /^\/v2\/(tasks\/[^/]+\/)?events$/;
+
 /** How requests are passed on. */
 export interface PassingOptions {
   /** Proves to another one that an orchestrator passes a request on. */
@@ -39,6 +42,8 @@ export interface Answerers {
   elsewhere(): { readonly url: string; readonly term: number } | undefined;
   /** Whether this process leads, even if its service has not begun or may not decide now. */
   isHolder(): boolean;
+  /** Whether the database did not answer the last time that this process looked who leads. */
+  isCutOff(): boolean;
   /** Makes an error reply. */
   refuse(request: Request, error: LlorchError): Response;
 }
@@ -109,7 +114,7 @@ export class Passing {
 
   /** @param path The path that the request means. */
   async answer(request: Request, path: string): Promise<Response> {
-    const { here, elsewhere, isHolder, refuse } = this.#answerers;
+    const { here, elsewhere, isHolder, isCutOff, refuse } = this.#answerers;
     const { hop, waitMs } = this.#options;
     const isHop = secretsEqual(request.headers.get(HEADERS.hop) ?? "", hop);
     let held: HeldRequest;
@@ -131,7 +136,7 @@ export class Passing {
         await reply.body?.cancel();
       } else if (isHop && !isHolder()) return refuse(request, notLeader());
       else if (leader && !isHop) {
-        const reply = await this.#pass(held, leader);
+        const reply = await this.#pass(held, leader, path);
         if (reply instanceof Response) return reply;
         // Nobody reads it.
         if (request.signal.aborted) return new Response(null, { status: 499 });
@@ -148,7 +153,7 @@ export class Passing {
       const mayWait = leftMs > 0 && held.canBeSent && !this.#isClosed;
       if (!mayWait || await deadline(this.#changed.promise, leftMs) === LATE) {
         this.#metrics.passedOn.inc({ outcome: "no_leader" });
-        return refuse(request, noService());
+        return refuse(request, isCutOff() ? noDatabase() : noService());
       }
     }
   }
@@ -156,6 +161,7 @@ export class Passing {
   async #pass(
     held: HeldRequest,
     { url, term }: { readonly url: string; readonly term: number },
+    path: string,
   ): Promise<Response | NoReply> {
     const { hop, ca, slowReaderMs } = this.#options;
     const onClose = () => this.#open--;
@@ -164,7 +170,8 @@ export class Passing {
       ...{ url, hop, ca, onClose },
       // A leader that hangs answers nothing; one that stops answers what it has.
       unanswered: held.isRepeatable ? this.#leaders.superseded(term) : this.#leaders.gone(term),
-      gone: this.#leaders.gone(term),
+      // Of a leader that hangs, only its streams that can be resumed elsewhere end at once.
+      gone: RESUMABLE.test(path) ? this.#leaders.superseded(term) : this.#leaders.gone(term),
       slowReaderMs: slowReaderMs(),
     });
     if (reply instanceof Response) this.#metrics.passedOn.inc({ outcome: "answered" });
@@ -196,6 +203,11 @@ export class Passing {
 /** The reply while there is no service. */
 export function noService(): LlorchError {
   const message = "No orchestrator leads yet: try again in a moment";
+  return new LlorchError("NOT_READY", message, { retryAfterMs: RETRY_AFTER_MS });
+}
+
+function noDatabase(): LlorchError {
+  const message = "No orchestrator can lead, because the database does not answer: try again later";
   return new LlorchError("NOT_READY", message, { retryAfterMs: RETRY_AFTER_MS });
 }
 

@@ -75,6 +75,7 @@ export class Serving {
       here: (path) => this.#here(path),
       elsewhere: () => this.#elsewhere(),
       isHolder: () => this.#elector!.held !== undefined,
+      isCutOff: () => this.#elector!.trouble !== undefined,
       refuse: this.refuse,
     }, deps);
     this.#elector = election && new Elector({
@@ -132,18 +133,26 @@ export class Serving {
       return this.#leading ? this.#leading.notReadyReason() : "It does not serve yet";
     }
     if (this.#isLeaving) return "The orchestrator is stopping";
-    if (this.#here()) return this.#leading!.notReadyReason();
-    const leader = this.leaderUrl;
-    if (leader !== undefined || this.#elector.held !== undefined) {
+    if (this.#here()) {
       this.#leaderlessSince = undefined;
-      return leader !== undefined && this.#passing!.isUnreached
+      return this.#leading!.notReadyReason();
+    }
+    const { trouble } = this.#elector;
+    const leader = this.leaderUrl;
+    // Without the database, the one that led is only remembered.
+    if (leader !== undefined && trouble === undefined) {
+      this.#leaderlessSince = undefined;
+      return this.#passing!.isUnreached
         ? `The orchestrator that leads cannot be reached: ${leader}`
         : undefined;
     }
     // Requests wait for a while, so that those in front need not turn them away.
     this.#leaderlessSince ??= performance.now();
     const isLong = performance.now() - this.#leaderlessSince > this.#deps.election!.waitMs;
-    return isLong ? "No orchestrator leads" : undefined;
+    if (!isLong) return undefined;
+    return trouble === undefined
+      ? "No orchestrator leads"
+      : `No orchestrator can lead, because the database does not answer: ${trouble}`;
   }
 
   readonly fetch = (request: Request): Response | Promise<Response> => {
@@ -188,11 +197,9 @@ export class Serving {
     void this.#elector!.giveUp("a higher term has been seen", seen);
   }
 
-  /** To be called when somebody else may continue the jobs of this start. */
-  fenced(): void {
-    this.#deps.log.error("store_fenced", {
-      reason: "Its row in the database is gone: its jobs may be continued by another one",
-    });
+  /** To be called when what this start knows of jobs no longer counts. */
+  fenced(reason: string): void {
+    this.#deps.log.error("store_fenced", { reason });
     this.#start = undefined;
     if (this.#elector?.held !== undefined) void this.#elector.giveUp("its start is over");
     else void this.#change(() => this.#rejoin());
@@ -207,8 +214,8 @@ export class Serving {
       let isReleased = false;
       await this.#change(async () => {
         if (!this.#leading) return;
-        await this.#leading.handOver();
-        const given = store.giveUp().then(() => isReleased = true);
+        const heldSlots = await this.#leading.handOver();
+        const given = store.giveUp(heldSlots).then(() => isReleased = true);
         await deadline(given.catch((error) => this.#failed(error)), GIVE_UP_MS);
       });
       await this.#elector!.retire(isReleased);

@@ -75,7 +75,8 @@ export const poolConfig = z.strictObject({
     ),
   orchestrator: z.strictObject({
     url: httpUrl.optional().describe("URL of the orchestrator; without it the pool runs alone"),
-    urls: z.array(httpUrl).min(1).max(16).optional()
+    urls: z.array(httpUrl).min(1).max(16)
+      .refine((urls) => new Set(urls).size === urls.length, "names one of them twice").optional()
       .describe("URLs of several orchestrators on one database, instead of orchestrator.url"),
     timeout_ms: millis(10_000, "Deadline of a registration or heartbeat"),
     backoff_ms: millis(1_000, "First pause after a failure; it doubles with each"),

@@ -40,6 +40,11 @@ export const engineSection = z.strictObject({
   command: command.optional(),
   url: z.string().optional(),
   api_key_file: z.string().min(1).optional(),
+  // What many write first.
+  api_key: z.never({
+    error: "is not read from here: put the key into a file, and name that in api_key_file",
+  })
+    .optional(),
   ca_file: z.string().min(1).optional(),
   slots: z.number().int().min(1).max(256).optional(),
   models: z.array(modelName).default([]),

@@ -138,6 +138,7 @@ Deno.test("settings of the other kind of engine are refused by name", () => {
     [{ ...url, command: "x" }, /leave command out/],
     [{ ...url, serves: ["m"] }, /list the models in models/],
     [{ ...url, memory: 1 }, /no memory of this host/],
+    [{ ...url, api_key: "secret" }, /^is not read from here: .* api_key_file$/],
     [{ ...url, env: { A: "b" } }, /its own environment/],
     [{ ...url, models: ["*"] }, /each of the server's models/],
     [{ url: "http://192.168.1.5", models: ["m"], ca_file: "x" }, /begins with https/],

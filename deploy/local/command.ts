@@ -9,12 +9,11 @@ import { endSignals, ignoresHangup } from "#shared/signals.ts";
 import { versionLine } from "#shared/version.ts";
 import type { LogLine } from "./log_view.ts";
 import type { UpOptions } from "./options.ts";
+import { withFreePorts } from "./ports.ts";
 import { type LocalStack, startStack } from "./stack.ts";
 
 /** A command around a local stack. */
 export interface StackCommand<S extends z.ZodObject, O> extends ConfigSpec<S> {
-  /** Adjusts the options before anything is started. */
-  readonly prepare?: (options: O) => O;
   /** Uses the running stack, which then stops, or stays until a signal. */
   readonly use: (stack: LocalStack, options: O) => Promise<"done" | "stay">;
   /** Once all is ready, shows only warnings and errors of the daemons' logs. */
@@ -30,14 +29,14 @@ export interface StackCommand<S extends z.ZodObject, O> extends ConfigSpec<S> {
 export function withStack<S extends z.ZodObject, O extends UpOptions & z.output<S>>(
   command: StackCommand<S, O>,
 ): Promise<number> {
-  const { program, prepare = (options: O) => options } = command;
+  const { program } = command;
   return runMain(program, async () => {
     const loaded = await loadConfig({ ...command, hasFile: false }, processSources(Deno.args));
     if (loaded.kind !== "run") {
       console.log("text" in loaded ? loaded.text : versionLine(program));
       return EXIT.ok;
     }
-    return await runStack(command, prepare(loaded.config as O));
+    return await runStack(command, withFreePorts(loaded.config as O, say));
   });
 }
 

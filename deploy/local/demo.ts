@@ -4,7 +4,6 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import { withStack } from "./command.ts";
 import { upOptions } from "./options.ts";
-import { isPortFree } from "./ports.ts";
 
 const demoOptions = z.strictObject({
   ...upOptions.shape,
@@ -56,15 +55,6 @@ function showText(text: string): void {
   }
 }
 
-/** Replaces ports that are taken by free ones, and prints a note. */
-function freePorts<O extends z.output<typeof demoOptions>>(options: O): O {
-  const taken = [options.port, options.pool_port].filter((port) => !isPortFree(port));
-  if (taken.length === 0) return options;
-  const verb = taken.length === 1 ? "port is" : "ports are";
-  console.error(`${taken.join(" and ")}: ${verb} in use, taking free ones`);
-  return { ...options, port: 0, pool_port: 0, worker_port_base: 0 };
-}
-
 function tokensPerSecond({ end }: Answer): string {
   const seconds = end.decode_time_ms / 1000;
   return seconds > 0 ? (end.tokens_out / seconds).toFixed(0) : "?";
@@ -76,7 +66,6 @@ if (import.meta.main) {
     summary: "runs the stack, asks one question and shows the answer",
     schema: demoOptions,
     quiet: true,
-    prepare: freePorts,
     use: async ({ client, orchestrator }, { model, prompt, json, once }) => {
       const print = json ? () => {} : showText;
       print(`\n> ${prompt}\n`);
@@ -98,8 +87,8 @@ if (import.meta.main) {
       print(
         `\nStill running; Ctrl-C stops it. The console is at ${orchestrator.url}/\nTry:\n\n  curl -N ${orchestrator.url}/v1/chat/completions \\\n` +
           `    -H 'Content-Type: application/json' \\\n` +
-          `    -d '{"model":"${model}","stream":true,` +
-          `"messages":[{"role":"user","content":"Count from 3 to 9."}]}'\n\n`,
+          `    -d '{"model":"${model}","stream":true,"temperature":0,` +
+          `"messages":[{"role":"user","content":"Count from 3 to 8."}]}'\n\n`,
       );
       return "stay";
     },

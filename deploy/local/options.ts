@@ -8,8 +8,14 @@ import { type Env, homeDir } from "#shared/paths.ts";
 
 /** Options of `deno task up`. */
 export const upOptions = z.strictObject({
-  port: portKey(PORTS.orchestratord).describe("Port of orchestratord; 0 takes any free one"),
-  pool_port: portKey(PORTS.poolManagerd).describe("Port of pool-managerd; 0 takes any free one"),
+  port: portKey(PORTS.orchestratord)
+    .describe(
+      "Port of orchestratord; 0 takes any free one, the default the next one if it is taken",
+    ),
+  pool_port: portKey(PORTS.poolManagerd)
+    .describe(
+      "Port of pool-managerd; 0 takes any free one, the default the next one if it is taken",
+    ),
   worker_port_base: portKey(PORTS.workerBase).describe("First port of workers; 0 for any free one"),
   state_dir: z.string().min(1).optional()
     .describe(
@@ -17,7 +23,9 @@ export const upOptions = z.strictObject({
     ),
   models_dir: z.string().min(1).optional()
     .describe("Folder with GGUF files; the demo model is always available as well"),
-  model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
+  model: z.string().min(1).default("demo").describe(
+    "Model that is loaded at the start, and answers requests that name none",
+  ),
   slots: count(4, "Requests that a worker answers at the same time"),
   context: z.number().int().min(8).optional().describe(
     "Tokens per slot; default: what fits into memory, at most the model's own context and 32768",
@@ -33,12 +41,15 @@ export const upOptions = z.strictObject({
 /** Validated options. */
 export type UpOptions = z.output<typeof upOptions>;
 
-/** Folders in which the local stack looks for models. */
+/**
+ * Folders in which the local stack looks for models: the person's, then those with the demo model and the
+ * stand-ins that the commands of docs/api/guide.md name.
+ */
 export function modelsDirs(options: UpOptions, env: Env): string[] {
   const root = checkoutRoot();
   return [
     options.models_dir ?? personModelsDir(env),
-    ...(root === undefined ? [] : [join(root, "catalog", "demo")]),
+    ...(root === undefined ? [] : ["demo", "guide"].map((name) => join(root, "catalog", name))),
   ];
 }
 

@@ -86,6 +86,8 @@ async function startParts(
   const orchestrator = await start("orchestratord", [
     `--port=${options.port}`,
     `--state-dir=${join(state.dir, "orchestratord")}`,
+    // There are several models: those who name none mean the one that was asked for here.
+    ...(env("LLORCH_DEFAULT_MODEL") === undefined ? [`--default-model=${options.model}`] : []),
   ]);
   const token = readApiToken(undefined, env);
   const client = createClient({ baseUrl: orchestrator.url, token });

@@ -54,7 +54,7 @@ export const health = z.object({
 export const ready = z.object({
   status: z.literal("ready"),
   leader: z.string().optional().meta({
-    description: "URL of the orchestrator that leads, if that is another one",
+    description: "URL of the orchestrator that leads, of several on one database",
   }),
 }).meta({ id: "Ready" });
 

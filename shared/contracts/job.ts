@@ -62,11 +62,16 @@ export const usage = z.object({
     "the prompt that was read, and tokens_cached is 0",
 });
 
+/** Whose job it is. */
+const owner = z.string().optional()
+  .meta({ description: "Name of the API key that it came with; absent if it came without one" });
+
 export const jobView = z.object({
   job_id: identifier,
   status: jobStatus,
   model: modelName,
   priority,
+  owner,
   created_at: timestamp,
   started_at: timestamp.optional(),
   first_token_at: timestamp.optional(),
@@ -143,6 +148,18 @@ export const modelFit = z.object({
 /** Whether a model fits on a device. */
 export type ModelFit = z.output<typeof modelFit>;
 
+export const failedLoad = z.object({
+  pool_id: identifier,
+  failures: z.number().int().min(1).meta({ description: "In a row" }),
+  error: z.string(),
+  retry_at: timestamp.meta({
+    description: "It is not tried before then; if that has passed, a job or an operator tries it",
+  }),
+}).meta({ id: "FailedLoad" });
+
+/** A pool where a model could not be loaded. */
+export type FailedLoad = z.output<typeof failedLoad>;
+
 export const modelView = z.object({
   model_ref: modelName,
   aliases: z.array(modelName),
@@ -173,6 +190,9 @@ export const modelView = z.object({
   workers: z.array(identifier),
   load_error: z.string().optional()
     .meta({ description: "Why the last attempt to load it failed; absent once a load succeeds" }),
+  failed_loads: z.array(failedLoad).optional().meta({
+    description: "Pools where the last attempt to load it failed; absent if there are none",
+  }),
   warning: z.string().optional().meta({
     description: "What a worker says of it: its chat template fails, or it has none",
   }),
@@ -224,14 +244,19 @@ export const queueView = z.object({
     job_id: identifier,
     model: modelName,
     priority,
+    owner,
     position: z.number().int(),
     waiting_ms: milliseconds,
+    predicted_start_ms: milliseconds.optional().meta({
+      description: "When it should start, from now; only of the first 100 jobs",
+    }),
     reason: z.string().meta({ description: "Why it waits" }),
   })),
   running: z.array(z.object({
     job_id: identifier,
     model: modelName,
     priority,
+    owner,
     durable: z.boolean().meta({
       description: "Stored on disk, as jobs of /v2/tasks are; calls of /v1 are not",
     }),
@@ -240,6 +265,9 @@ export const queueView = z.object({
     pool_id: identifier,
     running_ms: milliseconds.meta({ description: "Since this attempt began" }),
     tokens_out: z.number().int().min(0),
+    tokens_per_second: z.number().min(0).optional().meta({
+      description: "Of this attempt, from its first token; absent before its second",
+    }),
   })),
 }).meta({ id: "Queue" });
 

@@ -28,6 +28,7 @@ import {
   heartbeatReply,
   poolState,
   reloadRequest,
+  workerLogs,
 } from "./pool.ts";
 import { nameView } from "./names.ts";
 import { responsesRoutes } from "./responses/routes.ts";
@@ -177,6 +178,22 @@ export const orchestratorRoutes = {
     reply: z.object({ workers: z.array(workerView) }).meta({ id: "Workers" }),
     kind: "json",
     errors: [],
+  }),
+  workerLog: defineRoute({
+    method: "GET",
+    path: "/v2/workers/{id}/logs",
+    summary: "Get the last log lines of a worker from its pool; also of one that has ended, if " +
+      "its pool is named",
+    tag: "state",
+    role: "operator",
+    params: byId,
+    query: z.object({
+      pool_id: identifier.optional().meta({ description: "Needed for a worker that has ended" }),
+    }),
+    status: 200,
+    reply: workerLogs,
+    kind: "json",
+    errors: ["NOT_FOUND", "POOL_UNAVAILABLE"],
   }),
   pools: defineRoute({
     method: "GET",

@@ -388,6 +388,9 @@ export const reloadRequest = z.strictObject({
     .meta({ description: "How long streams of the old model may go on" }),
 }).meta({ id: "Reload" });
 
+/** Reply to `GET /v2/workers/{id}/logs`. */
+export const workerLogs = z.object({ lines: z.array(z.string()) }).meta({ id: "WorkerLogs" });
+
 /** An event of `GET /v2/workers/{id}/logs?follow=true`. */
 export const workerLogEvent = z.discriminatedUnion("event", [
   z.object({ event: z.literal("line"), data: z.object({ line: z.string() }) }),

@@ -7,6 +7,7 @@ import {
   spawnReply,
   spawnRequest,
   workerLogEvent,
+  workerLogs,
   workerReady,
 } from "./pool.ts";
 import { defineRoute } from "./route.ts";
@@ -94,7 +95,7 @@ export const poolRoutes = {
     params: byId,
     query: z.object({ follow: z.enum(["true", "false"]).default("false") }),
     status: 200,
-    reply: z.object({ lines: z.array(z.string()) }).meta({ id: "WorkerLogs" }),
+    reply: workerLogs,
     kind: "maybe-stream",
     event: workerLogEvent,
     errors: ["NOT_FOUND"],

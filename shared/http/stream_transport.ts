@@ -1,58 +1,104 @@
 import { onAbort } from "../aborts.ts";
 import { Buffer } from "node:buffer";
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { rootCertificates } from "node:tls";
+import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import { ArrivedBytes } from "./arrived_bytes.ts";
 import type { EventsReply, EventsRequest } from "./client.ts";
-import { cannotReach } from "./client.ts";
+import { cannotReach, TransportError } from "./client.ts";
+import { traceCall } from "../tracing.ts";
+import { ReplyParser } from "./reply_parser.ts";
+import { Sockets } from "./sockets.ts";
 import { SseParser } from "./sse.ts";
 
 /**
- * A transport of event streams, each with its own connection.
+ * A transport of event streams, each on a connection of its own that is often open already.
  *
- * It uses node:http, which passes on together what arrived together, in however many chunks it was
- * written; Deno's `fetch` takes a turn of the event loop for each chunk
- * (docs/adr/0012-node-http-to-workers.md, also for why connections are not reused).
+ * What arrived together is passed on together, in however many chunks it was written; Deno's `fetch` takes a
+ * turn of the event loop for each chunk, and `node:http` most of a millisecond for the first one
+ * (docs/adr/0012-node-http-to-workers.md, also for why connections are used once).
  *
  * @param ca Certificates in PEM to trust in addition to the usual authorities.
  */
 export function streamTransport(ca?: string): (request: EventsRequest) => Promise<EventsReply> {
-  const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
-  return ({ url, method, headers, body, signal }) => {
-    const isTls = url.startsWith("https:");
-    const bytes = Buffer.from(body ?? "");
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const outgoing: ClientRequest = (isTls ? httpsRequest : httpRequest)(url, {
-        method,
-        agent: false,
-        headers: { ...headers, "content-length": String(bytes.byteLength) },
-        ...(isTls ? trusted : {}),
-      });
-      const forget = onAbort(signal, () => {
-        reject(signal?.reason);
-        outgoing.destroy();
-      });
-      outgoing.setNoDelay(true);
-      outgoing.once("close", forget);
-      outgoing.on("error", (cause) => {
-        forget();
-        reject(cannotReach(url, cause));
-      });
-      outgoing.once("response", (incoming) => resolve(new Reply(incoming)));
-      outgoing.end(bytes);
-    });
+  const sockets = new Sockets(ca);
+  return async (request) => {
+    const { signal } = request;
+    signal?.throwIfAborted();
+    const url = new URL(request.url);
+    const spare = sockets.takeSpare(url.origin);
+    try {
+      const exchange = spare && new Exchange(spare, url, request);
+      const reply = await exchange?.reply.catch((error) => {
+        // The peer closes connections that wait for too long: perhaps just now.
+        if (!exchange.isUntouched || signal?.aborted) throw error;
+      }) ?? await new Exchange(sockets.open(url.origin), url, request).reply;
+      // For the next one, once this one has been passed on.
+      setImmediate(() => sockets.prepare(url.origin));
+      return reply;
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw error instanceof TransportError ? error : cannotReach(request.url, error);
+    }
   };
 }
 
-class Reply implements EventsReply {
-  readonly status: number;
+/** One request on a connection, and its reply. */
+class Exchange implements EventsReply {
+  /** Resolves when the head of the reply has come. */
+  readonly reply: Promise<Exchange>;
   readonly #bytes: ArrivedBytes;
+  #status = 0;
+  #isUntouched = true;
 
-  constructor(incoming: IncomingMessage) {
-    this.status = incoming.statusCode ?? 0;
-    this.#bytes = new ArrivedBytes(incoming);
+  constructor(socket: Socket, url: URL, { method, headers, body, signal }: EventsRequest) {
+    const parser = new ReplyParser();
+    const { promise, resolve, reject } = Promise.withResolvers<Exchange>();
+    this.reply = promise;
+    this.#bytes = new ArrivedBytes(socket);
+    const fail = (error: Error) => {
+      reject(error);
+      this.#bytes.end(error);
+      socket.destroy();
+    };
+    const forget = onAbort(signal, () => fail(signal!.reason));
+    const call = traceCall(method, url);
+    socket.on("data", (piece: Buffer) => {
+      this.#isUntouched = false;
+      try {
+        const { status, body, isDone } = parser.feed(piece);
+        if (status !== undefined && this.#status === 0) {
+          this.#status = status;
+          forget();
+          resolve(this);
+        }
+        for (const part of body) this.#bytes.push(part);
+        if (!isDone) return;
+        this.#bytes.end();
+        socket.destroy();
+      } catch (error) {
+        fail(error as Error);
+      }
+    });
+    socket.once("end", () => {
+      if (parser.end()) this.#bytes.end();
+      else fail(new TransportError("The connection was closed"));
+    });
+    socket.on("error", fail);
+    socket.once("close", () => {
+      forget();
+      call.end();
+      fail(new TransportError("The connection was closed"));
+    });
+    socket.write(requestOf(url, { method, headers: { ...headers, ...call.headers }, body }));
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  /** Whether nothing at all has come back: if the connection was open before, nobody may have read it. */
+  get isUntouched(): boolean {
+    return this.#isUntouched;
   }
 
   /** All of the body. */
@@ -78,4 +124,19 @@ class Reply implements EventsReply {
       this.#bytes.drop();
     }
   }
+}
+
+/** The bytes of a request, all in one write. */
+function requestOf(
+  { host, pathname, search }: URL,
+  { method, headers, body = "" }: Pick<EventsRequest, "method" | "headers" | "body">,
+): Buffer {
+  let head = `${method} ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n`;
+  for (const [name, value] of Object.entries(headers)) {
+    // They are ours, but some of their values are not.
+    if (/[\r\n\0]/.test(value)) throw new TypeError(`The header ${name} has a line break`);
+    head += `${name}: ${value}\r\n`;
+  }
+  const size = Buffer.byteLength(body);
+  return Buffer.from(`${head}content-length: ${size}\r\n\r\n${body}`);
 }

@@ -9,6 +9,7 @@ import { listen, type ListenOptions } from "./serve.ts";
 import { encodeSse, SSE } from "./sse.ts";
 import { StreamResponse } from "./stream_response.ts";
 import { readCa, readServerTls } from "./tls.ts";
+import { until } from "../../tests/support/stack.ts";
 
 const route = orchestratorRoutes.taskEvents;
 const input = { params: { id: "job-1" }, headers: {}, query: {} };
@@ -82,6 +83,83 @@ Deno.test("events that arrive together are passed on together, whatever the numb
     assert.ok(all.length < 10, `${all.length} batches`);
   });
 });
+
+/** Runs a test with a server that says what it does with each connection once its request has come. */
+async function withConnections(
+  onRequest: (connection: Deno.TcpConn, n: number) => Promise<void>,
+  test: (client: Client, accepted: () => number) => Promise<void>,
+): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open: Deno.TcpConn[] = [];
+  const serving = (async () => {
+    for await (const connection of listener) {
+      const n = open.push(connection);
+      void connection.read(new Uint8Array(4096))
+        .then(async (size) => size !== null && await onRequest(connection, n)).catch(() => {});
+    }
+  })().catch(() => {});
+  try {
+    await withClient(
+      `http://127.0.0.1:${listener.addr.port}`,
+      (client) => test(client, () => open.length),
+    );
+  } finally {
+    for (const connection of open) {
+      try {
+        connection.close();
+      } catch {
+        // Closed already.
+      }
+    }
+    listener.close();
+    await serving;
+  }
+}
+
+const answer = (connection: Deno.TcpConn, text: string) =>
+  connection.write(encoder.encode(`${HEAD}${chunk(`data: ${text}\n\n`)}0\r\n\r\n`));
+
+const first = async (client: Client) => {
+  const { events } = await client.stream(route, input);
+  return (await Array.fromAsync(events))[0]?.data;
+};
+
+Deno.test("the next stream finds a connection that is open already, and each is used once", () => {
+  const used: number[] = [];
+  return withConnections(async (connection, n) => {
+    used.push(n);
+    await answer(connection, String(n));
+  }, async (client, accepted) => {
+    for (let n = 1; n <= 5; n++) {
+      assert.equal(await first(client), String(n));
+      await until("one is ready", () => accepted() === n + 1);
+    }
+    assert.deepEqual(used, [1, 2, 3, 4, 5]);
+  });
+});
+
+Deno.test("if the peer has closed the open connection meanwhile, a new one is used", () =>
+  withConnections(async (connection, n) => {
+    if (n === 2) connection.close();
+    else await answer(connection, String(n));
+  }, async (client, accepted) => {
+    assert.equal(await first(client), "1");
+    await until("one is ready", () => accepted() === 2);
+    assert.equal(await first(client), "3");
+  }));
+
+Deno.test("a request that was perhaps carried out is not sent again", () =>
+  withConnections(async (connection, n) => {
+    if (n > 1) {
+      await connection.write(encoder.encode("HTTP/1.1 2"));
+      connection.close();
+    } else await answer(connection, String(n));
+  }, async (client, accepted) => {
+    assert.equal(await first(client), "1");
+    await until("one is ready", () => accepted() === 2);
+    await assert.rejects(first(client), TransportError);
+    assert.equal(accepted(), 2);
+  }));
 
 Deno.test("a request that is aborted at any moment leaves no connection behind", async () => {
   const open = new Set<symbol>();

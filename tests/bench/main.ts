@@ -21,6 +21,7 @@ import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
 import { savedSlots } from "./saved_slots.ts";
 import { stagedLoads } from "./staging.ts";
+import { wayOfFirstToken } from "./way.ts";
 import { embeddings } from "./worker/embeddings.ts";
 import { loadMemoryBench } from "./memory.ts";
 import { guessing } from "./worker/guessing.ts";
@@ -46,6 +47,7 @@ const BENCHES: Readonly<
   embeddings: [embeddings],
   guessing: [guessing],
   memory: [loadMemoryBench],
+  way: [wayOfFirstToken],
   worker: (args) => [workerBench(args)],
 };
 

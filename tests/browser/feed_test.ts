@@ -29,7 +29,7 @@ browserTest(
         const body = { model: "counter", prompt: "1", max_tokens: 5, detached: true };
         const { job_id } = await client(TOKEN).call(routes.submit, { body });
         await page.getByRole("heading", { name: "Jobs", level: 1 }).waitFor();
-        const jobs = page.getByRole("region", { name: "Jobs" });
+        const jobs = page.getByRole("region", { name: "Job history" });
         await jobs.getByRole("link", { name: job_id }).waitFor();
         await client(TOKEN).call(routes.cancelTask, { params: { id: job_id } });
         await jobs.getByText("cancelled", { exact: true }).waitFor();

@@ -58,7 +58,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
             .waitFor();
           const workers = page.getByRole("region", { name: "Workers" });
           await workers.getByRole("row", { name: "demo" }).getByText("ready").waitFor();
-          await page.getByText(/Worker w-\S+ is ready with demo on cpu of pool local/).waitFor();
+          await page.getByText(/Worker w-\S+ is ready with demo on local/).waitFor();
           await accessible(page);
         },
       );
@@ -93,7 +93,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       await t.step("playground: an answer can be stopped, and its slot becomes free", async () => {
         await page.getByRole("button", { name: "New chat" }).click();
         await page.getByLabel("Model").selectOption("slow");
-        await page.getByLabel("Tokens at most").fill(String(CONTEXT - 100));
+        await page.getByLabel("Max tokens").fill(String(CONTEXT - 100));
         await page.getByLabel("Message").fill("w7");
         await page.keyboard.press("Enter");
         await page.locator(".turn.assistant p").getByText(/w\d+ w\d+/).waitFor();
@@ -109,7 +109,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         async () => {
           await page.getByRole("button", { name: "New chat" }).click();
           await page.getByLabel("Model").selectOption("markup");
-          await page.getByLabel("Tokens at most").fill("40");
+          await page.getByLabel("Max tokens").fill("40");
           const hostile = `"><img src=x onerror="window.pwned=1"></pre><script>pwned=1</script>`;
           await page.getByLabel("Message").fill(hostile);
           await page.keyboard.press("Enter");
@@ -133,7 +133,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
           const short = { model: "demo", prompt: "a", max_tokens: 1 };
           await Promise.all(Array.from({ length: 30 }, () => run(stack.client, short)));
           await visit(page, "Jobs");
-          const table = page.getByRole("region", { name: "Jobs" });
+          const table = page.getByRole("region", { name: "Job history" });
           await rowsShown(table, 25);
           await page.getByRole("button", { name: "Older" }).click();
           await page.getByText("Page 2").waitFor();
@@ -179,8 +179,8 @@ browserTest("the console, page by page, against the real stack", async (t) => {
             body: JSON.stringify({ model: "slow", prompt: "w1", max_tokens: CONTEXT - 100 }),
           });
           await visit(page, "Jobs");
-          const region = page.getByRole("region", { name: "Running" });
-          await region.getByRole("cell", { name: /^[1-9][\d,]*$/ }).last().waitFor();
+          const region = page.getByRole("region", { name: "Running jobs" });
+          await region.getByRole("cell", { name: /^[1-9][\d,.]*$/ }).last().waitFor();
           await keep(page, "running");
           await accessible(page);
           await region.getByRole("button", { name: /^Cancel / }).click();
@@ -205,7 +205,8 @@ browserTest("the console, page by page, against the real stack", async (t) => {
           await first.getByText("2 of 2").waitFor();
           await first.getByText(done.output_file_id!).waitFor();
           assert.equal(await first.getByRole("button").count(), 0);
-          await table.getByRole("row", { name: id }).getByText("in_progress").waitFor();
+          await table.getByRole("row", { name: id }).getByText("running", { exact: true })
+            .waitFor();
           await keep(page, "batches");
           await accessible(page);
           // All columns can be seen without scrolling.
@@ -236,7 +237,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
           await visit(page, "Responses");
           const table = page.getByRole("region", { name: "Responses" });
           const first = table.getByRole("row", { name: done });
-          await first.getByText(/^(?:in)?complete/).waitFor();
+          await first.getByText(/^(?:done|cut short)$/).waitFor();
           assert.equal(await first.getByRole("button").count(), 1);
           await keep(page, "responses");
           await accessible(page);
@@ -251,13 +252,13 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       await t.step("jobs: a waiting job shows why it waits", async () => {
         const ids = [await longJob(stack), await longJob(stack), await longJob(stack)];
         await visit(page, "Jobs");
-        const row = page.getByRole("region", { name: "Waiting" }).getByRole("row", {
+        const row = page.getByRole("region", { name: "Waiting jobs" }).getByRole("row", {
           name: ids[2]!,
         });
         await row.getByText("every slot of the model is taken").waitFor();
         await accessible(page);
         for (const id of ids) await stack.client.call(routes.cancelTask, { params: { id } });
-        await page.getByRole("region", { name: "Waiting" }).waitFor({ state: "detached" });
+        await page.getByRole("region", { name: "Waiting jobs" }).waitFor({ state: "detached" });
       });
 
       await t.step("the timeline is the one that the command line prints", async () => {
@@ -287,7 +288,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await card.getByText("pinned", { exact: true }).waitFor({ state: "detached" });
         await act("Unload");
         await card.getByText("on disk", { exact: true }).waitFor();
-        await card.getByText("now", { exact: true }).waitFor();
+        await card.getByText("fits", { exact: true }).waitFor();
         await act("Load");
         await card.getByText("loaded", { exact: true }).first().waitFor();
         await keep(page, "models");
@@ -304,7 +305,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.getByRole("button", { name: "Drain the pool" }).click();
         await pools.getByText("drained", { exact: true }).waitFor();
         await page.getByRole("button", { name: "Return local to service" }).click();
-        await pools.getByText("available", { exact: true }).waitFor();
+        await pools.getByText("in service", { exact: true }).waitFor();
       });
 
       await t.step("a worker that is killed is seen within two seconds", async () => {
@@ -318,8 +319,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         Deno.kill(worker.pid, "SIGKILL");
         const killedAt = performance.now();
         await cell.waitFor({ state: "detached", timeout: 2_000 });
-        const message =
-          `Worker ${worker.worker_id} with demo of pool local has ended: it was killed`;
+        const message = `Worker ${worker.worker_id} with demo on local has ended: it was killed`;
         await page.getByText(message).waitFor({ timeout: 2_000 });
         console.log(`shown after ${Math.round(performance.now() - killedAt)} ms`);
         await keep(page, "overview");
@@ -328,9 +328,9 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       await t.step("events: newest first, filtered by kind and text", async () => {
         await visit(page, "Events");
         const rows = page.getByRole("region", { name: "Events" }).locator("tbody tr");
-        await page.getByLabel("Kind").selectOption("exit");
+        await page.getByLabel("What happened").selectOption("exit");
         assert.match(await rows.first().innerText(), /it was killed by SIGKILL/);
-        await page.getByLabel("Kind").selectOption("");
+        await page.getByLabel("What happened").selectOption("");
         await page.getByLabel("Containing").fill("takes no new work");
         await rowsShown(page, 1);
         await page.getByLabel("Containing").fill("");
@@ -342,7 +342,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await visit(page, "Keys and limits");
         await page.getByLabel("Name").fill("<b>laptop</b>");
         await page.getByLabel("Tokens per day").fill("1000");
-        await page.getByRole("button", { name: "Make the key" }).click();
+        await page.getByRole("button", { name: "Create key" }).click();
         const secret = await page.getByLabel("The key").innerText();
         assert.match(secret, /^llorch_[0-9a-f]{12}_[0-9a-f]{64}$/);
         await accessible(page);

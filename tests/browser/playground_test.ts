@@ -82,7 +82,7 @@ browserTest("a chat survives a visit to another page, and is gone after a sign-o
       const page = await browser.open(url);
       await signIn(page, secret);
       await visit(page, "Playground");
-      await page.getByLabel("Tokens at most").fill("3");
+      await page.getByLabel("Max tokens").fill("3");
       await page.getByLabel("Message").fill("w7");
       await page.keyboard.press("Enter");
       await page.locator(".turn.user").getByText("w7", { exact: true }).waitFor();

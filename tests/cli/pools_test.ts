@@ -36,6 +36,19 @@ Deno.test("hosts are listed, drained and returned to service, and a model is rep
         assert.deepEqual(await names(), ["new"]);
       });
 
+      await t.step("logs shows what a worker wrote, also one that has ended", async () => {
+        const [worker] = await workers();
+        const { code, out } = await pools("logs", id, worker!.worker_id);
+        assert.equal(code, 0);
+        assert.match(out, /ready/);
+        const events = (await llorch("orchestrator", "events")).out;
+        const ended = /Worker (\S+) with old on \S+ has ended/.exec(events)?.[1] ?? "";
+        assert.equal((await pools("logs", id, ended)).code, 0);
+        const none = await pools("logs", id, "nobody");
+        assert.deepEqual([none.code, none.out], [1, ""]);
+        assert.equal((await pools("logs", id, "")).code, 2);
+      });
+
       await t.step("a reload that fails says why, and the old model keeps serving", async () => {
         const none = await pools("reload", id, "old", "new");
         assert.deepEqual([none.code, none.out], [1, ""]);

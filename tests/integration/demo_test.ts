@@ -38,6 +38,11 @@ Deno.test("the demo prints its tokens, its speed and what to try next", async ()
     text += line + "\n";
     if (line.includes("messages")) break;
   }
+  // What it offers to try does what it says.
+  const command = /curl -N [^]*?\}'/.exec(text)?.[0] ?? "";
+  const tried = await new Deno.Command("bash", { args: ["-c", `${command} -sS`] }).output();
+  const pieces = [...new TextDecoder().decode(tried.stdout).matchAll(/"content":"([^"]*)"/g)];
+  assert.match(pieces.map(([, piece]) => piece).join(""), /^ ?3 4 5 6 7 8\.?$/);
   program.kill("SIGINT");
   assert.equal((await within(program.status, "the demo has stopped")).code, 0);
   assert.match(text, /A token is a small piece of text/);

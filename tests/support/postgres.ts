@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { LOOPBACK } from "#shared/defaults.ts";
+import { defined } from "#shared/json.ts";
 
 /** Where Debian installs the programs of each version. */
 const VERSIONS = "/usr/lib/postgresql";
@@ -23,17 +24,24 @@ export interface PostgresOptions {
   readonly settings?: readonly string[];
   /** Whether it listens on loopback, too, and not only on a socket. */
   readonly listens?: boolean;
+  /** Where its folder is made. */
+  readonly parent?: string;
+  /** The server whose copy it is: it takes no writes until it is promoted. */
+  readonly standbyOf?: Postgres;
 }
 
 /** A running server. */
 export interface Postgres {
   /** Folder of its socket, and of its data. */
   readonly dir: string;
+  readonly port: number;
   /** URL of a schema in its database, over the socket unless it listens on a port. */
   url(schema?: string): string;
   /** Stops it; `immediate` as a crash would. */
   stop(mode: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
+  /** Makes a copy take writes, without those of the first server that it does not have. */
+  promote(): Promise<void>;
   /** Runs a statement. */
   query(sql: string): Promise<void>;
   /** Replaces a file of its data, such as `pg_hba.conf`; it is its own, and nobody else's. */
@@ -44,16 +52,16 @@ export interface Postgres {
 
 /** Starts a server with an empty database; it is ready when the promise resolves. */
 export async function startPostgres(
-  { settings = [], listens = false }: PostgresOptions = {},
+  { settings = [], listens = false, standbyOf, parent }: PostgresOptions = {},
 ): Promise<Postgres> {
   const bin = programs();
   if (bin === undefined) throw new Error(`PostgreSQL ${WHY_NO_POSTGRES}`);
-  const dir = await Deno.makeTempDir({ prefix: "llorch-pg-" });
+  const dir = await Deno.makeTempDir({ prefix: "llorch-pg-", ...defined({ dir: parent }) });
   const owner = ownerOf();
   if (owner) await Deno.chown(dir, owner.uid, owner.gid);
   const run = async (program: string, ...args: readonly string[]) => {
     // `pg_ctl` leaves the server behind with its own streams: a pipe would stay open.
-    const isPiped = program === "initdb";
+    const isPiped = program !== "pg_ctl";
     const output = await new Deno.Command(join(bin, program), {
       args: [...args],
       cwd: dir,
@@ -69,8 +77,13 @@ export async function startPostgres(
     throw new Error(`${program} has failed:\n${said}`);
   };
   const data = join(dir, "data");
-  const init = ["-D", data, "-U", USER, "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync"];
-  await run("initdb", ...init);
+  if (standbyOf === undefined) {
+    const init = ["-D", data, "-U", USER, "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync"];
+    await run("initdb", ...init);
+  } else {
+    const from = ["-h", standbyOf.dir, "-p", String(standbyOf.port), "-U", USER];
+    await run("pg_basebackup", "-D", data, ...from, "-R", "-c", "fast", "--no-sync");
+  }
   const port = listens ? freePort() : undefined;
   const lines = [
     `unix_socket_directories = '${dir}'`,
@@ -86,12 +99,14 @@ export async function startPostgres(
   await start();
   return {
     dir,
+    port: port ?? 5432,
     url(schema = "llorch") {
       const [host, query] = port === undefined ? ["", `host=${dir}&`] : [`${LOOPBACK}:${port}`, ""];
       return `postgres://${USER}@${host}/postgres?${query}schema=${schema}`;
     },
     stop,
     start,
+    promote: () => run("pg_ctl", "promote", "-w", "-s", "-D", data),
     query: (sql) =>
       run("psql", "-h", dir, "-p", `${port ?? 5432}`, "-U", USER, "-d", "postgres", "-qc", sql),
     async write(name, text) {

@@ -56,7 +56,7 @@ export type MediaBuild = { readonly file: string } | { readonly why: string };
  * Builds libmtmd for the libraries of a folder, once for each content of source, libraries and compiler.
  *
  * The helpers of libmtmd are left out: they decode files of pictures and sound, and start `ffmpeg`. What
- * decodes is the worker's own; see record 41.
+ * decodes is the worker's own; see record 45.
  *
  * @param libraries Folder with libllama and libggml.
  * @param host Triple of the machine that builds.

@@ -205,6 +205,11 @@ export class Access {
     return { keyId, name: row.name, role: row.role, limits: { ...defaults(), ...row.limits } };
   }
 
+  /** The name of an API key, also of a revoked one; undefined for jobs without a key. */
+  async nameOf(keyId: string): Promise<string | undefined> {
+    return keyId === "" ? undefined : (await this.#deps.keys.get(keyId))?.name;
+  }
+
   #refusal(reason: "unknown" | "revoked" | "expired" | "role", message: string): LlorchError {
     this.#deps.metrics.authFailures.inc({ reason });
     return new LlorchError(reason === "role" ? "FORBIDDEN" : "UNAUTHORIZED", message);

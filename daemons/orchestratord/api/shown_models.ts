@@ -6,6 +6,7 @@ import { defined } from "#shared/json.ts";
 import type { Loop } from "../scheduler/loop.ts";
 import { type Meaning, meaningOf } from "../scheduler/names.ts";
 import { modelViews } from "../scheduler/views.ts";
+import { shownName } from "#shared/models/shown_name.ts";
 import { checkModelName, isFile, seesPaths } from "./hide_paths.ts";
 
 /** A model under the one name by which lists of other vendors show it. */
@@ -135,12 +136,9 @@ function seenAs(meaning: Meaning, view: ModelView, caller: Caller | undefined): 
   };
 }
 
-/** Its first name that is no path, names no other model, and is not configured for something else. */
-function nameOf(
-  { aliases, ambiguous_aliases }: ModelView,
-  names: ReadonlyMap<string, unknown>,
-): string | undefined {
-  return aliases.find((name) =>
-    !isFile(name) && !ambiguous_aliases.includes(name) && !names.has(name)
-  );
+/** Its name that is no path, names no other model, and is not configured for something else. */
+function nameOf(model: ModelView, names: ReadonlyMap<string, unknown>): string | undefined {
+  const isOwn = (name: string) => !model.ambiguous_aliases.includes(name) && !names.has(name);
+  const name = shownName(model, isOwn);
+  return model.aliases.includes(name) && !isFile(name) && isOwn(name) ? name : undefined;
 }

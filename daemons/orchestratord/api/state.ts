@@ -2,7 +2,9 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../service.ts";
 import { forCaller, modelFor, unusableFor } from "./hide_paths.ts";
+import { failedLoads } from "./failed_loads.ts";
 import { mayTouch } from "./own_jobs.ts";
+import { ownersOf } from "./owners.ts";
 import { nameViews } from "./shown_models.ts";
 import { fits } from "../scheduler/fits.ts";
 import {
@@ -14,10 +16,16 @@ import {
   workerViews,
 } from "../scheduler/views.ts";
 
+/** Waiting jobs whose start is predicted, at most: each prediction looks at the whole queue. */
+const PREDICTED_JOBS = 100;
+
 /** `/v2/models`, `/v2/workers`, `/v2/pools`, `/v2/queue`: the state of the service. */
-export function mountState(app: App, { loop, clock, jobs }: Orchestrator): void {
+export function mountState(app: App, { loop, clock, jobs, pools, access }: Orchestrator): void {
   app.mount(routes.models, ({ query, caller }) => {
-    const models = modelViews(loop.state).map((model) => modelFor(caller, model));
+    const models = modelViews(loop.state).map((model) => {
+      const failed_loads = failedLoads(loop.state, model.fingerprint, clock);
+      return modelFor(caller, failed_loads.length === 0 ? model : { ...model, failed_loads });
+    });
     const unusable = unusableViews(loop.state).map((file) => unusableFor(caller, file));
     const names = nameViews(loop, caller);
     if (query.fit === "false") return { models, names, unusable };
@@ -35,18 +43,36 @@ export function mountState(app: App, { loop, clock, jobs }: Orchestrator): void 
     routes.workers,
     ({ caller }) => ({ workers: forCaller(caller, workerViews(loop.state)) }),
   );
+  app.mount(routes.workerLog, async ({ params, query }) => ({
+    lines: [...await pools.logOf(params.id, query.pool_id)],
+  }));
   app.mount(routes.pools, ({ caller }) => ({ pools: forCaller(caller, poolViews(loop.state)) }));
-  app.mount(routes.queue, ({ caller }) => {
+  app.mount(routes.queue, async ({ caller }) => {
     const { queued, running } = loop.state;
     const { jobs: waiting, ...counts } = queueView(loop.state, clock.steady());
     const isShown = (tenant = "") => mayTouch(caller, tenant);
+    const shown = waiting.flatMap((job) => {
+      const tenant = queued.get(job.job_id)?.tenant ?? "";
+      return isShown(tenant) ? [{ job, tenant }] : [];
+    }).map(({ job, tenant }, index) => {
+      if (index >= PREDICTED_JOBS) return { job, tenant };
+      const { predicted_start_ms } = loop.placeOf(job.job_id);
+      return { job: { ...job, predicted_start_ms }, tenant };
+    });
+    const now = clock.now();
+    const ongoing = [...running.values()]
+      .filter(({ tenant }) => isShown(tenant))
+      .slice(0, LISTED_JOBS)
+      .flatMap(({ id, tenant }) => {
+        const job = jobs.live(id)?.runningView(now);
+        return job ? [{ job, tenant }] : [];
+      });
+    const all = [...shown, ...ongoing];
+    const owner = await ownersOf(access, all.map(({ tenant }) => tenant));
     return forCaller(caller, {
       ...counts,
-      jobs: waiting.filter(({ job_id }) => isShown(queued.get(job_id)?.tenant)),
-      running: [...running.values()]
-        .filter(({ tenant }) => isShown(tenant))
-        .slice(0, LISTED_JOBS)
-        .flatMap(({ id }) => jobs.live(id)?.runningView(clock.now()) ?? []),
+      jobs: shown.map(({ job, tenant }) => ({ ...job, ...owner(tenant) })),
+      running: ongoing.map(({ job, tenant }) => ({ ...job, ...owner(tenant) })),
     });
   });
 }

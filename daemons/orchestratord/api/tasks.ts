@@ -19,6 +19,7 @@ import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 import { checkModelName, seesPaths } from "./hide_paths.ts";
 import { loadingNote, tellingLoads } from "./loading.ts";
 import { named } from "./named_task.ts";
+import { ownersOf } from "./owners.ts";
 
 /** Events that are read from the store at a time to put an output together. */
 const OUTPUT_PAGE = 2000;
@@ -120,7 +121,12 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.getTask, async ({ params, caller }) => {
     const row = await store.get(params.id);
     if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(params.id);
-    return { ...toView(row), ...row.request ? await readAnswer(params.id) : {} };
+    const owner = await ownersOf(orchestrator.access, [row.tenant]);
+    return {
+      ...toView(row),
+      ...owner(row.tenant),
+      ...row.request ? await readAnswer(params.id) : {},
+    };
   });
 
   app.mount(routes.listTasks, async ({ query, caller }) => {
@@ -132,7 +138,9 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
       limit: query.limit,
     });
     const last = rows.length === query.limit ? rows.at(-1) : undefined;
-    return { tasks: rows.map(toView), ...(last ? { next_cursor: String(last.seq) } : {}) };
+    const owner = await ownersOf(orchestrator.access, rows.map(({ tenant }) => tenant));
+    const tasks = rows.map((row) => ({ ...toView(row), ...owner(row.tenant) }));
+    return { tasks, ...(last ? { next_cursor: String(last.seq) } : {}) };
   });
 
   const cancel = async (jobId: string, caller: Caller | undefined) => {

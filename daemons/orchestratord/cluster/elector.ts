@@ -1,3 +1,4 @@
+import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { Lease } from "./lease.ts";
 import { RealTime, type Timing } from "./real_time.ts";
@@ -46,6 +47,7 @@ export class Elector {
   #term: number | undefined;
   /** Since when it may not decide, though no other one leads; undefined: it may, or it does not lead. */
   #suspendedSince: number | undefined;
+  #trouble: string | undefined;
   #isStopped = false;
   /** Whether it takes the seat no more. */
   #isRetired = false;
@@ -79,6 +81,11 @@ export class Elector {
   /** Who leads, as far as is known. */
   get seen(): SeatView | undefined {
     return this.#seen;
+  }
+
+  /** Why the seat could not be looked at or renewed the last time; undefined: it could. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /** For how long this process may still decide without another renewal, in ms. */
@@ -138,6 +145,7 @@ export class Elector {
     const began = this.#time.now();
     try {
       this.#seen = await seat.look();
+      this.#trouble = undefined;
       onSeen?.(this.#seen);
       if (this.#isRetired) return;
       const term = await seat.take(this.#seen);
@@ -151,6 +159,7 @@ export class Elector {
       log.info("leads", { term });
       onLead(term);
     } catch (error) {
+      this.#trouble = errorMessage(error);
       log.debug("seat_unknown", { error });
     } finally {
       this.#decided.resolve();
@@ -162,6 +171,7 @@ export class Elector {
     const began = this.#time.now();
     try {
       const isHeld = await seat.renew(term);
+      this.#trouble = undefined;
       // The lease may have ended while it was being renewed.
       if (this.#term !== term) return;
       if (!isHeld) return this.#depose("another one leads");
@@ -174,6 +184,7 @@ export class Elector {
       log.info("leads_again", { term, after_ms: Math.round(this.#time.now() - since) });
       this.#options.onResumed?.(term);
     } catch (error) {
+      this.#trouble = errorMessage(error);
       // Until its lease is over, nobody else takes it.
       const fields = { term, left_ms: Math.round(this.leftMs), error };
       // It has been said that it decides nothing now.

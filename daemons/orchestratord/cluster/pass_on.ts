@@ -163,7 +163,7 @@ function replyOf(
   client: AbortSignal,
   { gone, slowReaderMs, onClose }: Pick<PassOnOptions, "gone" | "slowReaderMs" | "onClose">,
 ): Response {
-  const bytes = new ArrivedBytes(incoming);
+  const bytes = ArrivedBytes.of(incoming);
   const frames = async function* () {
     const drops = [client, gone].map((signal) =>
       onAbort(signal, () => bytes.drop(new Error("The orchestrator that answered is gone")))

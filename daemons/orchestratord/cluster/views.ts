@@ -11,7 +11,7 @@ export interface ClusterViewsDeps {
   readonly url: () => string;
   /** Number of this start; undefined while it has none. */
   readonly start: () => number | undefined;
-  /** Where the one that leads is, if that is another one and it is known. */
+  /** Where the one that leads is; undefined: none is known, or there can be no other. */
   readonly leaderUrl: () => string | undefined;
 }
 

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { wordsOf } from "./web/figures.ts";
-import { formatThings } from "./web/format.ts";
-import { isAskable, labelOf, nameOf, shortNames } from "./web/names.ts";
+import type { LiveActivity } from "./web/activity.ts";
+import { folded } from "./web/folded.ts";
+import { formatBytes, formatSmallBytes, formatThings } from "./web/format.ts";
+import { baseName, isAskable, labelOf, nameOf, shownNames } from "./web/names.ts";
 import { parseOptions } from "./web/further_options.ts";
 import { snippet } from "./web/snippets.ts";
+import { poolWord } from "./web/words.ts";
 
 const model = {
   model_ref: "file:/a/alpha.gguf",
@@ -31,10 +34,70 @@ Deno.test("models without an unambiguous name are shown with their pools", () =>
   assert.equal(nameOf({ ...shared, aliases: [...model.aliases, "alpha-2025"] }), "alpha-2025");
 });
 
-Deno.test("models have short names unless those are equal", () => {
-  const refs = ["file:/a/alpha.gguf", "file:/b/alpha.gguf", "file:/b/beta.gguf"];
-  const names = shortNames([...refs, refs[2]!]);
-  assert.deepEqual([...names.values()], [refs[0], refs[1], "beta"]);
+Deno.test("every name of a model is shown as the same one", () => {
+  const other = { ...model, model_ref: "file:/b/alpha.gguf", aliases: ["alpha", "beta"] };
+  const ambiguous_aliases = ["alpha"];
+  const names = shownNames([
+    { ...model, ambiguous_aliases },
+    { ...other, ambiguous_aliases },
+    { ...model, model_ref: "hf:o/r@1::file=c.gguf", aliases: ["c-long-name", "gamma"] },
+  ]);
+  assert.equal(names.get("file:/a/alpha.gguf"), "file:/a/alpha.gguf");
+  assert.equal(names.get("file:/b/alpha.gguf"), "beta");
+  assert.equal(names.get("alpha"), undefined, "two models claim it");
+  for (const name of ["hf:o/r@1::file=c.gguf", "c-long-name", "gamma"]) {
+    assert.equal(names.get(name), "gamma");
+  }
+  assert.deepEqual(["file:/x/gone.gguf", "hf:o/r::file=gone.gguf", "a/b"].map(baseName), [
+    "gone",
+    "gone",
+    "a/b",
+  ]);
+});
+
+Deno.test("memory is in one unit", () => {
+  const gib = 2 ** 30;
+  assert.deepEqual([0, 1, gib / 8, 1.5 * gib, 24 * gib, 190.4 * gib].map(formatBytes), [
+    "0 GiB",
+    "< 0.01 GiB",
+    "0.13 GiB",
+    "1.5 GiB",
+    "24.0 GiB",
+    "190 GiB",
+  ]);
+  assert.deepEqual([12, 2_048, 3 * 2 ** 21].map(formatSmallBytes), ["12 B", "2.0 KiB", "6.0 MiB"]);
+});
+
+Deno.test("an event says for how long a pool has been silent", () => {
+  const last_seen_at = new Date(1_000_000).toISOString();
+  const silent = { status: "unavailable", last_seen_at } as const;
+  assert.equal(poolWord(silent, 1_045_900), "no heartbeat for 45 s");
+  assert.equal(poolWord(silent, 1_000_010), "no heartbeat for 0 s");
+  assert.equal(poolWord({ status: "available", last_seen_at }, 1_045_900), "in service");
+});
+
+Deno.test("events that repeat are one row, whatever their jobs, workers and counts are", () => {
+  let id = 0;
+  const event = (kind: "spawn" | "spawn_failed" | "exit", more: Partial<LiveActivity> = {}) => ({
+    ...{ id: String(++id), kind, at: "", message: "", pool_id: "p", model: "m" },
+    ...more,
+  });
+  const load = () => event("spawn", { reason: `${id} jobs wait for it` });
+  const failed = (reason = "no memory") => event("spawn_failed", { reason });
+  const rows = folded([
+    ...[load(), failed(), load(), failed(), failed("no file"), load()],
+    event("exit", { worker_id: "w1", message: "Worker w1 ended" }),
+    event("exit", { worker_id: "w2", message: "Worker w2 ended" }),
+    ...["a", "b", "c", "d", "e", "f"].map((model) => event("exit", { model })),
+    load(),
+  ]);
+  assert.deepEqual(rows.slice(0, 4).map(({ latest, earlier }) => [latest.kind, earlier.length]), [
+    ["spawn", 2],
+    ["spawn_failed", 1],
+    ["spawn_failed", 0],
+    ["exit", 1],
+  ]);
+  assert.deepEqual(rows.at(-1)?.earlier, [], "it is too far from the others");
 });
 
 Deno.test("an answer's figures have a rate only if it took long enough to measure", () => {

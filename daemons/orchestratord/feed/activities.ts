@@ -5,7 +5,10 @@
  * @module
  */
 import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
+import { formatDuration } from "#shared/duration.ts";
 import { defined } from "#shared/json.ts";
+import { shownName } from "#shared/models/shown_name.ts";
+import { nameIndex } from "../scheduler/resolve.ts";
 import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
 import type { Happened, Watch } from "../scheduler/watch.ts";
 import { exitReason } from "./exit_reason.ts";
@@ -103,7 +106,8 @@ function poolSeen(state: Readonly<State>, pool: PoolReport, known: Pool | undefi
     const { worker_id, fingerprint, device } = worker;
     if (worker.state !== "ready" || before.get(worker_id)?.state === "ready") continue;
     const model = modelName(state, fingerprint);
-    const message = `Worker ${worker_id} is ready with ${model} on ${device} of pool ${id}`;
+    const place = placeName(state, id, device);
+    const message = `Worker ${worker_id} is ready with ${model} on ${place}`;
     add({ kind: "ready", message, worker_id, model, device });
   }
   for (const { worker_id } of workers) before.delete(worker_id);
@@ -111,7 +115,7 @@ function poolSeen(state: Readonly<State>, pool: PoolReport, known: Pool | undefi
     const model = modelName(state, fingerprint);
     const exit = exits.find((each) => each.worker_id === worker_id);
     const reason = describeExit(exit as Partial<WorkerExit> | undefined);
-    const message = `Worker ${worker_id} with ${model} of pool ${id} has ended: ${reason}`;
+    const message = `Worker ${worker_id} with ${model} on ${id} has ended: ${reason}`;
     add({ kind: "exit", message, worker_id, model, device, reason });
   }
   return happened;
@@ -180,17 +184,17 @@ function ofEffect(
       const { poolId, device, fingerprint } = effect.spawn;
       const model = modelName(state, fingerprint);
       const reason = describeSpawn(state, effect.spawn);
-      const message = `Loading ${model} on ${device} of pool ${poolId}: ${reason}`;
+      const message = `Loading ${model} on ${placeName(state, poolId, device)}: ${reason}`;
       return {
         activity: { kind: "spawn", message, reason, pool_id: poolId, device, model },
       };
     }
     case "load_failed": {
-      const { spawn: { poolId, device, fingerprint }, failures } = effect;
+      const { poolId, device, fingerprint } = effect.spawn;
       const reason = exitReason(effect.message) ?? "the worker ended before it was ready";
       const model = modelName(state, fingerprint);
-      const message = `Pool ${poolId} could not load ${model} on ${device} ` +
-        `(${count(failures, "failure")} in a row): ${reason}`;
+      const place = placeName(state, poolId, device);
+      const message = `Could not load ${model} on ${place}: ${reason}`;
       return {
         activity: { kind: "spawn_failed", message, reason, pool_id: poolId, device, model },
       };
@@ -202,8 +206,9 @@ function ofEffect(
       const next = other?.kind === "spawn" ? modelName(state, other.spawn.fingerprint) : undefined;
       const words = stopWords(reason, next);
       const model = worker && modelName(state, worker.report.fingerprint);
-      const message = `Stopping worker ${workerId}${model ? ` with ${model}` : ""} of pool ` +
-        `${poolId}: ${words}`;
+      const message = `Stopping worker ${workerId}${
+        model ? ` with ${model}` : ""
+      } on ${poolId}: ${words}`;
       return {
         activity: {
           kind: reason === "evict" ? "evict" : "stop",
@@ -216,8 +221,8 @@ function ofEffect(
       };
     }
     case "pool_lost": {
-      const reason = `it has sent no heartbeat for ${state.policy.poolTimeoutMs} ms`;
-      const message = `Pool ${effect.poolId} is unavailable: ${reason}`;
+      const reason = `no heartbeat for ${formatDuration(state.policy.poolTimeoutMs)}`;
+      const message = `Pool ${effect.poolId}: ${reason}`;
       return { activity: { kind: "pool_lost", message, reason, pool_id: effect.poolId } };
     }
     case "abort": {
@@ -247,13 +252,22 @@ function describeSpawn(state: Readonly<State>, { fingerprint, isSwap }: Spawn): 
   return "it replaces another model";
 }
 
-/** A model's name for people: its first alias, otherwise its reference or the start of its fingerprint. */
+/** A model's name for people; the start of its fingerprint if no pool has it any more. */
 export function modelName(state: Readonly<State>, fingerprint: string): string {
-  for (const { models } of state.pools.values()) {
-    const model = models.find((each) => each.fingerprint === fingerprint);
-    if (model) return model.aliases[0] ?? model.model_ref;
-  }
-  return `${fingerprint.slice(0, 12)}…`;
+  const same = [...state.pools.values()].flatMap(({ models }) =>
+    models.filter((each) => each.fingerprint === fingerprint)
+  );
+  const [first] = same;
+  if (!first) return `${fingerprint.slice(0, 12)}…`;
+  const names = nameIndex(state.pools.values());
+  const aliases = same.flatMap((each) => each.aliases);
+  return shownName({ ...first, aliases }, (name) => (names.get(name)?.size ?? 0) <= 1);
+}
+
+/** Where a worker is, for people: its pool, and its device if the pool has several. */
+function placeName(state: Readonly<State>, poolId: string, device: string): string {
+  const several = (state.pools.get(poolId)?.devices.length ?? 0) > 1;
+  return several ? `${poolId} (${device})` : poolId;
 }
 
 function count(number: number, name: string): string {

@@ -25,11 +25,11 @@ Deno.test("a new pool is reported with its workers and models; a heartbeat is no
 Deno.test("a load is reported with its reason, and so is the end of the load", () => {
   const [, spawned] = activitiesOf(pool([]), submit("j1", 10));
   assert.deepEqual(spawned, [
-    "spawn: Loading a on cpu of pool p1: 1 job waits for it",
+    "spawn: Loading a on p1: 1 job waits for it",
   ]);
   const loading = worker("w1", A, { state: "loading" });
   assert.deepEqual(activitiesOf(pool([]), pool([loading]), pool([worker("w1", A)]))[2], [
-    "ready: Worker w1 is ready with a on cpu of pool p1",
+    "ready: Worker w1 is ready with a on p1",
   ]);
 });
 
@@ -41,7 +41,7 @@ Deno.test("a killed worker is reported, and the job that goes on elsewhere", () 
     pool([worker("w2", A)], { exits: [exit] }),
   );
   assert.deepEqual(ended, [
-    "exit: Worker w1 with a of pool p1 has ended: it was killed by SIGKILL",
+    "exit: Worker w1 with a on p1 has ended: it was killed by SIGKILL",
     "failover: Job j1 continues elsewhere after attempt 1: worker exited",
   ]);
 });
@@ -104,6 +104,6 @@ Deno.test("a load that fails is reported, however it failed", () => {
   const [first] = report(state, step(state, failed, 2).effects);
   assert.equal(
     first?.activity.message,
-    "Pool p1 could not load a on cpu (1 failure in a row): no such file",
+    "Could not load a on p1: no such file",
   );
 });

@@ -247,11 +247,15 @@ export class Jobs {
     }
   }
 
-  /** Starts no more jobs. Waiting jobs that are not stored end at once with an error. */
-  drain(): void {
+  /**
+   * Starts no more jobs. Waiting jobs that are not stored end at once with an error.
+   *
+   * @param message Why, for their readers.
+   */
+  drain(message: string): void {
     const { loop } = this.#deps;
     loop.send({ kind: "drain" });
-    const error = { code: "NOT_READY", message: "The orchestrator is stopping" } as const;
+    const error = { code: "NOT_READY", message } as const;
     for (const { id, facts } of this.#unended) {
       if (!facts.store && loop.state.queued.has(id)) {
         loop.send({ kind: "cancel", jobId: id, error });
@@ -269,13 +273,13 @@ export class Jobs {
   /**
    * Aborts every attempt. A stored job does not end: its readers are released, and the next start takes it
    * over. A job that is not stored ends here.
+   *
+   * @param message Why, for its readers.
    */
-  close(): void {
+  close(message: string): void {
     for (const job of this.#unended) {
       job.suspend();
-      if (!job.facts.store) {
-        this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
-      }
+      if (!job.facts.store) this.#attempts.fail(job, { code: "NOT_READY", message });
     }
   }
 

@@ -129,7 +129,7 @@ Deno.test("drain() starts no more jobs, and refuses waiting jobs that are not st
     const running = await stage.start({}, PASSING);
     const stream = await stage.streams.next();
     const [kept, passing] = [await stage.start(), await stage.start({}, PASSING)];
-    stage.jobs.drain();
+    stage.jobs.drain("over");
     const { code, retriable } = errorOf(await readAll(passing.stream))!;
     assert.deepEqual({ code, retriable }, { code: "NOT_READY", retriable: true });
     stream.say(started(), token(0), end(1));
@@ -145,7 +145,7 @@ Deno.test("close() stops every attempt: stored jobs do not end, the others do", 
     const waiting = await stage.start();
     const streams = [await stage.streams.next(), await stage.streams.next()];
     const read = Promise.all([kept, passing, waiting].map(({ stream }) => readAll(stream)));
-    stage.jobs.close();
+    stage.jobs.close("over");
     for (const stream of streams) await stream.closed;
     const [ofKept, ofPassing, ofWaiting] = await read;
     assert.deepEqual([names(ofKept!), names(ofWaiting!)], [["queued"], ["queued"]]);
@@ -201,7 +201,7 @@ Deno.test("restore() gives a job's time, deadline and deaths to the scheduler ag
     const { id } = await before.start({ deadline_ms: 5_000, priority: "batch" });
     before.jobs.live(id)!.beginAttempt(attemptOn("w0"));
     before.jobs.apply({ kind: "suspect", jobId: id, workerId: "w0" });
-    before.jobs.close();
+    before.jobs.close("over");
 
     before.clock.advance(1_000);
     const { jobs, loop } = openStage(store, { slots: 0, clock: before.clock });

@@ -112,7 +112,8 @@ export class LiveJob {
   #choice: number;
   #fingerprint: string;
   #firstTokenAt: number | undefined;
-  /** In the running attempt. */
+  /** In the running attempt, in ms since the epoch. */
+  #firstOfAttemptAt: number | undefined;
   #lastTokenAt: number | undefined;
   /** Ends the running attempt. */
   #abort: AbortController | undefined;
@@ -239,7 +240,16 @@ export class LiveJob {
       pool_id: attempt.pool_id,
       running_ms: Math.max(0, now - Date.parse(attempt.started_at)),
       tokens_out: this.tokensOut,
+      ...defined({ tokens_per_second: this.#rate(now) }),
     };
+  }
+
+  /** Tokens per second since the running attempt's first token; undefined before its second. */
+  #rate(now: number): number | undefined {
+    const first = this.#firstOfAttemptAt;
+    const further = this.tokensOfAttempt - 1;
+    if (first === undefined || further < 1 || now <= first) return undefined;
+    return Math.round(10_000 * further / (now - first)) / 10;
   }
 
   /** Whether text was delivered without its token ids, so that no attempt can go on from there. */
@@ -357,6 +367,7 @@ export class LiveJob {
   /** Begins an attempt on a worker. */
   beginAttempt(attempt: Pick<Attempt, "worker_id" | "pool_id" | "started_at">): BegunAttempt {
     this.#abort = new AbortController();
+    this.#firstOfAttemptAt = undefined;
     this.#lastTokenAt = undefined;
     this.#before = { ids: this.#ids.length, events: this.#nextIndex };
     this.#attempts.push(attempt);
@@ -417,6 +428,7 @@ export class LiveJob {
     const last = this.#lastTokenAt;
     if (last === undefined) this.#clear();
     this.#firstTokenAt ??= now;
+    this.#firstOfAttemptAt ??= now;
     this.#lastTokenAt = now;
     const before = this.tokensOut;
     this.#count(data);

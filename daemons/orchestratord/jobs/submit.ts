@@ -6,6 +6,7 @@ import {
   type TaskRequest,
   withImages,
 } from "#shared/contracts/mod.ts";
+import { deadline, LATE } from "#shared/deadline.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
@@ -96,6 +97,14 @@ interface Accepting extends SubmitOptions {
   readonly taken?: TakenImages;
 }
 
+/** How long a submission waits until an earlier try with its key is removed, in ms. */
+const REMOVAL_MS = 1_000;
+
+function notKept(reason: string, cause?: unknown): LlorchError {
+  const message = `Cannot keep the job: ${reason}`;
+  return new LlorchError("NOT_READY", message, { cause, retryAfterMs: 10_000 });
+}
+
 /** Another submission has taken a task's idempotency key since it was looked up. */
 class KeyTaken extends Error {}
 
@@ -114,6 +123,8 @@ export class Submissions {
   readonly #jobs: LiveJobs;
   /** Submissions in progress by idempotency key: a second one waits for the first. */
   readonly #byKey = new Map<string, Promise<unknown>>();
+  /** Refused jobs that may be stored and are being removed, by idempotency key: they count as never sent. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(deps: SubmissionDeps, jobs: LiveJobs) {
     this.#deps = deps;
@@ -200,6 +211,10 @@ export class Submissions {
 
   async #takeOnce(task: TaskRequest, options: Accepting, key: string): Promise<Submitted> {
     while (this.#byKey.has(key)) await this.#byKey.get(key);
+    const leaving = this.#leaving.get(key);
+    if (leaving && await deadline(leaving, REMOVAL_MS) === LATE) {
+      throw notKept("an earlier try with this Idempotency-Key is still being removed");
+    }
     const work = this.#takeKeyed(task, options, key);
     // Kept without its outcome: a later submission checks the store, however this one ends.
     this.#byKey.set(key, work.then(() => {}, () => {}));
@@ -286,6 +301,14 @@ export class Submissions {
     }
   }
 
+  /** Removes a refused job, once that can be written. */
+  #remove(jobId: string, key: string | undefined): void {
+    const removed = this.#deps.store.remove(jobId).catch(() => {}).finally(() => {
+      if (key !== undefined && this.#leaving.get(key) === removed) this.#leaving.delete(key);
+    });
+    if (key !== undefined) this.#leaving.set(key, removed);
+  }
+
   /** Adds a checked task to the queue, or refuses it. */
   async #enter(
     task: TaskRequest,
@@ -295,6 +318,9 @@ export class Submissions {
     { jobId, tenant, fingerprint, name, demand, isSuspect }: Checked,
   ): Promise<Submitted> {
     const { loop, store, clock, metrics, images } = this.#deps;
+    // What is not sent need not be removed again.
+    const failure = options.durable ? store.failure() : undefined;
+    if (failure !== undefined) throw notKept(`the database cannot be written (${failure})`);
     // No `await` between the check of the bounds and the submission.
     options.admit?.();
     const place = loop.place(
@@ -370,13 +396,9 @@ export class Submissions {
       }
       this.#jobs.withdraw(jobId, "The job could not be written to disk");
       // The job may be committed but not synced: the next start must not run a refused job.
-      if (durable) void store.remove(jobId).catch(() => {});
+      if (durable) this.#remove(jobId, idempotencyKey);
       const reason = errorMessage(error instanceof LlorchError ? error.cause : error);
-      throw new LlorchError(
-        "NOT_READY",
-        `Cannot keep the job: the database cannot be written (${reason})`,
-        { cause: error, retryAfterMs: 10_000 },
-      );
+      throw notKept(`the database cannot be written (${reason})`, error);
     }
     if (meaning.isConfigured) metrics.nameJobs.inc({ name });
     if (at > 0) metrics.nameFallbacks.inc({ name });

@@ -204,6 +204,30 @@ Deno.test("a task that is committed but cannot be synced is refused, and a resta
     assert.deepEqual([isRepeat, accepted.status], [undefined, "queued"]);
   }));
 
+Deno.test("a key whose refused task is still being removed gets no job that is about to vanish", () =>
+  withStore(async (store) => {
+    const removal = Promise.withResolvers<void>();
+    let isBroken = true;
+    const stage = openStage({
+      ...store,
+      async accept(job, queued) {
+        const holder = await store.accept(job, queued);
+        // As after a lost connection: the job is stored, and the caller gets an error.
+        if (isBroken) throw new LlorchError("NOT_READY", "The connection is lost");
+        return holder;
+      },
+      remove: (id) => removal.promise.then(() => store.remove(id)),
+    });
+    await assert.rejects(stage.submit({}, KEYED), { code: "NOT_READY" });
+    isBroken = false;
+    const second = stage.submit({}, KEYED);
+    removal.resolve();
+    const { accepted, isRepeat, job } = await second;
+    assert.equal(isRepeat, undefined);
+    assert.equal(job?.id, accepted.job_id);
+    assert.deepEqual((await store.unfinished()).map(({ jobId }) => jobId), [accepted.job_id]);
+  }));
+
 Deno.test("an owner's limits are checked without an await before the job is added", () =>
   withStore(async (store) => {
     const stage = openStage(store);

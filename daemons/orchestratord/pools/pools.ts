@@ -208,6 +208,37 @@ export class Pools {
     loop.send({ kind: "reload_pool", reload });
   }
 
+  /**
+   * The last lines of a worker's log, from its pool.
+   *
+   * @param poolId Its pool; undefined for a worker that is reported now.
+   * @throws {LlorchError} `NOT_FOUND`, or `POOL_UNAVAILABLE` if its pool does not answer
+   */
+  async logOf(workerId: string, poolId: string | undefined): Promise<readonly string[]> {
+    const { loop } = this.#deps;
+    const id = poolId ?? loop.state.workers.get(workerId)?.poolId;
+    const pool = id === undefined ? undefined : loop.state.pools.get(id);
+    if (!pool) {
+      const what = poolId === undefined
+        ? `worker "${workerId}": if it has ended, name its pool with pool_id`
+        : `pool "${poolId}"`;
+      throw new LlorchError("NOT_FOUND", `Cannot find ${what}`);
+    }
+    try {
+      const client = await this.#client(pool.id, pool.endpoint);
+      return (await client.call(poolRoutes.workerLogs, { params: { id: workerId } })).lines;
+    } catch (error) {
+      if (error instanceof LlorchError && error.code === "NOT_FOUND") throw error;
+      this.#noteTerm(error);
+      throw new LlorchError(
+        "POOL_UNAVAILABLE",
+        `Cannot read the log of worker "${workerId}": pool "${pool.id}" does not answer: ` +
+          errorMessage(error),
+        { cause: error },
+      );
+    }
+  }
+
   /** Asks every pool that was known before a restart for its state; pools that do not answer are skipped. */
   async recall(): Promise<void> {
     const { store, config, log, clock, loop } = this.#deps;

@@ -7,7 +7,7 @@
 import { handOver } from "./jobs.ts";
 import { stopWorker } from "./orders.ts";
 import type { Effect, State, StopReason, Worker } from "./state.ts";
-import { workersOf } from "./workers.ts";
+import { usedSlots, workersOf } from "./workers.ts";
 
 /** Takes a pool out of service. Requested workers that are not ready yet are stopped like the others. */
 export function drainPool(state: State, poolId: string, until: number): void {
@@ -41,7 +41,7 @@ export function retire(
     }
   }
   const isThere = state.pools.get(worker.poolId)?.available === true;
-  if (!isThere || worker.jobs.size > 0 || worker.stoppingSince !== undefined) return;
+  if (!isThere || usedSlots(worker) > 0 || worker.stoppingSince !== undefined) return;
   if (worker.report.state === "stopping") return;
   effects.push(stopWorker(state, worker, reason, now));
 }

@@ -16,7 +16,7 @@ import {
   takesOf,
 } from "./sites.ts";
 import { type Breaker, breakerKey, type Place, type State, type Worker } from "./state.ts";
-import { holdersOf, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
+import { holdersOf, isPinned, isUsable, poolsOnTrial, usedSlots, workersOf } from "./workers.ts";
 
 /** What to do about a model that no worker holds. */
 export type LoadPlan =
@@ -304,7 +304,7 @@ function roomWithout(
     worker.report.memory_bytes > 0
   );
   for (
-    const worker of able.sort((a, b) => a.jobs.size - b.jobs.size || a.lastUsedAt - b.lastUsedAt)
+    const worker of able.sort((a, b) => usedSlots(a) - usedSlots(b) || a.lastUsedAt - b.lastUsedAt)
   ) {
     if (claims) break;
     victims.push(worker);
@@ -324,7 +324,7 @@ function roomWithout(
 
 /** Whether an idle worker may be evicted: it has served a job, or its minimum residence is over. */
 function mayGo(state: Readonly<State>, worker: Worker, now: number): boolean {
-  return worker.jobs.size === 0 && (worker.served || isResident(state, worker, now));
+  return usedSlots(worker) === 0 && (worker.served || isResident(state, worker, now));
 }
 
 /** Whether a busy worker may yield to a model: not if it yields to another model already. */

@@ -6,7 +6,7 @@
 import { kindAt } from "#shared/contracts/mod.ts";
 import { defaultSlots } from "./load_size.ts";
 import type { Ahead, Rates, Spawn, State, Worker } from "./state.ts";
-import { holdersOf, isUsable } from "./workers.ts";
+import { holdersOf, isUsable, usedSlots } from "./workers.ts";
 
 /** Weight of the newest value in a moving average. */
 const NEWEST_WEIGHT = 0.2;
@@ -152,7 +152,7 @@ function slotsOf(state: Readonly<State>, fingerprint: string): { slots: number; 
   let free = 0;
   for (const worker of usableOf(state, fingerprint)) {
     slots += worker.report.slots;
-    free += Math.max(0, worker.report.slots - worker.jobs.size);
+    free += Math.max(0, worker.report.slots - usedSlots(worker));
   }
   return { slots, free };
 }

@@ -84,6 +84,12 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     }
     case "spawn_failed":
       return failSpawn(state, input.requestId, input.message, now, effects);
+    case "slots_held":
+      for (const [id, slots] of input.slots) {
+        const worker = state.workers.get(id);
+        if (worker) worker.heldElsewhere += slots;
+      }
+      return;
     case "heard": {
       const job = state.running.get(input.jobId);
       if (job?.attempt === input.attempt) hear(state, job, now);

@@ -8,7 +8,7 @@ import { meaningOf } from "./names.ts";
 import { isOurs } from "./orders.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
 import { anywhere, type Place, placeKey, type Pool, type State, type Worker } from "./state.ts";
-import { holdersOf, isAt, isPinned, isStaying, isUsable } from "./workers.ts";
+import { holdersOf, isAt, isPinned, isStaying, isUsable, usedSlots } from "./workers.ts";
 
 /** Whether a place's model is loaded there. */
 export function isLoadedAt(state: Readonly<State>, place: Place): boolean {
@@ -43,7 +43,7 @@ export function unload(state: State, place: Place): void {
 /** Lets workers leave that have been idle for as long as their model may be. */
 export function endIdle(state: State, now: number): void {
   for (const worker of state.workers.values()) {
-    if (worker.jobs.size > 0 || !isUsable(state, worker) || isPinned(state, worker)) continue;
+    if (usedSlots(worker) > 0 || !isUsable(state, worker) || isPinned(state, worker)) continue;
     if (state.lines.has(worker.report.fingerprint)) continue;
     if (now >= endOf(state, worker)) worker.leaving = "idle";
   }
@@ -71,7 +71,7 @@ export function expectedEnd(state: Readonly<State>, worker: Worker, now: number)
   const { leaving, stoppingSince, jobs, report, keepUntil } = worker;
   if (leaving !== undefined || stoppingSince !== undefined) return now;
   if (isPinned(state, worker)) return Infinity;
-  if (jobs.size === 0 && !state.lines.has(report.fingerprint)) {
+  if (usedSlots(worker) === 0 && !state.lines.has(report.fingerprint)) {
     return Math.max(now, endOf(state, worker));
   }
   const kept = [...jobs].flatMap((id) => state.running.get(id)?.keepMs ?? []).map((ms) => now + ms);

@@ -100,6 +100,8 @@ export interface Worker {
   report: PoolWorker;
   /** Ids of the jobs that hold its slots. */
   readonly jobs: Set<string>;
+  /** Slots that an orchestrator which led before still uses for calls that go on there. */
+  heldElsewhere: number;
   /** When it was first seen ready. */
   readySince: number | undefined;
   /** When it last took or ended a job; before its first job, when it became ready. */
@@ -309,6 +311,8 @@ export type Input =
   }
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
   | { readonly kind: "stop_failed"; readonly workerId: string }
+  /** Another orchestrator, which leads no more, still uses slots of these workers, by id. */
+  | { readonly kind: "slots_held"; readonly slots: ReadonlyMap<string, number> }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
   /** An attempt goes on, though it has delivered nothing yet. */
   | { readonly kind: "heard"; readonly jobId: string; readonly attempt: number }

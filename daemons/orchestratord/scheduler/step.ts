@@ -32,7 +32,7 @@ import type { Job } from "./job.ts";
 import { anywhere, type Effect, type Input, type State, type Wish } from "./state.ts";
 import { stopSurplus } from "./surplus.ts";
 import { seatOnOwn, tryAlone } from "./suspects.ts";
-import { freeSeat, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
+import { freeSeat, isLoadedOrLoading, isLoading, usedSlots, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
 export function step(
@@ -179,7 +179,7 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
 /** Stops the workers that hang or leave, once they have no job any more. */
 function stopIdle(state: State, now: number, effects: Effect[]): void {
   for (const worker of state.workers.values()) {
-    if (worker.jobs.size > 0 || worker.stoppingSince !== undefined) continue;
+    if (usedSlots(worker) > 0 || worker.stoppingSince !== undefined) continue;
     const reason = worker.leaving ?? (worker.hangs ? "hung" : undefined);
     if (reason !== undefined) effects.push(stopWorker(state, worker, reason, now));
   }

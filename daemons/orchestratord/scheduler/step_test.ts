@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { anywhere } from "./state.ts";
+import { workerViews } from "./views.ts";
 import {
   A,
   B,
@@ -43,6 +44,33 @@ Deno.test("step() prefers the worker with the most free slots", () => {
     submit("j1", 0),
   );
   assert.equal(effects[0]?.kind === "dispatch" && effects[0].worker.worker_id, "w2");
+});
+
+Deno.test("step() leaves slots alone that an orchestrator which led before still uses", () => {
+  const run = new Run();
+  const report = (active: number) => pool([worker("w1", A, { slots: 2, active })]);
+  run.at(0, report(1), { kind: "slots_held", slots: new Map([["w1", 1], ["gone", 1]]) });
+  assert.deepEqual(dispatched(run.at(1, submit("j1", 1), submit("j2", 1))), []);
+  assert.deepEqual([...run.state.running.keys()], ["j1"]);
+  assert.deepEqual(dispatched(run.at(2, report(2))), []);
+  assert.equal(workerViews(run.state)[0]!.active, 2);
+  // Its stream has ended: the one that runs is ours.
+  assert.deepEqual(dispatched(run.at(3, report(1))), ["j2 w1"]);
+  assert.deepEqual(dispatched(run.at(4, report(2), submit("j3", 4))), []);
+});
+
+Deno.test("step() does not stop a worker for another model while such a slot is in use", () => {
+  const run = new Run();
+  const report = (active: number) =>
+    pool([worker("w1", A, { active, memory_bytes: 250 * MIB })], {
+      devices: [{
+        ...{ id: "cpu", kind: "cpu", name: "cpu" },
+        ...{ total_bytes: 300 * MIB, free_bytes: 50 * MIB },
+      }],
+    });
+  run.at(0, report(1), { kind: "slots_held", slots: new Map([["w1", 1]]) });
+  assert.deepEqual(stopped(run.at(600, submit("j1", 600, { model: "b", fingerprint: B }))), []);
+  assert.deepEqual(stopped(run.at(700, report(0))), ["w1"]);
 });
 
 Deno.test("step() lets jobs that wait for one model share one load", () => {

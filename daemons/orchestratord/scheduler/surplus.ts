@@ -1,7 +1,7 @@
 import { kindAt } from "#shared/contracts/mod.ts";
 import { isOurs, stopWorker } from "./orders.ts";
 import type { Effect, State, Worker } from "./state.ts";
-import { isPinned, isUsable } from "./workers.ts";
+import { isPinned, isUsable, usedSlots } from "./workers.ts";
 
 /**
  * Stops second workers of models that have been idle for a while: workers that were loaded for a peak that
@@ -34,5 +34,5 @@ function isOnCpu(state: State, { poolId, report }: Worker): boolean {
 }
 
 function isIdle({ policy }: State, worker: Worker, now: number): boolean {
-  return worker.jobs.size === 0 && now - worker.lastUsedAt >= policy.replicaIdleMs;
+  return usedSlots(worker) === 0 && now - worker.lastUsedAt >= policy.replicaIdleMs;
 }

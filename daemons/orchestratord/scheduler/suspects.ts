@@ -32,6 +32,7 @@ import {
   isLoading,
   isOwn,
   poolsOnTrial,
+  usedSlots,
 } from "./workers.ts";
 
 /** A job that was suspected this many times is tried alone or not at all. */
@@ -201,7 +202,7 @@ function isOwnComing(state: Readonly<State>, job: Job): boolean {
 function emptySeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
   const busy = poolsOnTrial(state);
   for (const worker of holdersOf(state, job.fingerprint)) {
-    if (worker.jobs.size > 0 || busy.has(worker.poolId)) continue;
+    if (usedSlots(worker) > 0 || busy.has(worker.poolId)) continue;
     if (hasSeat(state, worker, now, job)) return worker;
   }
   return undefined;

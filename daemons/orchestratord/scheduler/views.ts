@@ -15,7 +15,7 @@ import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf, seesImages } from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { anywhere, breakerKey, type Pool, type State, type Worker } from "./state.ts";
-import { freeSeat, isLoaded, isLoadedOrLoading, isPinned } from "./workers.ts";
+import { freeSeat, isLoaded, isLoadedOrLoading, isPinned, usedSlots } from "./workers.ts";
 
 /** Jobs that `/v2/queue` lists one by one, at most. */
 export const LISTED_JOBS = 1000;
@@ -97,8 +97,8 @@ function usualKind({ devices }: Pool): DeviceKind | undefined {
 }
 
 /**
- * Workers of all pools. `active` counts the jobs dispatched from here, which is current; a pool's own
- * figure is as old as its last heartbeat.
+ * Workers of all pools. `active` counts the jobs dispatched from here, which is current, and those of an
+ * orchestrator that led before; a pool's own figure is as old as its last heartbeat.
  */
 export function workerViews(state: Readonly<State>): WorkerView[] {
   return [...state.pools.values()].flatMap((pool) =>
@@ -110,7 +110,7 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       device: worker.device,
       state: stateOf(state.workers.get(worker.worker_id), worker.state),
       slots: worker.slots,
-      active: state.workers.get(worker.worker_id)?.jobs.size ?? 0,
+      active: usedBy(state.workers.get(worker.worker_id)),
       ...defined({ server_load: worker.server_load }),
       context: worker.context,
       memory_bytes: worker.memory_bytes,
@@ -119,6 +119,10 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       ...readyAt(state.workers.get(worker.worker_id)),
     }))
   );
+}
+
+function usedBy(worker: Worker | undefined): number {
+  return worker === undefined ? 0 : usedSlots(worker);
 }
 
 function readyAt(worker: Worker | undefined): Pick<WorkerView, "ready_at"> {

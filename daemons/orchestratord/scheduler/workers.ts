@@ -22,6 +22,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       poolId,
       report,
       jobs: new Set(),
+      heldElsewhere: 0,
       readySince: undefined,
       lastUsedAt: now,
       served: false,
@@ -43,6 +44,8 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
     if (holders) holders.add(worker);
     else state.holders.set(report.fingerprint, new Set([worker]));
   }
+  const others = Math.max(0, report.active - worker.jobs.size);
+  worker.heldElsewhere = Math.min(worker.heldElsewhere, others);
   if (report.heir_of && !wasHeir) inherit(state, report.heir_of, id);
   worker.report = report;
   if (worker.stopFailed) stay(worker);
@@ -85,6 +88,11 @@ export function workersOf(state: Readonly<State>, poolId: string): Worker[] {
 /** Whether a pool can be given work. */
 export function isInService(state: Readonly<State>, poolId: string): boolean {
   return state.pools.get(poolId)?.available === true && !state.drains.has(poolId);
+}
+
+/** Slots of a worker that are in use, by jobs and by calls of an orchestrator that led before. */
+export function usedSlots({ jobs, heldElsewhere }: Worker): number {
+  return jobs.size + heldElsewhere;
 }
 
 /** Whether a worker can take jobs, apart from its free slots. */
@@ -130,7 +138,7 @@ export function hasSeat(
   now: number,
   job?: Job,
 ): boolean {
-  return worker.jobs.size < worker.report.slots && worker.suspectUntil <= now &&
+  return usedSlots(worker) < worker.report.slots && worker.suspectUntil <= now &&
     isUsable(state, worker) && !isYielding(state, worker) &&
     !isQuiet(state, worker, now) && !isForTrial(state, worker, job) &&
     (job === undefined || hasClearCause(state, worker, job));
@@ -255,7 +263,7 @@ export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker 
 }
 
 function isBetter(a: Worker, b: Worker): boolean {
-  const freer = (a.report.slots - a.jobs.size) - (b.report.slots - b.jobs.size) ||
+  const freer = (a.report.slots - usedSlots(a)) - (b.report.slots - usedSlots(b)) ||
     b.report.active - a.report.active;
   return freer !== 0 ? freer > 0 : a.report.worker_id < b.report.worker_id;
 }

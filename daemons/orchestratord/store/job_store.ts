@@ -143,6 +143,8 @@ export interface Member {
   readonly policySha256: string | undefined;
   /** For how long it counts as alive without another report, in ms; below 0: it does not any more. */
   readonly leftMs: number;
+  /** Slots that it still used when it gave up its jobs, by worker; see {@linkcode Store.giveUp}. */
+  readonly heldSlots: ReadonlyMap<string, number>;
 }
 
 /** Several orchestrators on one database. */
@@ -185,10 +187,17 @@ export interface JobStore {
   /**
    * Gives up the jobs of this start that have not ended, so that another start may continue them at once. To
    * be called once nothing more of them is written.
+   *
+   * @param heldSlots Slots by worker that this start still uses, for calls that are not stored.
    */
-  giveUp(): Promise<void>;
+  giveUp(heldSlots: ReadonlyMap<string, number>): Promise<void>;
   /** The orchestrators on this database, the one that leads among them; undefined if there can be only one. */
   members(): Promise<Members | undefined>;
+  /**
+   * What the clock that all orchestrators on this database go by is ahead of this machine's, in ms; 0 if there
+   * can be only one.
+   */
+  clockOffsetMs(): number;
   /**
    * Stores a new job and its first event, unless another job has its idempotency key; rejects if that cannot
    * be written. The same job once more changes nothing.

@@ -31,6 +31,19 @@ export class FakePool {
     string,
     { worker: FakeWorker; requestId: string; fingerprint: string }
   >();
+  /** Its id; to be set before {@linkcode register}. */
+  id = "p1";
+  devices: PoolState["devices"] = [
+    { id: "cpu", kind: "cpu", name: "cpu", total_bytes: 1e10, free_bytes: 1e10 },
+  ];
+  /** What its files that no worker can load are. */
+  unusable: NonNullable<PoolState["unusable"]> = [];
+  /** Further names of its models, by their first name. */
+  aliases = new Map<string, readonly string[]>();
+  /** Lines of its workers' logs, by worker. */
+  logs = new Map<string, readonly string[]>();
+  /** Bytes of its models' files, and of their workers' memory. */
+  modelBytes = 1;
   /** Names and fingerprints of its models. */
   models = new Map([["counter", FINGERPRINT]]);
   /** Fingerprints of models that it fails to load. */
@@ -82,7 +95,7 @@ export class FakePool {
       if (this.broken.has(body.fingerprint)) {
         throw new LlorchError("WORKER_START_FAILED", "The model is broken");
       }
-      const id = `worker-${++this.spawns}`;
+      const id = `${this.id === "p1" ? "" : `${this.id}-`}worker-${++this.spawns}`;
       const worker = await FakeWorker.open();
       worker.allow(this.tokens);
       this.workers.set(id, {
@@ -97,6 +110,10 @@ export class FakePool {
     app.mount(poolRoutes.stopWorker, ({ params }) => {
       void this.kill(params.id);
       return ACCEPTED;
+    });
+    app.mount(poolRoutes.workerLogs, ({ params }) => {
+      if (!this.logs.has(params.id)) throw new LlorchError("NOT_FOUND", "There is no such worker");
+      return { lines: [...this.logs.get(params.id)!] };
     });
     app.mount(poolRoutes.state, () => this.state());
     return app;
@@ -114,7 +131,7 @@ export class FakePool {
   async report(): Promise<void> {
     const { models: _, ...state } = this.state();
     await this.#client.call(routes.heartbeat, {
-      params: { id: "p1" },
+      params: { id: this.id },
       body: { ...state, sequence: ++this.#sequence },
     }).catch(() => {});
   }
@@ -157,7 +174,7 @@ export class FakePool {
       pid: 1,
       model_ref: `file:/models/${nameOf(fingerprint)}.gguf`,
       fingerprint,
-      device: "cpu",
+      device: this.devices[0]!.id,
       uri: worker.url,
       token: worker.token,
       backend: "fake",
@@ -166,24 +183,25 @@ export class FakePool {
       context: 1000,
       slots: this.slots,
       active: 0,
-      memory_bytes: 1,
+      memory_bytes: this.modelBytes,
     }));
     return {
-      pool_id: "p1",
+      pool_id: this.id,
       instance_id: "i1",
       endpoint: this.#server.url,
       version: "0",
       models_revision: 1,
-      devices: [{ id: "cpu", kind: "cpu", name: "cpu", total_bytes: 1e10, free_bytes: 1e10 }],
+      devices: this.devices,
+      unusable: this.unusable,
       models: [...this.models].map(([name, fingerprint]) => ({
         model_ref: `file:/models/${name}.gguf`,
-        aliases: [name],
+        aliases: [name, ...this.aliases.get(name) ?? []],
         fingerprint,
         path: `/models/${name}.gguf`,
-        size_bytes: 1,
+        size_bytes: this.modelBytes,
         architecture: "llama",
         context_length: 1000,
-        weight_bytes: 1,
+        weight_bytes: this.modelBytes,
         kv_bytes_per_token: 1,
         compute_bytes: 1,
         ...(this.defaultContext === undefined ? {} : {

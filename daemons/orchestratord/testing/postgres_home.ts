@@ -48,8 +48,14 @@ export function sharedPostgres(...options: Parameters<typeof startPostgres>): Sh
 export function homeIn(server: Postgres, schema: string): PostgresHome {
   const url = parseStoreUrl(server.url(schema));
   const servers = new Servers({ url, password: () => "" });
-  const session = () =>
-    Session.open({ ...url, host: url.hosts[0]!, password: () => "", tls: undefined, name: "test" });
+  const session = async () => {
+    const host = url.hosts[0]!;
+    const own = { host, password: () => "", tls: undefined, name: "test" };
+    const opened = await Session.open({ ...url, ...own });
+    // Tests hold locks for as long as they need.
+    await opened.query("SET idle_in_transaction_session_timeout = 0");
+    return opened;
+  };
   return {
     server,
     schema,

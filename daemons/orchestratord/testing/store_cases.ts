@@ -189,10 +189,13 @@ const CASES: Readonly<Record<string, Case>> = {
 
   async "gives up its unfinished jobs, and goes on without them"(store) {
     await accept(store, "j1");
-    await store.giveUp();
+    await store.giveUp(new Map([["w1", 2]]));
     assert.equal((await store.get("j1"))?.status, "queued");
     const members = await store.members();
-    assert.ok(members === undefined || members.replicas.every(({ leftMs }) => leftMs > 0));
+    for (const { leftMs, heldSlots } of members?.replicas ?? []) {
+      assert.ok(leftMs > 0);
+      assert.deepEqual([...heldSlots], [["w1", 2]]);
+    }
   },
 
   async "while writes fail, new jobs are refused and changes of accepted ones wait, in order"(

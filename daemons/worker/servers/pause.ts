@@ -27,7 +27,10 @@ export interface Wait {
 export class Pause {
   readonly #patienceMs: number;
   readonly #clock: Pick<Clock, "steady">;
+  /** When it is asked again. */
   #until = -Infinity;
+  /** When it takes requests again, as it has said. */
+  #said = -Infinity;
   #error: LlorchError | undefined;
 
   /** @param patienceMs How long a request waits in all; 0: never. */
@@ -41,17 +44,20 @@ export class Pause {
     let tries = 0;
     return {
       untilFree: async (signal) => {
-        if (this.#error && this.#until > latest) throw this.#error;
         const ms = this.#until - this.#clock.steady();
+        if (ms > 0 && this.#error && this.#said > latest) throw this.#error;
         if (ms > 0) await delay(ms, signal);
       },
       failed: (error) => {
         if (this.#patienceMs === 0 || !isPassing(error)) throw error;
         const now = this.#clock.steady();
         const own = Math.min(LONGEST_MS, 1000 * 2 ** tries++);
-        this.#until = Math.max(this.#until, now + Math.max(error.retryAfterMs ?? 0, own));
+        const asked = now + Math.max(error.retryAfterMs ?? 0, own);
+        // Whatever it says: it may take requests again long before that.
+        this.#until = Math.max(this.#until, Math.min(asked, now + this.#patienceMs));
+        this.#said = asked;
         this.#error = error;
-        if (this.#until > latest) throw error;
+        if (asked > latest) throw error;
       },
     };
   }

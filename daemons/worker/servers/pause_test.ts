@@ -22,6 +22,14 @@ Deno.test("a request does not wait longer than its patience, and no other asks m
   await assert.rejects(pause.begin().untilFree(signal), error);
 });
 
+Deno.test("a server that named a time of hours is asked again once a request's patience is over", async () => {
+  const clock = { at: 0, steady: () => clock.at };
+  const pause = new Pause(60_000, clock);
+  assert.throws(() => pause.begin().failed(busy(99_999_000)));
+  clock.at = 60_000;
+  await pause.begin().untilFree(signal);
+});
+
 Deno.test("without a named time the pauses double, and the last error is thrown", () => {
   const clock = { at: 0, steady: () => clock.at };
   const wait = new Pause(10_000, clock).begin();

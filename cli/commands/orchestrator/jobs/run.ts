@@ -62,13 +62,14 @@ function render(jobs: readonly ListedJob[], now: number, width: number | undefin
       job.job_id,
       job.status,
       job.model,
+      job.owner ?? "",
       job.priority,
       `${formatDuration(Math.max(0, now - from))} ago`,
       formatDuration(Math.max(0, end - from)),
       job.error?.code ?? (job.usage === undefined ? "" : String(job.usage.tokens_out)),
     ];
   });
-  const head = ["JOB", "STATUS", "MODEL", "CLASS", "CREATED", "TOOK", "TOKENS"];
+  const head = ["JOB", "STATUS", "MODEL", "OWNER", "CLASS", "CREATED", "TOOK", "TOKENS"];
   return table(head, rows, { width }).join("\n") + "\n";
 }
 

@@ -6,7 +6,8 @@ import { JSON_OPTION, QUIET_OPTION, seconds } from "../../../options.ts";
 export const pools: Group = {
   kind: "group",
   name: "pools",
-  summary: "List hosts, take them out of service and back, replace a model on a host",
+  summary:
+    "List hosts, read their workers' logs, take them out of service and back, replace a model",
   members: [
     command({
       name: "drain",
@@ -36,6 +37,19 @@ export const pools: Group = {
       options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
       examples: [{ line: "orchestrator pools list", summary: "One line for each host" }],
       load: async () => (await import("./run.ts")).list,
+    }),
+    command({
+      name: "logs",
+      summary: "Show the last lines of a worker's log, running or ended, through orchestratord",
+      arguments: [
+        { name: "<pool>", summary: "Its pool, from llorch orchestrator pools list" },
+        { name: "<worker>", summary: "Its id, from llorch orchestrator events" },
+      ],
+      options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
+      examples: [
+        { line: "orchestrator pools logs gpu-1 WORKER", summary: "Without a login on its host" },
+      ],
+      load: async () => (await import("./run.ts")).logs,
     }),
     command({
       name: "reload",

@@ -69,6 +69,22 @@ function render(pools: readonly PoolView[], now: number, width: number | undefin
   return table(head, rows, { width }).join("\n") + "\n";
 }
 
+/** `llorch orchestrator pools logs` */
+export async function logs(
+  { args, options }: Invocation<{ json: boolean; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
+  const pool_id = idWord(args, "pool", POOLS_LIST);
+  const id = idWord(args.slice(1), "worker", "llorch orchestrator events");
+  const client = await connect(ORCHESTRATORD, options, context);
+  const call = { params: { id }, query: { pool_id } };
+  const { lines } = await client.call(routes.workerLog, call, { signal: context.signal });
+  if (options.json) context.stdout.write(JSON.stringify({ lines }) + "\n");
+  else if (lines.length === 0) context.stderr.write(`${id} has written nothing yet\n`);
+  else context.stdout.write(lines.join("\n") + "\n");
+  return EXIT.ok;
+}
+
 /**
  * `llorch orchestrator pools reload`
  *

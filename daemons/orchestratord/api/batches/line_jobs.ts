@@ -6,7 +6,8 @@ import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Orchestrator } from "../../service.ts";
 import { checkModelName, seesPaths } from "../hide_paths.ts";
 import type { LineWork } from "./endpoints.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../pause.ts";
+import type { Patience } from "../patience.ts";
 import type { Place, Places } from "./places.ts";
 import { type LineName, requestIdOf } from "./result.ts";
 import { Tries } from "./tries.ts";
@@ -20,6 +21,7 @@ const EXPIRED = "The output was erased before it was in the batch";
 export interface LineJobsDeps {
   readonly orchestrator: Orchestrator;
   readonly places: Places;
+  readonly patiently: Patience;
   /** Aborts when the service stops: the next start goes on. */
   readonly stop: AbortSignal;
 }
@@ -65,7 +67,8 @@ export class LineJobs {
   /** The holder of the batch's key; undefined, and the end of the batch, if the key has ended. */
   async holder(): Promise<{ readonly caller: Caller | undefined } | undefined> {
     if (this.#tenant === "") return { caller: undefined };
-    const caller = await this.#deps.orchestrator.access.holderOf(this.#tenant);
+    const { orchestrator: { access }, patiently } = this.#deps;
+    const caller = await patiently(() => access.holderOf(this.#tenant));
     if (caller) return { caller };
     this.#end.abort();
     return undefined;
@@ -169,21 +172,28 @@ export class LineJobs {
    * @returns undefined if the service stops before that
    */
   async #follow({ id, place }: LineJob): Promise<readonly StreamItem[] | undefined> {
-    const { jobs } = this.#deps.orchestrator;
-    const { stop } = this.#deps;
+    const { orchestrator: { jobs }, patiently, stop } = this.#deps;
     const forget = onAbort(this.#end.signal, () => {
       if (!stop.aborted) jobs.cancel(id, "The batch of this job has ended");
     });
     const items: StreamItem[] = [];
-    try {
-      for await (const batch of this.#events(id)) {
+    let last = 0;
+    let hasEnded = false;
+    const read = async () => {
+      for await (const batch of this.#events(id, last)) {
         for (const item of batch) {
           if (item.kind !== "event") continue;
           items.push(item);
+          last = item.id;
           if (item.event.event !== "queued") place.started();
-          if (isTerminal(item.event)) return items;
+          hasEnded ||= isTerminal(item.event);
         }
+        if (hasEnded) return;
       }
+    };
+    try {
+      await patiently(read);
+      if (hasEnded) return items;
     } finally {
       forget();
       place.ended();
@@ -197,17 +207,17 @@ export class LineJobs {
     throw new LlorchError("CONTENT_EXPIRED", EXPIRED);
   }
 
-  /** All events of a job, up to its end; reading them is no use of the job. */
-  async *#events(jobId: string): AsyncGenerator<readonly StreamItem[]> {
+  /** The events of a job after an id, up to its end; reading them is no use of the job. */
+  async *#events(jobId: string, after: number): AsyncGenerator<readonly StreamItem[]> {
     const { orchestrator: { jobs, store }, stop } = this.#deps;
     const job = jobs.live(jobId);
-    if (job) return yield* job.stream.read(0, stop);
+    if (job) return yield* job.stream.read(after, stop);
     if ((await store.get(jobId))?.request === undefined) return;
-    for (let after = 0;;) {
-      const page = await store.events(jobId, after, PAGE);
+    for (let last = after;;) {
+      const page = await store.events(jobId, last, PAGE);
       yield page.map(({ id, event }) => ({ kind: "event", id, event }));
       if (page.length < PAGE) return;
-      after = page.at(-1)!.id;
+      last = page.at(-1)!.id;
     }
   }
 }

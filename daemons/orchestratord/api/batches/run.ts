@@ -12,7 +12,7 @@ import type { Endpoint } from "./endpoints.ts";
 import { checkLine, type LineValue, parseLine } from "./line.ts";
 import { writeOutputs } from "./outputs.ts";
 import { type EndedJob, LineJobs, type LineJobsDeps, type OpenLine } from "./line_jobs.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../pause.ts";
 import { answered, type GivenUp, type LineName, refused } from "./result.ts";
 
 /** Pause before the files are written again, if they could not be, in ms. */
@@ -202,8 +202,12 @@ export class BatchRun {
   }
 
   async #refuse(name: LineName, cause: unknown, caller: Caller | undefined): Promise<void> {
-    const { log, orchestrator: { metrics } } = this.#deps;
+    const { log, orchestrator: { metrics }, stop } = this.#deps;
     const error = toLlorchError(cause);
+    if (stop.aborted && error.code === "NOT_READY") {
+      this.#jobs.isInterrupted = true;
+      return;
+    }
     if (error.code === "INTERNAL") {
       log.error("batch_line_failed", { batch_id: name.batchId, line: name.line, error: cause });
     }

@@ -3,6 +3,8 @@ import type { Logger } from "#shared/logging.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { BatchRow } from "../../store/batch_store.ts";
 import { endpointsOf } from "./endpoints.ts";
+import { patience } from "../patience.ts";
+import { patientReads } from "./patient_reads.ts";
 import { Places } from "./places.ts";
 import { BatchRun, type RunDeps } from "./run.ts";
 
@@ -16,9 +18,11 @@ export class BatchRunner {
   readonly #runs = new Map<string, { readonly run: BatchRun; readonly ended: Promise<void> }>();
 
   constructor(orchestrator: Orchestrator, log: Logger) {
-    const { clock, config, loop } = orchestrator;
+    const { clock, config, loop, store } = orchestrator;
+    const patiently = patience(clock, this.#stop.signal);
     this.#deps = {
-      orchestrator,
+      orchestrator: { ...orchestrator, store: patientReads(store, patiently) },
+      patiently,
       log,
       endpoints: endpointsOf(orchestrator),
       places: new Places({

@@ -131,7 +131,8 @@ export async function* followAll(
   const pull = (choice: number) =>
     arrivals.add(readers[choice]!.next().then((result) => ({ choice, result })));
   try {
-    readers.forEach((_, choice) => pull(choice));
+    // The last first: those that wait are cancelled before those whose slots they would get.
+    for (const choice of readers.keys().toArray().reverse()) pull(choice);
     for (let open = readers.length; open > 0;) {
       const { choice, result } = await arrivals.next();
       if (result.done) {

@@ -2,6 +2,7 @@ import { eventError, isTerminal, type ResponseObject } from "#shared/contracts/m
 import { deadline } from "#shared/deadline.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
+import { patience } from "../patience.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { ResponseRow } from "../../store/response_store.ts";
@@ -78,7 +79,8 @@ export class ResponseKeeper {
   }
 
   #watch(row: ResponseRow): void {
-    const watch = this.#finish(row).catch((error) =>
+    const patiently = patience(this.#orchestrator.clock, this.#stop.signal);
+    const watch = patiently(() => this.#finish(row)).catch((error) =>
       this.#log.error("response_not_stored", { response_id: row.id, error })
     ).finally(() => this.#watches.delete(watch));
     this.#watches.add(watch);

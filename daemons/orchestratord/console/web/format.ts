@@ -1,9 +1,18 @@
 /** Numbers and times for people. */
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+const GIB = 2 ** 30;
+const UNITS = ["B", "KiB", "MiB"];
 
-/** `1.4 GiB`. */
+/** Memory, and files of models: always in GiB, so that any two can be compared. */
 export function formatBytes(bytes: number): string {
+  const gib = bytes / GIB;
+  const digits = gib >= 100 || gib === 0 ? 0 : gib >= 1 ? 1 : 2;
+  if (gib > 0 && gib < 0.005) return "< 0.01 GiB";
+  return `${gib.toFixed(digits)} GiB`;
+}
+
+/** A small text or file: `12 KiB`. */
+export function formatSmallBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
   while (value >= 1024 && unit < UNITS.length - 1) [value, unit] = [value / 1024, unit + 1];
@@ -13,6 +22,11 @@ export function formatBytes(bytes: number): string {
 /** `12,345`. */
 export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
+}
+
+/** `41.5`, and `120` from a hundred on. */
+export function formatRate(perSecond: number): string {
+  return perSecond >= 100 ? formatCount(Math.round(perSecond)) : perSecond.toFixed(1);
 }
 
 /** `1 model`, `2 models`. */
@@ -26,9 +40,4 @@ export function formatTime(iso: string): string {
   const clock = time.toLocaleTimeString("en-GB");
   if (time.toDateString() === new Date().toDateString()) return clock;
   return `${time.toLocaleDateString("en-CA")} ${clock}`;
-}
-
-/** A short name of a model: `demo` of `file:/models/demo.gguf`. */
-export function shortModel(ref: string): string {
-  return /([^/]+?)(\.gguf)?$/i.exec(ref)?.[1] ?? ref;
 }

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "./api.ts";
 import { useReturns } from "./live.ts";
 
@@ -53,6 +53,19 @@ export function useThrottled<T>(value: T, ms: number): T {
   return shown;
 }
 
+/** Whether the page is at most this wide, in rem. */
+export function useNarrow(rem: number): boolean {
+  const query = useMemo(() => matchMedia(`(max-width: ${rem}rem)`), [rem]);
+  const [isNarrow, set] = useState(query.matches);
+  useEffect(() => {
+    const changed = () => set(query.matches);
+    changed();
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, [query]);
+  return isNarrow;
+}
+
 /** The fragment of the page's address, without `#`. */
 export function useHash(): string {
   const [hash, set] = useState(location.hash.slice(1));
@@ -62,14 +75,4 @@ export function useHash(): string {
     return () => removeEventListener("hashchange", changed);
   }, []);
   return hash;
-}
-
-/** The current time in ms, updated every second. */
-export function useNow(): number {
-  const [now, set] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => set(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

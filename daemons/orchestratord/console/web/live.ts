@@ -6,39 +6,14 @@ import type {
   HistoryData,
   RatesData,
 } from "#shared/contracts/mod.ts";
+import type { LiveActivity } from "./activity.ts";
 import { followFeed } from "./feed.ts";
+import { runClock, takeTime } from "./now.ts";
 import { Store, useStore } from "./store.ts";
+import { EVENT_WORDS } from "./words.ts";
 
 /** Kinds of activities. The feed's other events are state: `rates`, `fleet` and `history`. */
-export const KINDS: readonly ActivityKind[] = [
-  "started",
-  "pool_seen",
-  "pool_lost",
-  "pool_left",
-  "spawn",
-  "spawn_failed",
-  "ready",
-  "evict",
-  "stop",
-  "exit",
-  "failover",
-  "job_failed",
-  "request_unsafe",
-  "drain",
-  "undrain",
-  "reload",
-  "load",
-  "unload",
-  "pin",
-  "unpin",
-  "gap",
-];
-
-/** An activity from the feed. */
-export interface LiveActivity extends ActivityData {
-  readonly id: string;
-  readonly kind: ActivityKind;
-}
+export const KINDS = Object.keys(EVENT_WORDS) as ActivityKind[];
 
 /** Columns of the charts: time in seconds first. */
 export interface Series {
@@ -92,8 +67,10 @@ export function follow(): () => void {
     lost: () => live.change({ isConnected: false }),
     received: (name, data, id) => take(name, JSON.parse(data), id),
   });
+  const stopClock = runClock();
   return () => {
     stop();
+    stopClock();
     live.set(UNKNOWN);
   };
 }
@@ -104,6 +81,7 @@ function take(name: string, data: unknown, id: string): void {
   switch (name) {
     case "rates": {
       const rates = data as RatesData;
+      takeTime(Date.parse(rates.at));
       return live.change({ rates, series: extended(live.value, rates) });
     }
     case "fleet":

@@ -1,27 +1,13 @@
 /** Names of models for people. */
 import type { ModelView } from "#shared/contracts/mod.ts";
-import { shortModel } from "./format.ts";
+import { shownName } from "#shared/models/shown_name.ts";
 
 /** The fields that a model's name is chosen from. */
 export type Named = Pick<ModelView, "aliases" | "ambiguous_aliases" | "model_ref" | "pools">;
 
-/**
- * The name to request a model by: its shortest name; if that is ambiguous, its reference; if that is
- * ambiguous, too, any name that is not. The reference if all are ambiguous.
- */
-export function nameOf({ aliases, ambiguous_aliases, model_ref }: Named): string {
-  const [shortest = model_ref, ...others] = aliases.toSorted((a, b) => a.length - b.length);
-  const isOwn = (name: string) => !ambiguous_aliases.includes(name);
-  return [shortest, model_ref, ...others].find(isOwn) ?? model_ref;
-}
-
-/** Short names of models by reference; references whose short names are equal stay as they are. */
-export function shortNames(refs: readonly string[]): ReadonlyMap<string, string> {
-  const own = [...new Set(refs)];
-  return new Map(own.map((ref) => {
-    const isAlone = own.every((other) => other === ref || shortModel(other) !== shortModel(ref));
-    return [ref, isAlone ? shortModel(ref) : ref];
-  }));
+/** The name by which a model is shown and requested. */
+export function nameOf(model: Named): string {
+  return shownName(model, (name) => !model.ambiguous_aliases.includes(name));
 }
 
 /** Whether a model has a name that is not ambiguous. */
@@ -32,4 +18,21 @@ export function isAskable(model: Named): boolean {
 /** The name to show; an ambiguous one with the model's pools. */
 export function labelOf(model: Named): string {
   return isAskable(model) ? nameOf(model) : `${nameOf(model)} on ${model.pools.join(", ")}`;
+}
+
+/**
+ * The shown names of models by each of their other names. Names that are not in it are shown as they are:
+ * configured names, those that several models have, and those of models that are gone.
+ */
+export function shownNames(models: readonly Named[]): ReadonlyMap<string, string> {
+  return new Map(models.flatMap((model) =>
+    [model.model_ref, ...model.aliases]
+      .filter((name) => !model.ambiguous_aliases.includes(name))
+      .map((name) => [name, nameOf(model)] as const)
+  ));
+}
+
+/** A name without the folders of a path, for a model that is gone: `demo` of `file:/models/demo.gguf`. */
+export function baseName(name: string): string {
+  return /^(?:file|hf):/.test(name) ? /([^/=]+?)(\.gguf)?$/i.exec(name)?.[1] ?? name : name;
 }

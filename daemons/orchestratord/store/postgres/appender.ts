@@ -22,9 +22,15 @@ const MOST = 1_000;
 
 type Of<Kind extends JobWrite["kind"]> = Extract<JobWrite, { kind: Kind }>;
 
+/** A write, and who asked for it: once another start has begun, it must not be that one's. */
+interface Asked {
+  readonly write: JobWrite;
+  readonly writer: Writer;
+}
+
 /** Options of {@linkcode Appender}. */
 export interface AppenderOptions
-  extends Pick<WriteQueueOptions<JobWrite>, "everyMs" | "onFailure" | "patienceMs"> {
+  extends Pick<WriteQueueOptions<Asked>, "everyMs" | "onFailure" | "patienceMs"> {
   readonly open: () => Promise<Session>;
   /** The replica that writes; undefined before it has joined, and once it is fenced. */
   readonly writer: () => Writer | undefined;
@@ -39,7 +45,7 @@ export interface AppenderOptions
  */
 export class Appender {
   readonly #options: AppenderOptions;
-  readonly #queue: WriteQueue<JobWrite>;
+  readonly #queue: WriteQueue<Asked>;
   #session: Session | undefined;
   #charges = 0;
 
@@ -48,7 +54,7 @@ export class Appender {
     this.#queue = new WriteQueue({
       ...options,
       most: MOST,
-      carryOut: (writes, isAgain) => this.#carryOut(writes, isAgain),
+      carryOut: (asked, isAgain) => this.#carryOut(asked, isAgain),
     });
   }
 
@@ -62,19 +68,19 @@ export class Appender {
   }
 
   async accept(write: Omit<Of<"accept">, "kind">): Promise<string> {
-    return String(await this.#queue.write({ kind: "accept", ...write }));
+    return String(await this.#queue.write(this.#asked({ kind: "accept", ...write })));
   }
 
   async append(jobId: string, take: Of<"append">["take"]): Promise<void> {
-    await this.#queue.keep({ kind: "append", jobId, take });
+    await this.#queue.keep(this.#asked({ kind: "append", jobId, take }));
   }
 
   async remove(jobId: string): Promise<void> {
-    await this.#queue.keep({ kind: "remove", jobId });
+    await this.#queue.keep(this.#asked({ kind: "remove", jobId }));
   }
 
   async charge(charge: Charge): Promise<void> {
-    await this.#queue.keep({ kind: "charge", charge, number: ++this.#charges });
+    await this.#queue.keep(this.#asked({ kind: "charge", charge, number: ++this.#charges }));
   }
 
   /** Writes what waits, and closes the connection. */
@@ -83,10 +89,19 @@ export class Appender {
     await this.#session?.close();
   }
 
-  async #carryOut(writes: readonly JobWrite[], isAgain: boolean): Promise<readonly Outcome[]> {
+  /** @throws {Fenced} if this process may write no jobs now */
+  #asked(write: JobWrite): Asked {
     const writer = this.#options.writer();
     if (writer === undefined) throw new Fenced();
+    return { write, writer };
+  }
+
+  async #carryOut(asked: readonly Asked[], isAgain: boolean): Promise<readonly Outcome[]> {
     const session = await this.#open();
+    // Only now: a new session may have shown that the server lacks the newest commits.
+    const writer = this.#options.writer();
+    if (writer === undefined) throw new Fenced();
+    const writes = asked.flatMap((each) => each.writer[1] === writer[1] ? [each.write] : []);
     try {
       if (writes.length === 0) await session.query("UPDATE schema_version SET version = version");
       const outcomes = new Map<JobWrite, Outcome>();
@@ -104,7 +119,9 @@ export class Appender {
         );
       }
       if (charges.length > 0) await this.#run(session, writer, chargeStatement(writer, charges));
-      return writes.map((write) => outcomes.get(write) ?? { value: undefined });
+      return asked.map(({ write, writer: [, start] }) =>
+        start === writer[1] ? outcomes.get(write) ?? { value: undefined } : { error: new Fenced() }
+      );
     } catch (error) {
       if (endsSession(error)) await this.#drop();
       throw error;

@@ -6,7 +6,7 @@ import type { Session } from "./session.ts";
 import { WriteQueue, type WriteQueueOptions } from "./write_queue.ts";
 
 /**
- * A write that is no job's.
+ * A write that is no job's, in a transaction.
  *
  * @param isAgain Whether an earlier attempt may have taken effect: its outcome is not known.
  */
@@ -19,13 +19,19 @@ export interface DatabaseOptions
   readonly schema: string;
   /** Resolves when the writes of jobs that were made before have been tried. */
   readonly jobsSettled: () => Promise<void>;
-  /** The replica that this process is; undefined: none, as for a command beside a running orchestratord. */
+  /** The replica that this process is; undefined: none, or it may write no more. */
   readonly writer: () => Writer | undefined;
+  /** Whether this process is a replica, and not a command beside a running orchestratord. */
+  readonly isReplica: () => boolean;
   /** Called when the writer's row was not there. */
   readonly onFenced: (writer: Writer) => void;
 }
 
-/** Reads, and all writes but those of jobs: in the order of their calls, each on a session of the pool. */
+/**
+ * Reads, and all writes but those of jobs: in the order of their calls, each in a transaction on a session of
+ * the pool. What a replica writes takes effect only while the row is there that it had when it asked: what
+ * waits longer could undo what the next leader has done meanwhile.
+ */
 export class Database {
   readonly pool: Pool;
   readonly schema: string;
@@ -58,31 +64,17 @@ export class Database {
 
   /** See {@linkcode WriteQueue.write}. */
   async write<T>(operation: Operation<T>): Promise<T> {
-    return await this.#queue.write(operation) as T;
+    return await this.#queue.write(this.#guarded(operation)) as T;
   }
 
   /** See {@linkcode WriteQueue.keep}. */
   async keep<T>(operation: Operation<T>): Promise<T> {
-    return await this.#queue.keep(operation) as T;
+    return await this.#queue.keep(this.#guarded(operation)) as T;
   }
 
   /** {@linkcode write} of one statement. */
   run(text: string, values: readonly unknown[]): Promise<void> {
     return this.write(async (session) => void await session.query(text, values));
-  }
-
-  /** {@linkcode run} that takes effect only while this replica's row is there. */
-  runAsReplica(text: string, values: readonly unknown[]): Promise<void> {
-    const writer = this.#options.writer();
-    if (writer === undefined) return this.run(text, values);
-    return this.write((session) =>
-      inTransaction(session, async () => {
-        const { count } = await session.query(OWN_ROW, writer, "own_row");
-        if (count === 1) return void await session.query(text, values);
-        this.#options.onFenced(writer);
-        throw new Fenced();
-      })
-    );
   }
 
   /** {@linkcode keep} of one statement. */
@@ -109,6 +101,25 @@ export class Database {
 
   close(): Promise<void> {
     return this.#queue.close();
+  }
+
+  /** @throws {Fenced} if this process is a replica that may write no more */
+  #guarded<T>(operation: Operation<T>): Operation<T> {
+    const { writer: current, isReplica, onFenced } = this.#options;
+    const writer = current();
+    if (writer === undefined && isReplica()) throw new Fenced();
+    return (session, isAgain) =>
+      inTransaction(session, async () => {
+        if (writer !== undefined) {
+          if (current()?.[1] !== writer[1]) throw new Fenced();
+          const { count } = await session.query(OWN_ROW, writer, "own_row");
+          if (count === 0) {
+            onFenced(writer);
+            throw new Fenced();
+          }
+        }
+        return await operation(session, isAgain);
+      });
   }
 }
 

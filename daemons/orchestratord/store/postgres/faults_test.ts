@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { delay } from "#shared/lifecycle.ts";
 import { sharedPostgres } from "../../testing/postgres_home.ts";
+import { storedBatch } from "../../testing/batch_cases.ts";
 import { accept, token } from "../../testing/stored_jobs.ts";
 import { until } from "../../../../tests/support/stack.ts";
+import { Fenced } from "../fenced.ts";
 import type { NumberedEvent, Store } from "../job_store.ts";
 import type { KeyRow } from "../key_store.ts";
 import type { Session } from "./session.ts";
@@ -207,12 +209,67 @@ postgres.test("whoever removes a replica waits for its open write, and nothing o
   await Promise.all([store.close(), writer.close(), other.close()]);
 });
 
+postgres.test("a write that waited for the database is not that of the next start", async (home) => {
+  const fenced = Promise.withResolvers<void>();
+  const store = await home.open({ renewMs: 20, onFenced: () => fenced.resolve() });
+  await store.begin();
+  await accept(store, "j1");
+  const blocker = await home.session();
+  await blocker.query("BEGIN");
+  await blocker.query("LOCK TABLE events");
+  const first = assert.rejects(store.append("j1", () => ({ events: [token(2)] })), Fenced);
+  await until("the first write waits", () => isBlocked(blocker));
+  const second = assert.rejects(store.append("j1", () => ({ events: [token(3)] })), Fenced);
+  await home.run("DELETE FROM replicas");
+  await fenced.promise;
+  const start = await store.begin();
+  await home.run(`UPDATE jobs SET owner = ${start}`);
+  await blocker.query("COMMIT");
+  await Promise.all([first, second]);
+  assert.deepEqual((await store.events("j1", 0, 9)).map(({ id }) => id), [1]);
+  await store.append("j1", () => ({ events: [token(2)] }));
+  await Promise.all([store.close(), blocker.close()]);
+});
+
+postgres.test("a replica that is fenced writes nothing of batches and files", async (home) => {
+  // It does not learn it from a renewal.
+  const store = await home.open({ renewMs: 60_000 });
+  await store.begin();
+  await store.batches.add(storedBatch("b1"));
+  await home.run("DELETE FROM replicas");
+  const late = [
+    store.batches.update("b1", { status: "completed", endedAt: 5 }),
+    store.batches.addResult("b1", { line: 1, isError: false, result: "{}" }),
+    store.files.remove("f1"),
+  ];
+  for (const write of await Promise.allSettled(late)) {
+    assert.ok(write.status === "rejected" && write.reason instanceof Fenced);
+  }
+  await assert.rejects(store.batches.dropResults("b1"), Fenced);
+  assert.equal((await store.batches.get("b1"))?.endedAt, undefined);
+  await store.begin();
+  await store.batches.addResult("b1", { line: 1, isError: false, result: "{}" });
+  assert.deepEqual(await store.batches.linesDone("b1"), [1]);
+  await store.close();
+});
+
 postgres.test("a replica whose row was removed learns it at its next renewal", async (home) => {
   const fenced = Promise.withResolvers<void>();
   const store = await home.open({ renewMs: 20, onFenced: () => fenced.resolve() });
   await store.begin();
   await home.run("DELETE FROM replicas");
   await fenced.promise;
+  await store.close();
+});
+
+postgres.test("a replica whose clock is wrong goes by the database's", async (home) => {
+  let wrongByMs = -3_600_000;
+  const store = await home.open({ renewMs: 20, now: () => Date.now() + wrongByMs });
+  await store.begin();
+  const isRight = () => Math.abs(store.clockOffsetMs() + wrongByMs) < 2_000;
+  assert.ok(isRight(), `${store.clockOffsetMs()} ms`);
+  wrongByMs = 86_400_000;
+  await until("a jump is noticed", isRight);
   await store.close();
 });
 

@@ -3,7 +3,6 @@ import type { Image, ImageStore } from "../image_store.ts";
 import { toImage, toImageFacts } from "../rows/image.ts";
 import type { Database } from "./database.ts";
 import { lockKey } from "./locks.ts";
-import { inTransaction } from "./pool.ts";
 import type { Session } from "./session.ts";
 
 /** Bytes of a part of an image, at most. */
@@ -17,12 +16,11 @@ export function postgresImages(database: Database): ImageStore {
   /** Owners that this process is about to store. */
   const coming = new Map<string, number>();
 
-  /** A transaction, one at a time among all processes: none removes what another one is about to use. */
-  const alone = <T>(session: Session, work: () => Promise<T>): Promise<T> =>
-    inTransaction(session, async () => {
-      await session.query("SELECT pg_advisory_xact_lock($1)", [lockKey(database.schema, "images")]);
-      return await work();
-    });
+  /** Part of a transaction, one at a time among all processes: none removes what another one is about to use. */
+  const alone = async <T>(session: Session, work: () => Promise<T>): Promise<T> => {
+    await session.query("SELECT pg_advisory_xact_lock($1)", [lockKey(database.schema, "images")]);
+    return await work();
+  };
 
   async function write(session: Session, { sha256, format, data }: Image): Promise<void> {
     const { rows: [row] } = await session.query(

@@ -24,6 +24,8 @@ export async function membersOf({ pool }: Database): Promise<Members> {
       url: String(row["url"]),
       version: String(row["version"]),
       policySha256: row["policy_sha256"] === null ? undefined : String(row["policy_sha256"]),
+      // Absent where the tables are of a version before it.
+      heldSlots: new Map(JSON.parse(String(row["held_slots"] ?? "[]"))),
       leftMs: Math.round(Number(row["left_ms"])),
     })),
   };

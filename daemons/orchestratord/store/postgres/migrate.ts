@@ -2,11 +2,12 @@ import { LlorchError } from "#shared/errors.ts";
 import { lockKey } from "./locks.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
+import migration0003 from "./migrations/0003.sql" with { type: "text" };
 import { inTransaction } from "./pool.ts";
 import type { Session } from "./session.ts";
 
 /** SQL of each version of the schema, oldest first. */
-export const MIGRATIONS: readonly string[] = [migration0001, migration0002];
+export const MIGRATIONS: readonly string[] = [migration0001, migration0002, migration0003];
 
 /**
  * The version of the tables in a schema; 0 without any. The next release may have made it: this program ignores

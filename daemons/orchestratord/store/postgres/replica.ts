@@ -1,6 +1,7 @@
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
+import type { Row } from "../rows/row.ts";
 import type { Writer } from "./job_writes.ts";
 import { lockKey } from "./locks.ts";
 import { inTransaction } from "./pool.ts";
@@ -15,6 +16,11 @@ const TTL_MS = 10_000;
 /** Version of what replicas say to each other. */
 const PROTOCOL = 1;
 
+/** The database's clock, in ms since the epoch. */
+const CLOCK = "extract(epoch FROM clock_timestamp()) * 1000 AS clock";
+
+const GONE = "Its row in the database is gone: its jobs may be continued by another one";
+
 /** Options of {@linkcode Replica}. */
 export interface ReplicaOptions {
   /** Name of this orchestratord, the same at each start. */
@@ -27,9 +33,11 @@ export interface ReplicaOptions {
   /** Hash of the settings by which it would decide; undefined: it does not say. */
   readonly policySha256: () => string | undefined;
   readonly renewMs?: number;
+  /** This machine's clock, in ms since the epoch. @default Date.now */
+  readonly now?: () => number;
   readonly ttlMs?: number;
-  /** Called once if its row is gone: then others may have taken over its jobs. */
-  readonly onFenced: () => void;
+  /** Called once if it may write no more, such as because its row is gone. */
+  readonly onFenced: (reason: string) => void;
 }
 
 /**
@@ -42,6 +50,8 @@ export class Replica {
   readonly #options: ReplicaOptions;
   #session: Session | undefined;
   #incarnation: number | undefined;
+  #hasJoined = false;
+  #clockOffsetMs = 0;
   #stop = new AbortController();
   #renewing: Promise<void> = Promise.resolve();
 
@@ -49,9 +59,19 @@ export class Replica {
     this.#options = options;
   }
 
+  /** Whether it has ever joined. */
+  get hasJoined(): boolean {
+    return this.#hasJoined;
+  }
+
   /** Undefined before it has joined, and once it is fenced. */
   get writer(): Writer | undefined {
     return this.#incarnation === undefined ? undefined : [this.#options.id, this.#incarnation];
+  }
+
+  /** What the database's clock is ahead of this machine's, in ms. */
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs;
   }
 
   /**
@@ -60,14 +80,21 @@ export class Replica {
    * @throws {LlorchError} `CONFLICT` if another process with this id lives
    */
   async join(): Promise<number> {
+    // It may be opening a session.
+    this.#stop.abort();
+    await this.#renewing;
     await this.#end();
     const { id, url, policySha256 } = this.#options;
     const session = await this.#options.open();
     this.#session = session;
     const incarnation = await inTransaction(session, async () => {
       await this.#removeDead(session, id);
-      const { rows: [next] } = await session.query("SELECT nextval('incarnations') AS incarnation");
+      const askedAt = this.#now();
+      const { rows: [next] } = await session.query(
+        `SELECT nextval('incarnations') AS incarnation, ${CLOCK}`,
+      );
       const incarnation = Number(next!["incarnation"]);
+      this.#compare(askedAt, next!);
       await this.#lock(session, incarnation);
       await session.query(
         `INSERT INTO replicas
@@ -78,17 +105,21 @@ export class Replica {
       return incarnation;
     });
     this.#incarnation = incarnation;
+    this.#hasJoined = true;
     this.#stop = new AbortController();
     this.#renewing = this.#keepRenewing([id, incarnation], this.#stop.signal);
     return incarnation;
   }
 
-  /** To be called when a write did not find the row. */
-  fenced(writer: Writer): void {
+  /**
+   * Ends its start, after a write that did not find the row, or for another reason: what it knows of jobs
+   * no longer counts.
+   */
+  fenced(writer: Writer, reason = GONE): void {
     if (this.#incarnation !== writer[1]) return;
     this.#incarnation = undefined;
     this.#stop.abort();
-    this.#options.onFenced();
+    this.#options.onFenced(reason);
   }
 
   /** Gives up its jobs and its row; best effort: without it, its row expires. */
@@ -120,7 +151,7 @@ export class Replica {
     return this.#options.ttlMs ?? TTL_MS;
   }
 
-  /** Removes the rows of processes that have died, with a lock that nobody holds or not renewed for long. */
+  /** Removes the rows of an earlier process of this name, and those that were not renewed for long. */
   async #removeDead(session: Session, own: string): Promise<void> {
     const { rows } = await session.query(
       "SELECT replica_id, incarnation, expires_at < clock_timestamp() AS is_over FROM replicas",
@@ -134,10 +165,12 @@ export class Replica {
           key,
         ],
       );
-      if (lock!["is_free"] || row["is_over"]) {
+      const isOwn = row["replica_id"] === own;
+      // A free lock alone says nothing of others: after a crash of the server, all of them are free.
+      if (row["is_over"] || isOwn && lock!["is_free"]) {
         // Waits for its open writes; nothing of it is written afterwards.
         await session.query("DELETE FROM replicas WHERE incarnation = $1", [row["incarnation"]]);
-      } else if (row["replica_id"] === own) {
+      } else if (isOwn) {
         throw new LlorchError(
           "CONFLICT",
           `Another orchestratord named "${own}" uses this database: end it, or give each a name of its own`,
@@ -172,13 +205,27 @@ export class Replica {
       this.#session = await this.#options.open();
       await this.#lock(this.#session, incarnation);
     }
-    const { count } = await this.#session.query(
+    const askedAt = this.#now();
+    const { rows: [row] } = await this.#session.query(
       `UPDATE replicas
           SET expires_at = clock_timestamp() + $3 * interval '1 ms', policy_sha256 = $4
-        WHERE replica_id = $1 AND incarnation = $2`,
+        WHERE replica_id = $1 AND incarnation = $2 RETURNING ${CLOCK}`,
       [id, incarnation, this.#ttlMs, this.#options.policySha256() ?? null],
     );
-    return count === 1;
+    if (row) this.#compare(askedAt, row);
+    return row !== undefined;
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+
+  /** Compares the clocks, as exactly as the time of an answer allows. */
+  #compare(askedAt: number, { clock }: Row): void {
+    const halfMs = (this.#now() - askedAt) / 2;
+    const offsetMs = Math.round(Number(clock) - askedAt - halfMs);
+    // Without a reason it stays as it is, so that times do not jump to and fro.
+    if (Math.abs(offsetMs - this.#clockOffsetMs) > halfMs + 1) this.#clockOffsetMs = offsetMs;
   }
 
   async #end(): Promise<void> {

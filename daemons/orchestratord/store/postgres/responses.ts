@@ -11,7 +11,6 @@ import {
   toResponse,
 } from "../rows/response.ts";
 import { type Database, exists, numbered } from "./database.ts";
-import { inTransaction } from "./pool.ts";
 import type { Session } from "./session.ts";
 
 /** Responses that one transaction removes, at most. */
@@ -32,14 +31,12 @@ export function postgresResponses(database: Database): ResponseStore {
     choose: (session: Session) => Promise<readonly Candidate[]>,
   ): Promise<number> => {
     for (let count = 0;;) {
-      const removed = await database.keep((session) =>
-        inTransaction(session, async () => {
-          const chosen = await choose(session);
-          const seqs = chosen.map(({ seq }) => seq);
-          await session.query("DELETE FROM responses WHERE seq = ANY($1)", [seqs]);
-          return chosen.length;
-        })
-      );
+      const removed = await database.keep(async (session) => {
+        const chosen = await choose(session);
+        const seqs = chosen.map(({ seq }) => seq);
+        await session.query("DELETE FROM responses WHERE seq = ANY($1)", [seqs]);
+        return chosen.length;
+      });
       if (removed === 0) return count;
       count += removed;
     }
@@ -76,15 +73,13 @@ export function postgresResponses(database: Database): ResponseStore {
     remove(id) {
       // Known before the first attempt: a later one may find nothing, because the first has removed it.
       let isThere: boolean | undefined;
-      return database.keep((session) =>
-        inTransaction(session, async () => {
-          const sql = "SELECT FROM responses WHERE response_id = $1";
-          isThere ??= await exists(session, sql, id);
-          await session.query(`${ERASE_JOBS} response_id = $1)`, [id]);
-          await session.query("DELETE FROM responses WHERE response_id = $1", [id]);
-          return isThere;
-        })
-      );
+      return database.keep(async (session) => {
+        const sql = "SELECT FROM responses WHERE response_id = $1";
+        isThere ??= await exists(session, sql, id);
+        await session.query(`${ERASE_JOBS} response_id = $1)`, [id]);
+        await session.query("DELETE FROM responses WHERE response_id = $1", [id]);
+        return isThere;
+      });
     },
     async unfinished() {
       const rows = await database.rows(

@@ -48,7 +48,7 @@ export class PostgresSeat implements Seat {
     };
   }
 
-  async take({ term, incarnation: last, isOver }: SeatView): Promise<number | undefined> {
+  async take({ term, isOver }: SeatView): Promise<number | undefined> {
     const { incarnation, url, ttlMs } = this.#options;
     const own = incarnation();
     if (own === undefined) return undefined;
@@ -60,22 +60,36 @@ export class PostgresSeat implements Seat {
       if (!await this.#lock(session, next)) return undefined;
       try {
         const isTaken = await inTransaction(session, async () => {
-          const { count } = await session.query(
-            `UPDATE leader SET term = $2, incarnation = $3, url = $4,
-                expires_at = clock_timestamp() + $5 * interval '1 ms'
-              WHERE term = $1`,
-            [term, next, own, url(), ttlMs],
+          // Read here: the one that led may have given up its jobs since it was seen.
+          const { rows: [row] } = await session.query(
+            "SELECT incarnation FROM leader WHERE term = $1 FOR UPDATE",
+            [term],
           );
+          if (!row) return false;
+          // Its own must be there, and stay: others remove those that were not renewed for long.
+          const { count } = await session.query(
+            `UPDATE replicas
+                SET expires_at = greatest(expires_at, clock_timestamp() + $2 * interval '1 ms')
+              WHERE incarnation = $1`,
+            [own, ttlMs],
+          );
+          if (count === 0) return false;
+          await session.query(
+            `UPDATE leader SET term = $1, incarnation = $2, url = $3,
+                expires_at = clock_timestamp() + $4 * interval '1 ms'`,
+            [next, own, url(), ttlMs],
+          );
+          const last = row["incarnation"];
           // Waits for its open writes; nothing of it is written afterwards. The row stays, so that it is seen
           // to be silent until it joins again.
-          if (count === 1 && last !== undefined && last !== own) {
+          if (last !== null && Number(last) !== own) {
             await session.query(
               `UPDATE replicas SET incarnation = nextval('incarnations'),
                   expires_at = clock_timestamp() WHERE incarnation = $1`,
               [last],
             );
           }
-          return count === 1;
+          return true;
         });
         if (isTaken) {
           this.#held = next;

@@ -31,6 +31,10 @@ export class Servers {
   /** Tried first: the server that took writes last. */
   #preferred = 0;
   #facts: ServerFacts | undefined;
+  /** Begins anew when another server takes over, and after a restore: then newest commits may be gone. */
+  #timeline: string | undefined;
+  /** Called before a session is used whose server may lack the newest commits. */
+  onNewTimeline: (() => void) | undefined;
 
   constructor(options: ServersOptions) {
     this.#options = options;
@@ -86,7 +90,9 @@ export class Servers {
     try {
       // A session for whose commits nobody waits would lose what was said to be stored.
       const { rows: [row] } = await session.query(`
-        SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS is_read_only,
+        SELECT CASE WHEN NOT pg_is_in_recovery()
+            THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline,
+          pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS is_read_only,
           current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
           CASE current_setting('synchronous_commit')
             WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END AS synchronous`);
@@ -101,6 +107,10 @@ export class Servers {
         );
       }
       this.#facts = { server: describe(host), version };
+      const { timeline } = row as { readonly timeline: string };
+      const isNew = this.#timeline !== undefined && this.#timeline !== timeline;
+      this.#timeline = timeline;
+      if (isNew) this.onNewTimeline?.();
       return session;
     } catch (error) {
       await session.close();

@@ -8,6 +8,12 @@ import type { Host } from "./store_url.ts";
 /** A statement that takes longer is ended by the server, in ms. */
 const STATEMENT_MS = 10_000;
 
+/**
+ * A transaction whose process asks for nothing for this long is ended by the server, in ms: its locks would hold up
+ * whoever takes over from a process that hangs.
+ */
+const IDLE_MS = 2_000;
+
 /** A session that does not answer for this long after that is given up, in ms. */
 const ANSWER_MS = STATEMENT_MS + 2_000;
 
@@ -149,7 +155,7 @@ function configOf(options: SessionOptions): Record<string, unknown> {
     statement_timeout: statementMs,
     query_timeout: statementMs + (ANSWER_MS - STATEMENT_MS),
     lock_timeout: statementMs,
-    idle_in_transaction_session_timeout: statementMs,
+    idle_in_transaction_session_timeout: IDLE_MS,
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,

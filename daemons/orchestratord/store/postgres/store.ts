@@ -23,11 +23,15 @@ const SIZE_MS = 15_000;
 /** A migration may take this long, on a large database or a slow disk, in ms. */
 const MIGRATION_MS = 600_000;
 
+const NEW_TIMELINE =
+  "Another server of the database has taken over, or it was restored: the newest " +
+  "commits may be gone";
+
 /** Options of {@linkcode openPostgresStore}. */
 export interface PostgresStoreOptions
   extends
     Pick<WriteQueueOptions<unknown>, "onFailure" | "patienceMs">,
-    Partial<Pick<ReplicaOptions, "renewMs" | "ttlMs" | "url" | "policySha256">> {
+    Partial<Pick<ReplicaOptions, "renewMs" | "ttlMs" | "url" | "now" | "policySha256">> {
   readonly servers: Servers;
   /** Name of this orchestratord, the same at each start. */
   readonly replicaId: string;
@@ -36,7 +40,7 @@ export interface PostgresStoreOptions
   /** Least time between two commits of events, in ms. */
   readonly commitEveryMs: number;
   /** Called if others may have taken over the jobs: `begin()` starts anew, without them. */
-  readonly onFenced?: () => void;
+  readonly onFenced?: (reason: string) => void;
 }
 
 /**
@@ -89,9 +93,14 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     schema,
     jobsSettled: () => appender.settled(),
     writer: () => replica.writer,
+    isReplica: () => replica.hasJoined,
     onFenced: (writer) => replica.fenced(writer),
     onFailure,
   });
+  // Memory may hold events that this server lacks. So this start ends, and the next one reads the store.
+  servers.onNewTimeline = () => {
+    if (replica.writer) replica.fenced(replica.writer, NEW_TIMELINE);
+  };
   const failure = () => appender.failure ?? database.failure;
 
   let size: StoreSize = { bytes: 0, freeBytes: 0, logBytes: 0, canShrink: true };
@@ -117,16 +126,22 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     ...postgresFleet(database),
     ...postgresJobs(database, appender),
     begin: () => replica.join(),
-    async giveUp() {
+    async giveUp(heldSlots) {
       const writer = replica.writer;
       if (writer === undefined) return;
       await appender.settled();
-      await database.runAsReplica(
+      // First: whoever finds the jobs must find it, too.
+      await database.run(
+        "UPDATE replicas SET held_slots = $2 WHERE incarnation = $1",
+        [writer[1], JSON.stringify([...heldSlots])],
+      );
+      await database.run(
         "UPDATE jobs SET owner = NULL WHERE owner = $1 AND ended_at IS NULL",
         [writer[1]],
       );
     },
     members: () => membersOf(database),
+    clockOffsetMs: () => replica.clockOffsetMs,
     // A commit is on disk when it is confirmed.
     sync: () => Promise.resolve(),
     expire: (now, forgetEndedBefore) => sweep(database, now, forgetEndedBefore),

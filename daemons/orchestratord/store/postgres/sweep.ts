@@ -1,6 +1,5 @@
 import { KEPT_DAYS } from "../key_store.ts";
 import type { Database } from "./database.ts";
-import { inTransaction } from "./pool.ts";
 
 /** Jobs that one transaction erases, at most: each may have many events. */
 const JOBS = 50;
@@ -46,17 +45,15 @@ async function inSlices(
   statements: readonly string[],
 ): Promise<number> {
   for (let count = 0;;) {
-    const done = await database.write((session) =>
-      inTransaction(session, async () => {
-        const { rows } = await session.query(
-          `SELECT job_id FROM jobs WHERE ${due} LIMIT ${JOBS} FOR UPDATE SKIP LOCKED`,
-          [time],
-        );
-        const jobIds = rows.map((row) => row["job_id"]);
-        for (const sql of statements) await session.query(sql, [jobIds]);
-        return jobIds.length;
-      })
-    );
+    const done = await database.write(async (session) => {
+      const { rows } = await session.query(
+        `SELECT job_id FROM jobs WHERE ${due} LIMIT ${JOBS} FOR UPDATE SKIP LOCKED`,
+        [time],
+      );
+      const jobIds = rows.map((row) => row["job_id"]);
+      for (const sql of statements) await session.query(sql, [jobIds]);
+      return jobIds.length;
+    });
     count += done;
     if (done < JOBS) return count;
   }

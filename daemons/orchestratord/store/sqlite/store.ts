@@ -145,6 +145,7 @@ export function openSqliteStore(
     // One process has the file for itself.
     giveUp: () => Promise.resolve(),
     members: () => Promise.resolve(undefined),
+    clockOffsetMs: () => 0,
     async accept(job, queued) {
       let holder = job.jobId;
       await committer.write(() => {

@@ -176,11 +176,13 @@ const STATE_COPIES = 3;
 const LISTED_BYTES = 12;
 const QUANTIZED_ACTIVATION_BYTES = 292 / 256;
 /**
- * What a process takes more once it has listened and answered: heaps, compiled code, connections. V8's young
- * generation is bounded where workers start (`forLlama`); slow models take less than this, and tiny ones that
- * answer thousands of calls in a row more.
+ * What a process takes more once it has listened and answered, as `deno task bench memory` has measured it:
+ * heaps, compiled code, connections. V8's young generation is bounded where workers start (`forLlama`). Between
+ * two runs the same model differs by up to 10 MiB, one of 16 slots by 40.
  */
-const SERVING_BYTES = 28 * 2 ** 20;
+const SERVING_BYTES = 16 * 2 ** 20;
+/** The same for each slot. */
+const SERVING_SLOT_BYTES = 0.75 * 2 ** 20;
 /** Size up to which glibc keeps what was allocated and freed; the system gets back what is larger. */
 const MOST_KEPT_BYTES = 32 * 2 ** 20;
 /** The buffer of main memory in which weights are as in their file. */
@@ -201,7 +203,7 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
   const listed = rehearsal.makesShortlists ? LISTED_BYTES * facts.vocabularySize : 0;
   const host = {
     process: rehearsal.processBytes,
-    serving: SERVING_BYTES,
+    serving: SERVING_BYTES + slots * SERVING_SLOT_BYTES,
     weights: hasGpu
       ? total(({ byDevice }) => sum(byDevice, isBeside))
       : mapsFile

@@ -3,12 +3,14 @@ import { formatDuration } from "#shared/duration.ts";
 import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
 import { formatCount } from "../format.ts";
-import { useFetch, useNow, useThrottled } from "../hooks.ts";
+import { useFetch, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
+import { useNow } from "../now.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Confirm } from "../parts/dialog.tsx";
 import { attempt } from "../parts/notices.tsx";
 import { Empty, Table } from "../parts/table.tsx";
+import { statusWord } from "../words.ts";
 
 /** Batches on one page. */
 const PAGE = 20;
@@ -80,7 +82,7 @@ function BatchTable(
           <tr key={id}>
             <td class="id">{id}</td>
             <td>
-              <Badge>{status}</Badge>{" "}
+              <Badge>{statusWord(status)}</Badge>{" "}
               {errors && <span class="small dim">{errors.data[0]?.message}</span>}
             </td>
             <td>{endpoint}</td>

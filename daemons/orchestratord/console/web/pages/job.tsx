@@ -2,13 +2,17 @@ import type { JobView } from "#shared/contracts/mod.ts";
 import { timeline } from "#shared/jobs/timeline.ts";
 import { useEffect } from "preact/hooks";
 import { segment } from "../api.ts";
-import { useFetch, useNow } from "../hooks.ts";
+import { useFetch } from "../hooks.ts";
+import { useModelName } from "../model_names.ts";
+import { useNow } from "../now.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CallView, Thoughts } from "../parts/answer.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
 import { Missing } from "../parts/missing.tsx";
 import { Name } from "../parts/name.tsx";
+import { Owner } from "../parts/owner.tsx";
 import { Table } from "../parts/table.tsx";
+import { JOB_WORDS } from "../words.ts";
 
 /** How often a live job is fetched again, in ms. */
 const FRESH_MS = 1_000;
@@ -16,6 +20,7 @@ const FRESH_MS = 1_000;
 /** One job: its timeline and its output. */
 export function JobPage({ id }: { id: string }) {
   const now = useNow();
+  const nameOf = useModelName();
   const { value: job, error, refresh } = useFetch<JobView>(`/v2/tasks/${segment(id)}`);
   const isLive = job !== undefined && job.ended_at === undefined;
   useEffect(() => {
@@ -31,8 +36,11 @@ export function JobPage({ id }: { id: string }) {
     <>
       {error && <p class="bad-text" role="alert">{error}</p>}
       <p class="head-line">
-        <span class="id">{job.job_id}</span> <Badge>{job.status}</Badge>
-        <Name>{job.model}</Name> <span class="dim">{job.priority}</span>
+        <span class="id">{job.job_id}</span> <Badge>{JOB_WORDS[job.status]}</Badge>
+        <Name>{nameOf(job.model)}</Name> <span class="dim">{job.priority}</span>
+        <span>
+          <span class="dim">owner</span> <Owner name={job.owner} />
+        </span>
         {job.ended_at === undefined && <CancelButton id={job.job_id} onDone={refresh} />}
       </p>
       <h2>Timeline</h2>

@@ -1,14 +1,20 @@
-import type { JobStatus, JobView } from "#shared/contracts/mod.ts";
+import type { JobStatus, JobView, QueueView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
-import { useState } from "preact/hooks";
-import { formatCount } from "../format.ts";
-import { useFetch, useNow, useThrottled } from "../hooks.ts";
+import { useContext, useState } from "preact/hooks";
+import { formatCount, formatRate } from "../format.ts";
+import { useFetch, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
+import { NamesContext, useModelName } from "../model_names.ts";
+import { useNow } from "../now.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
 import { Name } from "../parts/name.tsx";
-import { Ongoing } from "../parts/ongoing.tsx";
+import { Owner } from "../parts/owner.tsx";
+import { Running } from "../parts/running.tsx";
+import { CancelChosen, Choose, type Selection, useSelection } from "../parts/selection.tsx";
 import { Empty, Table } from "../parts/table.tsx";
+import { Waiting } from "../parts/waiting.tsx";
+import { JOB_WORDS } from "../words.ts";
 
 /** Jobs on one page. */
 const PAGE = 25;
@@ -16,41 +22,47 @@ const PAGE = 25;
 /** How often the lists are fetched again, in ms; no event tells all changes of a stored job. */
 const FRESH_MS = 2_000;
 
-const STATUSES: readonly JobStatus[] = [
-  "queued",
-  "dispatched",
-  "running",
-  "completed",
-  "failed",
-  "cancelled",
-];
-
 interface JobPage {
   readonly tasks: readonly Omit<JobView, "output">[];
   readonly next_cursor?: string;
 }
 
-/** Jobs, newest first. */
+/** The running and the waiting jobs, then all stored ones, newest first. */
 export function JobsPage() {
   const [status, setStatus] = useState("");
   const [model, setModel] = useState("");
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const { rates } = useLive();
+  const names = useContext(NamesContext);
   const version = useThrottled(rates, FRESH_MS);
-  const isBusy = (rates?.queue_depth ?? 0) + (rates?.running ?? 0) > 0;
   const query = new URLSearchParams({ limit: String(PAGE) });
   if (status) query.set("status", status);
   if (model) query.set("model", model);
   const cursor = cursors.at(-1);
   if (cursor) query.set("cursor", cursor);
-  const { value, error, refresh } = useFetch<JobPage>(`/v2/tasks?${query}`, version);
+  const { value, error, refresh: refreshHistory } = useFetch<JobPage>(
+    `/v2/tasks?${query}`,
+    version,
+  );
+  const { value: queue, refresh: refreshQueue } = useFetch<QueueView>("/v2/queue", version);
+  const refresh = () => {
+    refreshHistory();
+    refreshQueue();
+  };
+  const tasks = value?.tasks ?? [];
+  const selection = useSelection([
+    ...[...queue?.running ?? [], ...queue?.jobs ?? []].map((job) => job.job_id),
+    ...tasks.filter((job) => job.ended_at === undefined).map((job) => job.job_id),
+  ]);
   const filter = (change: () => void) => {
     setCursors([]);
     change();
   };
   return (
     <>
-      {isBusy && <Ongoing version={version} />}
+      {queue && <Running jobs={queue.running} selection={selection} onChanged={refresh} />}
+      {queue && <Waiting queue={queue} selection={selection} onChanged={refresh} />}
+      <h2>Job history</h2>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Status
@@ -59,18 +71,24 @@ export function JobsPage() {
             onChange={(event) => filter(() => setStatus(event.currentTarget.value))}
           >
             <option value="">all</option>
-            {STATUSES.map((each) => <option key={each}>{each}</option>)}
+            {(Object.keys(JOB_WORDS) as JobStatus[]).map((each) => (
+              <option key={each} value={each}>{JOB_WORDS[each]}</option>
+            ))}
           </select>
         </label>
         <label>
           Model
           <input
             type="search"
+            list="models"
             value={model}
-            placeholder="exact name"
+            placeholder="as the client named it"
             onChange={(event) => filter(() => setModel(event.currentTarget.value.trim()))}
           />
         </label>
+        <datalist id="models">
+          {[...new Set(names.values())].map((name) => <option key={name} value={name} />)}
+        </datalist>
       </form>
       <p class="dim small">
         Jobs of <code>/v2/tasks</code> and of batches, which are stored. Other calls of{" "}
@@ -79,7 +97,7 @@ export function JobsPage() {
       {error && <p class="bad-text" role="alert">{error}</p>}
       {value?.tasks.length === 0
         ? <Empty>There are no such jobs.</Empty>
-        : <JobTable jobs={value?.tasks ?? []} onChanged={refresh} />}
+        : <JobTable jobs={tasks} selection={selection} onChanged={refresh} />}
       <nav class="paging" aria-label="Pages of jobs">
         <button
           type="button"
@@ -97,53 +115,65 @@ export function JobsPage() {
         </button>
         <span class="dim">Page {cursors.length + 1}</span>
       </nav>
+      <CancelChosen ids={selection.ids} onDone={refresh} />
     </>
   );
 }
 
-function JobTable({ jobs, onChanged }: { jobs: JobPage["tasks"]; onChanged: () => void }) {
+const HEAD = [
+  ...["", "Job", "Status", "Model", "Owner", "Priority"],
+  ...["#Created", "#Took", "#Attempts", "#Tokens", "#Tokens/s", "Actions"],
+];
+
+function JobTable({ jobs, selection, onChanged }: {
+  jobs: JobPage["tasks"];
+  selection: Selection;
+  onChanged: () => void;
+}) {
   const now = useNow();
+  const nameOf = useModelName();
   return (
-    <Table
-      label="Jobs"
-      head={[
-        "Job",
-        "Status",
-        "Model",
-        "Class",
-        "#Created",
-        "#Took",
-        "#Attempts",
-        "#Tokens",
-        "Actions",
-      ]}
-    >
+    <Table label="Job history" head={HEAD}>
       {jobs.map((job) => {
         const from = Date.parse(job.created_at);
-        const end = job.ended_at === undefined ? now : Date.parse(job.ended_at);
+        const isOpen = job.ended_at === undefined;
+        const end = isOpen ? now : Date.parse(job.ended_at!);
+        const rate = rateOf(job);
         return (
           <tr key={job.job_id}>
-            <td class="id">
+            <td class="choose">{isOpen && <Choose id={job.job_id} selection={selection} />}</td>
+            <td class="id short" title={job.job_id}>
               <a href={`#/jobs/${job.job_id}`}>{job.job_id}</a>
             </td>
             <td>
-              <Badge>{job.status}</Badge>{" "}
-              {job.error && <span class="small dim">{job.error.code}</span>}
+              <Badge>{JOB_WORDS[job.status]}</Badge>{" "}
+              {job.error && job.status === "failed" && (
+                <span class="small dim">{job.error.code.toLowerCase().replaceAll("_", " ")}</span>
+              )}
             </td>
             <td class="name">
-              <Name>{job.model}</Name>
+              <Name>{nameOf(job.model)}</Name>
+            </td>
+            <td>
+              <Owner name={job.owner} />
             </td>
             <td>{job.priority}</td>
             <td class="number">{formatDuration(Math.max(0, now - from))} ago</td>
             <td class="number">{formatDuration(Math.max(0, end - from))}</td>
             <td class="number">{job.attempts.length}</td>
-            <td class="number">{job.usage ? formatCount(job.usage.tokens_out) : ""}</td>
-            <td>
-              {job.ended_at === undefined && <CancelButton id={job.job_id} onDone={onChanged} />}
-            </td>
+            <td class="number">{job.usage ? formatCount(job.usage.tokens_out) : "–"}</td>
+            <td class="number">{rate === undefined ? "–" : formatRate(rate)}</td>
+            <td>{isOpen && <CancelButton id={job.job_id} onDone={onChanged} />}</td>
           </tr>
         );
       })}
     </Table>
   );
+}
+
+/** Tokens per second from the first token of an ended job; undefined if that is too short to measure. */
+function rateOf({ usage, first_token_at, ended_at }: JobPage["tasks"][number]): number | undefined {
+  if (!usage || first_token_at === undefined || ended_at === undefined) return undefined;
+  const ms = Date.parse(ended_at) - Date.parse(first_token_at);
+  return ms < 100 || usage.tokens_out < 2 ? undefined : 1000 * (usage.tokens_out - 1) / ms;
 }

@@ -34,7 +34,7 @@ export function KeysPage() {
       {value?.keys.length === 0
         ? (
           <Empty>
-            There are no keys. Only the daemons' token, if there is one, gives access.
+            There are no keys. Only the admin token, if there is one, gives access.
           </Empty>
         )
         : <KeyTable keys={value?.keys ?? []} onRevoke={setRevoking} />}
@@ -96,6 +96,7 @@ function KeyTable(
             <Badge>{key.status}</Badge>
           </td>
           <td class="small">
+            {LIMITS.every(([name]) => key.limits[name] === undefined) && "unlimited"}
             {LIMITS.filter(([name]) => key.limits[name] !== undefined).map(([name, label]) => (
               <div key={name}>{label}: {formatCount(key.limits[name]!)}</div>
             ))}
@@ -163,10 +164,10 @@ function NewKey({ onCreated }: { onCreated: (key: CreatedKey) => void }) {
       {LIMITS.map(([name, label]) => (
         <label key={name}>
           {label}
-          <input name={name} type="number" min={1} step={1} placeholder="no limit" />
+          <input name={name} type="number" min={1} step={1} placeholder="unlimited" />
         </label>
       ))}
-      <button type="submit" class="primary">Make the key</button>
+      <button type="submit" class="primary">Create key</button>
     </form>
   );
 }

@@ -1,17 +1,26 @@
-import type { ModelFit, ModelView, PoolView, UnusableModelView } from "#shared/contracts/mod.ts";
+import type {
+  FailedLoad,
+  ModelFit,
+  ModelView,
+  PoolView,
+  UnusableModelView,
+} from "#shared/contracts/mod.ts";
 import { oneLine } from "#shared/printable.ts";
 import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
-import { formatBytes, formatCount } from "../format.ts";
+import { formatBytes, formatCount, formatThings, formatTime } from "../format.ts";
 import { useFetch, useThrottled } from "../hooks.ts";
 import { labelOf, nameOf } from "../names.ts";
 import { useLive } from "../live.ts";
+import { useNow } from "../now.ts";
 import { Badge } from "../parts/badge.tsx";
+import { Catalog } from "../parts/catalog.tsx";
 import { Confirm } from "../parts/dialog.tsx";
 import { Name } from "../parts/name.tsx";
 import { attempt } from "../parts/notices.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 import { useIsOperator } from "../session.ts";
+import { isHeard, poolWord } from "../words.ts";
 
 /** Shortest time between two fetches of the list, in ms; it is fetched only when workers or pools changed. */
 const FRESH_MS = 1_000;
@@ -32,35 +41,80 @@ export function ModelsPage() {
     "/v2/models?fit=true",
     version,
   );
+  const [text, setText] = useState("");
+  const [state, setState] = useState("");
+  const heard = new Set(
+    fleet?.workers.filter(({ pool_id }) =>
+      fleet.pools.some((pool) => pool.pool_id === pool_id && isHeard(pool))
+    ).map(({ worker_id }) => worker_id),
+  );
+  const models = value?.models ?? [];
+  const shown = models.filter((model) =>
+    (state === "" || stateOf(model, heard) === state) &&
+    [model.model_ref, ...model.aliases].some((name) =>
+      name.toLowerCase().includes(text.trim().toLowerCase())
+    )
+  ).toSorted((one, other) =>
+    Number(other.loaded) - Number(one.loaded) || (labelOf(one) < labelOf(other) ? -1 : 1)
+  );
   return (
     <>
       {error && <p class="bad-text" role="alert">{error}</p>}
-      {value?.models.length === 0 && (
-        <Empty>
-          No pool has a model yet. Run <code>llorch models download</code> on a host to get one.
-        </Empty>
-      )}
+      {models.length === 0
+        ? value && <Empty>No pool has a model yet: the list below says how to download one.</Empty>
+        : (
+          <form class="filters" onSubmit={(event) => event.preventDefault()}>
+            <label>
+              Name
+              <input
+                type="search"
+                value={text}
+                onInput={(event) => setText(event.currentTarget.value)}
+              />
+            </label>
+            <label>
+              State
+              <select value={state} onChange={(event) => setState(event.currentTarget.value)}>
+                <option value="">any</option>
+                {[...new Set(models.map((model) => stateOf(model, heard)))].toSorted()
+                  .map((each) => <option key={each}>{each}</option>)}
+              </select>
+            </label>
+          </form>
+        )}
+      {models.length > 0 && shown.length === 0 && <Empty>There are no such models.</Empty>}
       <div class="cards wide">
-        {value?.models.map((model) => (
-          <Model key={model.fingerprint} model={model} onChanged={refresh} />
+        {shown.map((model) => (
+          <Model
+            key={model.fingerprint}
+            model={model}
+            state={stateOf(model, heard)}
+            onChanged={refresh}
+          />
         ))}
       </div>
       <Unusable files={value?.unusable ?? []} />
+      {value && <Catalog models={models} />}
       <h2>Pools</h2>
       <Pools pools={fleet?.pools ?? []} />
     </>
   );
 }
 
-function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }) {
-  const isElsewhere = model.elsewhere !== undefined && model.size_bytes === 0;
-  const state = model.loaded
-    ? "loaded"
-    : model.loading
-    ? "loading"
-    : isElsewhere
-    ? "elsewhere"
-    : "on disk";
+/** @param heard Ids of the workers whose pools are heard of. */
+function stateOf(model: ModelView, heard: ReadonlySet<string>): string {
+  if (model.workers.some((id) => heard.has(id))) return "loaded";
+  if (model.loading) return "loading";
+  if (model.loaded) return "no heartbeat";
+  if (model.failed_loads) return "load failed";
+  return model.elsewhere !== undefined && model.size_bytes === 0 ? "elsewhere" : "on disk";
+}
+
+function Model({ model, state, onChanged }: {
+  model: ModelView;
+  state: string;
+  onChanged: () => void;
+}) {
   const label = oneLine(labelOf(model));
   const others = (names: readonly string[]) =>
     names.filter((name) => name !== nameOf(model) && name !== model.model_ref);
@@ -74,13 +128,25 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
       </h3>
       <p class="dim small name">
         <Name>{model.model_ref}</Name>
-        {aliases.length > 0 && (
+        {aliases.length > 0 && aliases.length <= FEW && (
           <>
             {" · also "}
             <Names of={aliases} />
           </>
         )}
       </p>
+      {aliases.length > FEW && (
+        <details class="small">
+          <summary>Also under {aliases.length} other names</summary>
+          <ul class="names" tabIndex={0} aria-label={`Other names of ${label}`}>
+            {aliases.map((name) => (
+              <li key={name}>
+                <Name>{name}</Name>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       <Size model={model} />
       {model.elsewhere?.map(({ host, is_outside }) => (
         <p key={host} class={is_outside ? "bad-text small" : "small"}>
@@ -93,12 +159,13 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
           Another model claims these names too: <Names of={model.ambiguous_aliases} />
         </p>
       )}
-      {model.load_error && (
-        <p class="bad-text small">
-          The last load failed: <Name>{model.load_error}</Name>
-        </p>
-      )}
-      <Fits fits={model.fit ?? []} />
+      {model.failed_loads?.map((failed) => <Failed key={failed.pool_id} failed={failed} />)}
+      <Fits
+        fits={(model.fit ?? []).filter(({ pool_id, fits }) =>
+          fits === "loaded" || !model.failed_loads?.some((failed) => failed.pool_id === pool_id)
+        )}
+        hasFailed={model.failed_loads !== undefined}
+      />
       <Actions model={model} onChanged={onChanged} />
     </article>
   );
@@ -121,6 +188,20 @@ function Size({ model }: { model: ModelView }) {
   );
 }
 
+/** Where a model could not be loaded, and when that is tried again. */
+function Failed({ failed: { pool_id, retry_at, error } }: { failed: FailedLoad }) {
+  const isOver = useNow() >= Date.parse(retry_at);
+  const next = isOver ? "next try with the next job" : `next try ${formatTime(retry_at)}`;
+  return (
+    <p class="bad-text small">
+      Load failed on {pool_id}, {next}: <Name>{error}</Name>
+    </p>
+  );
+}
+
+/** Other names that a card shows at once. */
+const FEW = 3;
+
 /** Where a figure of memory is from. */
 const SOURCES = {
   engine: " (by llama.cpp)",
@@ -128,26 +209,33 @@ const SOURCES = {
   measured: "",
 } as const;
 
-/** Files in the models folders that no worker can load. */
+/** Files in the models folders that no worker can load; the same file on several pools is one row. */
 function Unusable({ files }: { files: readonly UnusableModelView[] }) {
   if (files.length === 0) return null;
+  const byFile = new Map<string, UnusableModelView[]>();
+  for (const file of files) {
+    const key = `${file.name}\n${file.reason}`;
+    byFile.set(key, [...byFile.get(key) ?? [], file]);
+  }
   return (
-    <>
-      <h2>Files that cannot be used</h2>
-      <Table label="Files that cannot be used" head={["File", "Pool", "Reason"]}>
-        {files.map(({ name, path, pool_id, reason }) => (
-          <tr key={`${pool_id} ${path ?? name}`}>
-            <td>
-              <Name>{name}</Name>
+    <details>
+      <summary>
+        <h2>{formatThings(byFile.size, "file")} cannot be used</h2>
+      </summary>
+      <Table label="Files that cannot be used" head={["File", "Pools", "Reason"]}>
+        {[...byFile].map(([key, same]) => (
+          <tr key={key}>
+            <td class="name">
+              <Name>{same[0]!.name}</Name>
             </td>
-            <td class="id">{pool_id}</td>
-            <td>
-              <Name>{reason}</Name>
+            <td class="id">{[...new Set(same.map(({ pool_id }) => pool_id))].join(", ")}</td>
+            <td class="name">
+              <Name>{same[0]!.reason}</Name>
             </td>
           </tr>
         ))}
       </Table>
-    </>
+    </details>
   );
 }
 
@@ -164,29 +252,41 @@ function Names({ of: names }: { of: readonly string[] }) {
   );
 }
 
-function Fits({ fits }: { fits: readonly ModelFit[] }) {
+/** What it means for a model to fit so. */
+const FIT_WORDS: Readonly<Record<ModelFit["fits"], string>> = {
+  loaded: "loaded",
+  now: "fits",
+  evicting: "after unloading",
+  later: "later",
+  never: "too large",
+};
+
+/** Where a model fits, once for each way in which it does. */
+function Fits({ fits, hasFailed }: { fits: readonly ModelFit[]; hasFailed: boolean }) {
   if (fits.length === 0) {
-    return <p class="small dim">Every pool that has it is out of service or cannot be reached.</p>;
+    if (hasFailed) return null;
+    return <p class="small dim">No pool that has it can be reached or is in service.</p>;
   }
-  const words = {
-    loaded: "loaded",
-    now: "now",
-    evicting: "evicting",
-    later: "later",
-    never: "never",
-  };
+  const kinds = [...new Set(fits.map((each) => each.fits))];
   return (
     <ul class="fits small">
-      {fits.map(({ pool_id, device, fits, free_bytes, reason }) => (
-        <li key={`${pool_id} ${device}`}>
-          <Badge>{words[fits]}</Badge> {device} of {pool_id}{" "}
-          <span class="dim">
-            ({formatBytes(free_bytes)} free){reason && (
-              <>
-                : <Name>{reason}</Name>
-              </>
-            )}
-          </span>
+      {kinds.map((kind) => (
+        <li key={kind}>
+          <Badge>{FIT_WORDS[kind]}</Badge>
+          <ul>
+            {fits.filter((each) => each.fits === kind).map((each) => (
+              <li key={`${each.pool_id} ${each.device}`}>
+                {each.pool_id}, {each.device}{" "}
+                <span class="dim">
+                  ({formatBytes(each.free_bytes)} free){each.reason && (
+                    <>
+                      : <Name>{each.reason}</Name>
+                    </>
+                  )}
+                </span>
+              </li>
+            ))}
+          </ul>
         </li>
       ))}
     </ul>
@@ -219,7 +319,7 @@ function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void
           <option value="">anywhere</option>
           {model.fit?.map(({ pool_id, device }) => (
             <option key={`${pool_id} ${device}`} value={`${pool_id} ${device}`}>
-              {device} of {pool_id}
+              {pool_id}, {device}
             </option>
           ))}
         </select>
@@ -231,14 +331,15 @@ function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void
       >
         Load
       </button>
-      <button
-        type="button"
-        aria-label={`Unload ${name}`}
-        disabled={!model.loaded && !model.loading}
-        onClick={() => act("unload", `${name} will be unloaded`)}
-      >
-        Unload
-      </button>
+      {(model.loaded || model.loading) && (
+        <button
+          type="button"
+          aria-label={`Unload ${name}`}
+          onClick={() => act("unload", `${name} will be unloaded`)}
+        >
+          Unload
+        </button>
+      )}
       <button
         type="button"
         aria-label={`Pin ${name}`}
@@ -246,20 +347,22 @@ function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void
       >
         Pin
       </button>
-      <button
-        type="button"
-        aria-label={`Unpin ${name}`}
-        disabled={!model.pinned}
-        onClick={() => act("unpin", `${name} is no longer pinned`)}
-      >
-        Unpin
-      </button>
+      {model.pinned && (
+        <button
+          type="button"
+          aria-label={`Unpin ${name}`}
+          onClick={() => act("unpin", `${name} is no longer pinned`)}
+        >
+          Unpin
+        </button>
+      )}
     </div>
   );
 }
 
 function Pools({ pools }: { pools: readonly PoolView[] }) {
   const [asked, ask] = useState<string>();
+  const now = useNow();
   const isOperator = useIsOperator();
   if (pools.length === 0) return <Empty>No pool is known yet.</Empty>;
   const post = (id: string, action: string, done: string, body?: unknown) =>
@@ -270,15 +373,16 @@ function Pools({ pools }: { pools: readonly PoolView[] }) {
         label="Pools"
         head={["Pool", "Status", "#Workers", "#Models", ...(isOperator ? ["Actions"] : [])]}
       >
-        {pools.map(({ pool_id: id, status, workers, models }) => {
+        {pools.map((pool) => {
+          const { pool_id: id, status, workers, models } = pool;
           const isOut = status === "draining" || status === "drained";
           return (
             <tr key={id}>
               <td class="id">{id}</td>
               <td>
-                <Badge>{status}</Badge>
+                <Badge>{poolWord(pool, now)}</Badge>
               </td>
-              <td class="number">{workers.length}</td>
+              <td class="number">{isHeard(pool) ? workers.length : "–"}</td>
               <td class="number">{models}</td>
               {isOperator && (
                 <td>

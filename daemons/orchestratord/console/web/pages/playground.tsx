@@ -19,7 +19,7 @@ import { parseTools } from "../tools.ts";
 const PARAMETERS = [
   { name: "temperature", label: "Temperature", min: 0, max: 2, step: "any" },
   { name: "top_p", label: "Top p", min: 0.01, max: 1, step: "any" },
-  { name: "max_tokens", label: "Tokens at most", min: 1, max: 100_000, step: 1 },
+  { name: "max_tokens", label: "Max tokens", min: 1, max: 100_000, step: 1 },
   { name: "seed", label: "Seed", min: 0, max: 2 ** 31, step: 1 },
 ] as const;
 
@@ -204,7 +204,7 @@ export function PlaygroundPage() {
           </select>
         </label>
         <label>
-          System
+          System prompt
           <textarea
             rows={2}
             value={system}

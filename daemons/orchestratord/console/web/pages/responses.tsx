@@ -2,14 +2,17 @@ import type { ListedResponseView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
-import { formatBytes } from "../format.ts";
-import { useFetch, useNow, useThrottled } from "../hooks.ts";
+import { formatSmallBytes } from "../format.ts";
+import { useFetch, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
+import { useModelName } from "../model_names.ts";
+import { useNow } from "../now.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Confirm } from "../parts/dialog.tsx";
 import { Name } from "../parts/name.tsx";
 import { attempt } from "../parts/notices.tsx";
 import { Empty, Table } from "../parts/table.tsx";
+import { statusWord } from "../words.ts";
 
 /** Responses on one page. */
 const PAGE = 25;
@@ -72,6 +75,7 @@ function ResponseTable(
   },
 ) {
   const now = useNow();
+  const nameOf = useModelName();
   const ago = (seconds: number) => `${formatDuration(Math.max(0, now - seconds * 1000))} ago`;
   return (
     <Table
@@ -82,14 +86,14 @@ function ResponseTable(
         <tr key={id}>
           <td class="id breaks">{id}</td>
           <td>
-            <Badge>{status}</Badge>
+            <Badge>{statusWord(status)}</Badge>
           </td>
           <td class="name">
-            <Name>{model}</Name>
+            <Name>{nameOf(model)}</Name>
           </td>
           <td class="number">{ago(created_at)}</td>
           <td class="number">{ago(used_at)}</td>
-          <td class="number">{formatBytes(bytes)}</td>
+          <td class="number">{formatSmallBytes(bytes)}</td>
           <td>
             {ended_at === null && <CancelResponse id={id} onDone={onChanged} />}{" "}
             <DeleteResponse id={id} onDone={onChanged} />

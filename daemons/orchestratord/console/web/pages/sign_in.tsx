@@ -44,7 +44,8 @@ export function SignInPage({ onSignedIn }: { onSignedIn: (session: SessionView) 
           />
         </label>
         <p id="sign-in-help" class="dim small">
-          A key from <code>orchestratord keys create</code>, or the daemons' token.
+          A key from{" "}
+          <code>orchestratord keys create</code>, or the admin token, which the daemons share.
         </p>
         {error && <p class="bad-text" role="alert">{error}</p>}
         <button type="submit" class="primary" disabled={isBusy}>Sign in</button>

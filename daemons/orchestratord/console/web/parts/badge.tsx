@@ -1,38 +1,37 @@
 /** Colours of states. */
 const TONES: Readonly<Record<string, string>> = {
-  available: "good",
+  "in service": "good",
   ready: "good",
-  completed: "good",
+  done: "good",
   loaded: "good",
   active: "good",
-  now: "good",
+  fits: "good",
   leader: "good",
   running: "busy",
-  validating: "busy",
-  in_progress: "busy",
-  finalizing: "busy",
-  cancelling: "warn",
-  dispatched: "busy",
-  loading: "busy",
+  checking: "busy",
+  finishing: "busy",
   starting: "busy",
-  evicting: "busy",
+  loading: "busy",
   pinned: "busy",
+  "being cancelled": "warn",
+  "after unloading": "busy",
   failed: "bad",
-  unavailable: "bad",
-  never: "bad",
+  "no heartbeat": "bad",
+  "load failed": "bad",
+  "too large": "bad",
   revoked: "bad",
   expired: "bad",
   silent: "bad",
-  cancelled: "dim",
   later: "warn",
   "other settings": "warn",
-  queued: "warn",
+  waiting: "warn",
   draining: "warn",
   drained: "warn",
   stopping: "warn",
 };
 
-/** A state as a coloured label. */
+/** A state as a coloured label; for `no heartbeat for 45 s`, the colour is that of `no heartbeat`. */
 export function Badge({ children }: { children: string }) {
-  return <span class={`badge ${TONES[children] ?? "dim"}`}>{children}</span>;
+  const tone = TONES[children] ?? TONES[children.replace(/ for .*/, "")] ?? "dim";
+  return <span class={`badge ${tone}`}>{children}</span>;
 }

@@ -5,10 +5,10 @@ import { SHOWN_S } from "../live.ts";
 const HEIGHT = 140;
 
 /** A line chart of the last hour. */
-export function Chart({ title, unit, time, values, color, isCount = false }: {
+export function Chart({ title, words, time, values, color, isCount = false }: {
   title: string;
-  /** Shown after a number; empty if the title says it. */
-  unit: string;
+  /** A value as text, with its unit unless the title says it. */
+  words: (value: number) => string;
   /** Seconds since the epoch. */
   time: readonly number[];
   values: readonly (number | null)[];
@@ -25,7 +25,11 @@ export function Chart({ title, unit, time, values, color, isCount = false }: {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const make = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(element, color, isCount), dataOf(time, values), element);
+      plot.current = new uPlot(
+        options(element, color, words, isCount),
+        dataOf(time, values),
+        element,
+      );
     };
     make();
     dark.addEventListener("change", make);
@@ -45,7 +49,7 @@ export function Chart({ title, unit, time, values, color, isCount = false }: {
   const most = known.length === 0 ? 0 : Math.max(...known);
   const label = last === undefined
     ? "nothing yet"
-    : `latest ${Math.round(last)}${unit}, highest ${Math.round(most)}${unit}`;
+    : `latest ${words(last)}, highest ${words(most)}`;
   return (
     <figure class="chart" aria-labelledby={id}>
       <figcaption id={id}>
@@ -60,7 +64,12 @@ function dataOf(time: readonly number[], values: readonly (number | null)[]): uP
   return [time as number[], values as (number | null)[]];
 }
 
-function options(element: HTMLElement, name: string, isCount: boolean): uPlot.Options {
+function options(
+  element: HTMLElement,
+  name: string,
+  words: (value: number) => string,
+  isCount: boolean,
+): uPlot.Options {
   const style = getComputedStyle(element);
   const css = (name: string) => {
     // The variables hold colours for both schemes; the computed style of an element has the current one.
@@ -84,17 +93,18 @@ function options(element: HTMLElement, name: string, isCount: boolean): uPlot.Op
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: {
       // The last hour, or less if there is no data for all of it.
       x: { range: (_, first) => [Math.max(now() - SHOWN_S, Math.min(first, now() - 300)), now()] },
-      y: { range: (_, __, max) => [0, Math.max(isCount ? 4 : 1, (max ?? 0) * 1.15)] },
+      y: { range: (_, __, max) => [0, Math.max(isCount ? 4 : 10, (max ?? 0) * 1.15)] },
     },
     axes: [
       { ...axis, size: 26, values: (_, times) => times.map(clock) },
       {
         ...axis,
-        size: 44,
+        size: 52,
+        values: (_, ticks) => ticks.map(words),
         incrs: isCount ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] : undefined!,
       },
     ],

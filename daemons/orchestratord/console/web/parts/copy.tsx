@@ -10,6 +10,16 @@ export function Code({ text, label }: { text: string; label: string }) {
   );
 }
 
+/** A short command with a button that copies it. */
+export function Command({ text }: { text: string }) {
+  return (
+    <span class="command">
+      <code dir="ltr">{text}</code>{" "}
+      <button type="button" aria-label={`Copy ${text}`} onClick={() => copy(text)}>Copy</button>
+    </span>
+  );
+}
+
 /** A page without TLS has no clipboard: then people can select the text by hand. */
 async function copy(text: string): Promise<void> {
   try {

@@ -1,31 +1,50 @@
 import type { QueueView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
+import { useModelName } from "../model_names.ts";
 import { CancelButton } from "./cancel_button.tsx";
 import { Name } from "./name.tsx";
+import { Owner } from "./owner.tsx";
+import { Choose, ChooseAll, type Selection } from "./selection.tsx";
+import { ShowAll, useShown } from "./show_all.tsx";
 import { Table } from "./table.tsx";
 
-/** Rows that are shown, at most; the queue may be long. */
-const SHOWN = 20;
+const HEAD = [
+  ...["", "#Place", "Job", "Model", "Owner", "Priority"],
+  ...["#Waiting for", "#Expected start", "Why", "Actions"],
+];
 
 /** The waiting jobs, with calls of `/v1`, in the order in which they are served, and why they wait. */
-export function Waiting(
-  { queue: { jobs, depth }, onChanged }: { queue: QueueView; onChanged: () => void },
-) {
+export function Waiting({ queue: { jobs, depth }, selection, onChanged }: {
+  queue: QueueView;
+  selection: Selection;
+  onChanged: () => void;
+}) {
+  const nameOf = useModelName();
+  const { shown, showAll } = useShown(jobs);
   if (jobs.length === 0) return null;
-  const more = depth - Math.min(SHOWN, jobs.length);
   return (
     <>
-      <h2>Waiting</h2>
-      <Table label="Waiting" head={["#Place", "Job", "Model", "Class", "#For", "Why", "Actions"]}>
-        {jobs.slice(0, SHOWN).map((job) => (
+      <div class="head-line">
+        <h2>Waiting jobs</h2>
+        <ChooseAll ids={jobs.map((job) => job.job_id)} what="waiting" selection={selection} />
+      </div>
+      <Table label="Waiting jobs" head={HEAD}>
+        {shown.map((job) => (
           <tr key={job.job_id}>
+            <td class="choose">
+              <Choose id={job.job_id} selection={selection} />
+            </td>
             <td class="number">{job.position + 1}</td>
-            <td class="id">{job.job_id}</td>
+            <td class="id short" title={job.job_id}>{job.job_id}</td>
             <td class="name">
-              <Name>{job.model}</Name>
+              <Name>{nameOf(job.model)}</Name>
+            </td>
+            <td>
+              <Owner name={job.owner} />
             </td>
             <td>{job.priority}</td>
             <td class="number">{formatDuration(job.waiting_ms)}</td>
+            <td class="number">{expected(job.predicted_start_ms)}</td>
             <td class="name">
               <Name>{job.reason}</Name>
             </td>
@@ -35,7 +54,16 @@ export function Waiting(
           </tr>
         ))}
       </Table>
-      {more > 0 && <p class="dim small">and {more} more</p>}
+      <ShowAll count={jobs.length} shown={shown.length} onShow={showAll} />
+      {depth > jobs.length && (
+        <p class="dim small">and {depth - jobs.length} more that are not listed</p>
+      )}
     </>
   );
+}
+
+/** When a job should start. */
+function expected(ms: number | undefined): string {
+  if (ms === undefined) return "–";
+  return ms < 1000 ? "soon" : `in ${formatDuration(ms - ms % 1000)}`;
 }

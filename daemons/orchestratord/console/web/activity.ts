@@ -1,0 +1,7 @@
+import type { ActivityData, ActivityKind } from "#shared/contracts/mod.ts";
+
+/** An activity from the feed. */
+export interface LiveActivity extends ActivityData {
+  readonly id: string;
+  readonly kind: ActivityKind;
+}
