@@ -1,15 +1,15 @@
 /**
- * Images through the whole service to a tiny model that sees, in a real llama-server and in our own worker:
- * what it says depends on the image.
+ * Images through the whole service to a tiny model that sees, in a real llama-server: what it says
+ * depends on the image.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ASK_ABOUT_IMAGE, post } from "../support/ask_about_image.ts";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import { type Service, withService } from "../support/service.ts";
 import { dataUrl, IMAGES, png } from "../support/images.ts";
-import { whyNoMedia } from "../../daemons/worker/testing/media.ts";
 import { IMAGE_TOKENS, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
 const reason = whyNoPeer();
@@ -46,98 +46,15 @@ async function withEyes(
   }
 }
 
-const noMedia = whyNoMedia();
-const ownTitle = (text: string) => noMedia === undefined ? text : `${text} (skipped: ${noMedia})`;
-
-/** Runs a test with a model that our own worker serves with the projector beside it. */
-async function withOwnEyes(test: (service: Service) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
-  try {
-    writeSeeingModel(join(folder, "eyes.gguf"));
-    writeProjector(join(folder, "mmproj-eyes-f16.gguf"));
-    await withService(folder, test, {
-      orchestratord: "",
-      poolManagerd: "worker.threads = 1",
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 const RED = png(32, 32, () => [255, 0, 0]).toBase64();
 const BLUE = png(32, 32, () => [0, 0, 255]).toBase64();
-
-type Answer = { readonly text: string; readonly read: number; readonly made: number };
-
-async function post({ orchestratord: { url } }: Service, path: string, body: unknown) {
-  const reply = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
-  return { status: reply.status, body: await reply.json() };
-}
-
-/** How each API asks what is on an image. */
-const ASK: Readonly<Record<string, (service: Service, image: string) => Promise<Answer>>> = {
-  async chat(service, image) {
-    const { status, body } = await post(service, "/v1/chat/completions", {
-      ...{ model: "eyes", max_tokens: 8, temperature: 0 },
-      messages: [{
-        role: "user",
-        content: [
-          { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
-          { type: "text", text: "w5" },
-        ],
-      }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { prompt_tokens: read, completion_tokens: made } = body.usage;
-    return { text: body.choices[0].message.content, read, made };
-  },
-  async responses(service, image) {
-    const { status, body } = await post(service, "/v1/responses", {
-      ...{ model: "eyes", max_output_tokens: 8, temperature: 0, store: false },
-      input: [{
-        role: "user",
-        content: [
-          { type: "input_image", image_url: `data:image/png;base64,${image}` },
-          { type: "input_text", text: "w5" },
-        ],
-      }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { input_tokens: read, output_tokens: made } = body.usage;
-    return { text: body.output[0].content[0].text, read, made };
-  },
-  async messages(service, image) {
-    const { status, body } = await post(service, "/v1/messages", {
-      ...{ model: "eyes", max_tokens: 8, temperature: 0 },
-      messages: [{
-        role: "user",
-        content: [
-          { type: "image", source: { type: "base64", media_type: "image/png", data: image } },
-          { type: "text", text: "w5" },
-        ],
-      }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { input_tokens, cache_read_input_tokens: cached, output_tokens: made } = body.usage;
-    return { text: body.content[0].text, read: input_tokens + cached, made };
-  },
-  async ollama(service, image) {
-    const { status, body } = await post(service, "/api/chat", {
-      ...{ model: "eyes", stream: false, options: { num_predict: 8, temperature: 0 } },
-      messages: [{ role: "user", content: "w5", images: [image] }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { message, prompt_eval_count: read, eval_count: made } = body;
-    return { text: message.content, read, made };
-  },
-};
 
 Deno.test({
   name: title("a model that sees says the same of an image through each API, and else of another"),
   ignore: reason !== undefined,
   fn: () =>
     withEyes("", async (service) => {
-      const [first, ...others] = Object.values(ASK);
+      const [first, ...others] = Object.values(ASK_ABOUT_IMAGE);
       const red = await first!(service, RED);
       assert.equal(red.made, 8);
       assert.ok(red.read > IMAGE_TOKENS, `${red.read} tokens`);
@@ -148,59 +65,6 @@ Deno.test({
 
       const { body } = await post(service, "/api/show", { model: "eyes" });
       assert.ok(body.capabilities.includes("vision"));
-    }),
-});
-
-Deno.test({
-  name: ownTitle(
-    "our own worker sees through each API, with the projector that lies beside its model",
-  ),
-  ignore: noMedia !== undefined,
-  fn: () =>
-    withOwnEyes(async (service) => {
-      const { url } = service.orchestratord;
-      const [first, ...others] = Object.values(ASK);
-      const red = await first!(service, RED);
-      assert.equal(red.made, 8);
-      assert.ok(red.read > IMAGE_TOKENS, `${red.read} tokens`);
-      for (const ask of others) assert.deepEqual(await ask(service, RED), red);
-      const blue = await first!(service, BLUE);
-      assert.notEqual(blue.text, red.text);
-      for (const ask of others) assert.deepEqual(await ask(service, BLUE), blue);
-
-      const { models } = await (await fetch(`${url}/v2/models`)).json();
-      assert.deepEqual(models.map(({ vision }: { vision: boolean }) => vision), [true]);
-      const { body } = await post(service, "/api/show", { model: "eyes" });
-      assert.ok(body.capabilities.includes("vision"));
-
-      const counted = await post(service, "/v1/messages/count_tokens", {
-        model: "eyes",
-        messages: [{
-          role: "user",
-          content: [
-            { type: "image", source: { type: "base64", media_type: "image/png", data: RED } },
-            { type: "text", text: "w5" },
-          ],
-        }],
-      });
-      assert.deepEqual(counted, { status: 200, body: { input_tokens: red.read } });
-      // A header without an image: only its decoder finds out.
-      const broken = await post(service, "/v1/chat/completions", {
-        model: "eyes",
-        messages: [{
-          role: "user",
-          content: [
-            { type: "text", text: "w5" },
-            {
-              type: "image_url",
-              image_url: { url: dataUrl(png(8, 8, () => [1, 2, 3]).subarray(0, 40)) },
-            },
-          ],
-        }],
-      });
-      assert.equal(broken.status, 400, JSON.stringify(broken.body));
-      assert.match(broken.body.error.message, /messages\.0\.content\.1.*damaged PNG/);
-      assert.equal((await first!(service, RED)).text, red.text);
     }),
 });
 
@@ -233,7 +97,7 @@ Deno.test({
       const broken = await chat("eyes", dataUrl(png(8, 8, () => [1, 2, 3]).subarray(0, 40)));
       assert.equal(broken.status, 400, JSON.stringify(broken.body));
       assert.match(broken.body.error.message, /the engine refuses the request: .*image/);
-      const { text } = await ASK["chat"]!(service, RED);
+      const { text } = await ASK_ABOUT_IMAGE["chat"]!(service, RED);
       assert.equal(typeof text, "string", "it goes on");
     }),
 });

@@ -55,7 +55,15 @@ export function workerArgs(
 /** What a worker is to load. */
 export type LoadPlan = Pick<
   SpawnPlan,
-  | "projectorPath" | "modelPath" | "modelNames" | "device" | "split" | "context" | "slots" | "gpuLayers" | "engine"
+  | "projectorPath"
+  | "modelPath"
+  | "modelNames"
+  | "device"
+  | "split"
+  | "context"
+  | "slots"
+  | "gpuLayers"
+  | "engine"
 >;
 
 /** The part of a worker's arguments on which the memory of its load depends. */

@@ -1,7 +1,9 @@
 import { readImageHeader } from "#shared/images/header.ts";
-import { BadMedia, type Pixels } from "./pixels.ts";
+import { decodeGif } from "./gif.ts";
 import { decodeJpeg } from "./jpeg.ts";
+import { BadMedia, type Pixels } from "./pixels.ts";
 import { decodePng } from "./png.ts";
+import { decodeWebp } from "./webp.ts";
 
 /**
  * Decodes a picture. Its bounds hold before anything is unpacked.
@@ -9,7 +11,7 @@ import { decodePng } from "./png.ts";
  * @param mostPixels Pixels that it may have.
  * @throws {BadMedia}
  */
-export function decodeImage(file: Uint8Array, mostPixels: number): Pixels {
+export async function decodeImage(file: Uint8Array, mostPixels: number): Promise<Pixels> {
   const header = readImageHeader(file);
   if ("reason" in header) throw new BadMedia(header.reason);
   const { format, width, height } = header;
@@ -21,9 +23,9 @@ export function decodeImage(file: Uint8Array, mostPixels: number): Pixels {
       return decodePng(file, mostPixels);
     case "jpeg":
       return decodeJpeg(file, mostPixels);
-    default:
-      throw new BadMedia(
-        `is a ${format.toUpperCase()} file, which this engine cannot decode: send PNG or JPEG`,
-      );
+    case "gif":
+      return decodeGif(file, mostPixels);
+    case "webp":
+      return await decodeWebp(file, mostPixels);
   }
 }

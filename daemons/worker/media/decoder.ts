@@ -17,9 +17,9 @@ export interface DecodeOrder {
 /** The picture, or why it cannot be read. */
 export type DecodeReply = { readonly pixels: Pixels } | { readonly reason: string };
 
-self.onmessage = ({ data: { file, mostPixels } }: MessageEvent<DecodeOrder>) => {
+self.onmessage = async ({ data: { file, mostPixels } }: MessageEvent<DecodeOrder>) => {
   try {
-    const pixels = decodeImage(file, mostPixels);
+    const pixels = await decodeImage(file, mostPixels);
     self.postMessage({ pixels } satisfies DecodeReply, [pixels.rgb.buffer]);
   } catch (error) {
     // Whatever else a file makes a decoder say is said of the file.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { brokenCopy } from "../../../tests/support/broken_images.ts";
 import { encode } from "jpeg-js";
 import { IMAGES } from "../../../tests/support/images.ts";
 import { seededRandom } from "../../../tests/support/random.ts";
@@ -24,21 +25,27 @@ Deno.test("a JPEG is read as red, green and blue", () => {
   near(45, [200, 40, 30]);
 });
 
+Deno.test("a JPEG is read as other programs write it, also with bytes between its segments", () => {
+  for (const format of ["jpeg", "progressive jpeg"] as const) {
+    const { width, height, rgb } = decodeJpeg(IMAGES[format], 1e6);
+    assert.deepEqual([width, height], [6, 4]);
+    const [red, , blue] = rgb;
+    assert.ok(blue! - red! > 100, `${format}: blue on the left`);
+    assert.ok(rgb[15]! - rgb[17]! > 100, `${format}: red on the right`);
+  }
+});
+
 Deno.test("a JPEG that is larger than allowed is refused", () => {
   assert.throws(() => decodeJpeg(WHOLE, 20), BadMedia);
 });
 
-Deno.test("2000 broken JPEG files are refused or read, and nothing else is thrown", () => {
+Deno.test("500 broken JPEG files are refused or read, and nothing else is thrown", () => {
   const random = seededRandom(6);
   const whole = [WHOLE, IMAGES["progressive jpeg"]];
-  for (let round = 0; round < 2000; round++) {
-    const copy = Uint8Array.from(whole[round % 2]!);
-    const cut = random() < 0.3 ? copy.subarray(0, Math.floor(random() * copy.length)) : copy;
-    for (let changes = 0; changes < 4 && cut.length > 2; changes++) {
-      cut[2 + Math.floor(random() * (cut.length - 2))] = Math.floor(random() * 256);
-    }
+  for (let round = 0; round < 500; round++) {
+    const broken = brokenCopy(whole[round % 2]!, random, 2);
     try {
-      const { width, height, rgb } = decodeJpeg(cut, 10_000);
+      const { width, height, rgb } = decodeJpeg(broken, 10_000);
       assert.equal(rgb.length, 3 * width * height);
     } catch (error) {
       assert.ok(error instanceof BadMedia, String(error));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { brokenCopy } from "../../../tests/support/broken_images.ts";
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import { png } from "../../../tests/support/images.ts";
@@ -124,25 +125,21 @@ Deno.test("a picture that is too large is refused before it is unpacked, and unp
   );
 });
 
-Deno.test("2000 broken files are refused or read, and nothing else is thrown", () => {
+Deno.test("500 broken files are refused or read, and nothing else is thrown", () => {
   const random = seededRandom(5);
   const whole = [
     png(24, 16, (x, y) => [x * 9, y * 11, x * y]),
     file({ width: 8, height: 1, depth: 1, colors: 3, palette: [1, 2, 3], rows: [0, 0] }),
   ];
   let refused = 0;
-  for (let round = 0; round < 2000; round++) {
-    const copy = Uint8Array.from(whole[round % 2]!);
-    const cut = random() < 0.3 ? copy.subarray(0, Math.floor(random() * copy.length)) : copy;
-    for (let changes = 0; changes < 4 && cut.length > 8; changes++) {
-      cut[8 + Math.floor(random() * (cut.length - 8))] = Math.floor(random() * 256);
-    }
+  for (let round = 0; round < 500; round++) {
+    const broken = brokenCopy(whole[round % 2]!, random, 8);
     try {
-      decodePng(cut, 10_000);
+      decodePng(broken, 10_000);
     } catch (error) {
       assert.ok(error instanceof BadMedia, String(error));
       refused++;
     }
   }
-  assert.ok(refused > 1000, `${refused} were refused`);
+  assert.ok(refused > 250, `${refused} were refused`);
 });

@@ -4,7 +4,10 @@ import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { dataUrl, IMAGES, png } from "../../../../tests/support/images.ts";
 import { seededRandom } from "../../../../tests/support/random.ts";
 import {
+  type Eyes,
   IMAGE_TOKENS,
+  TINY_EYES,
+  TINY_QWEN_EYES,
   writeProjector,
   writeSeeingModel,
 } from "../../../../tests/support/vision_model.ts";
@@ -14,8 +17,12 @@ import { whyNoMedia } from "../../testing/media.ts";
 
 const reason = whyNoMedia();
 
-/** A test with a tiny model that sees. */
-function test(name: string, options: Options, work: (opened: Opened) => Promise<void>): void {
+/** A test with a tiny model that sees, which has LLaVA's projector if not given. */
+function test(
+  name: string,
+  { eyes = TINY_EYES, ...options }: Options & { readonly eyes?: Eyes },
+  work: (opened: Opened) => Promise<void>,
+): void {
   Deno.test({
     name: reason === undefined ? name : `${name} (skipped: ${reason})`,
     ignore: reason !== undefined,
@@ -23,8 +30,8 @@ function test(name: string, options: Options, work: (opened: Opened) => Promise<
       const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
       try {
         const [model, projector] = [join(folder, "eyes.gguf"), join(folder, "mmproj-eyes.gguf")];
-        writeSeeingModel(model);
-        writeProjector(projector);
+        writeSeeingModel(model, eyes);
+        writeProjector(projector, eyes);
         await using(model, { projector, ...options }, work);
       } finally {
         await Deno.remove(folder, { recursive: true });
@@ -58,60 +65,62 @@ test("a second question about a picture reads it from the slot", {}, async ({ ge
   assert.notEqual(textOf(dog), textOf(cold));
 });
 
-test(
-  "what follows a picture does not depend on what the slot had before",
-  { slots: 1 },
-  async ({ generate }) => {
-    const random = seededRandom(3);
-    const upTo = (most: number) => Math.floor(random() * most);
-    const chats = Array.from({ length: 8 }, () =>
-      ask(
-        ...Array.from({ length: 1 + upTo(3) }, () => image(picture(upTo(2)))),
-        text(` w${upTo(2)}`),
-        ...(upTo(2) ? [image(picture(upTo(2))), text(` w${upTo(3)}`)] : []),
-      ));
-    const said = new Map<string, string>();
-    for (let round = 0; round < 40; round++) {
-      const chat = chats[upTo(chats.length)]!;
-      const key = JSON.stringify(chat);
-      const answer = textOf(await generate(chat));
-      assert.equal(answer, said.get(key) ?? answer);
-      said.set(key, answer);
-    }
-  },
-);
+for (const [positions, eyes] of [["", TINY_EYES], [", with M-RoPE", TINY_QWEN_EYES]] as const) {
+  test(
+    `what follows a picture does not depend on what the slot had before${positions}`,
+    { eyes, slots: 1 },
+    async ({ generate }) => {
+      const random = seededRandom(3);
+      const upTo = (most: number) => Math.floor(random() * most);
+      const chats = Array.from({ length: 8 }, () =>
+        ask(
+          ...Array.from({ length: 1 + upTo(3) }, () => image(picture(upTo(2)))),
+          text(` w${upTo(2)}`),
+          ...(upTo(2) ? [image(picture(upTo(2))), text(` w${upTo(3)}`)] : []),
+        ));
+      const said = new Map<string, string>();
+      for (let round = 0; round < 40; round++) {
+        const chat = chats[upTo(chats.length)]!;
+        const key = JSON.stringify(chat);
+        const answer = textOf(await generate(chat));
+        assert.equal(answer, said.get(key) ?? answer);
+        said.set(key, answer);
+      }
+    },
+  );
 
-test(
-  "an answer about a picture goes on from the tokens that it has",
-  { slots: 1 },
-  async ({ generate }) => {
-    const chat = ask(image(picture(77)), text(" w5"));
-    const whole = await generate(chat);
-    await generate(ask(text(" w9")));
-    const ids = idsOf(whole).slice(0, 3);
-    const rest = await generate({ ...chat, resume_tokens: ids, resume_index: ids.length });
-    assert.deepEqual(idsOf(rest), idsOf(whole).slice(3));
-  },
-);
+  test(
+    `an answer about a picture goes on from the tokens that it has${positions}`,
+    { eyes, slots: 1 },
+    async ({ generate }) => {
+      const chat = ask(image(picture(77)), text(" w5"));
+      const whole = await generate(chat);
+      await generate(ask(text(" w9")));
+      const ids = idsOf(whole).slice(0, 3);
+      const rest = await generate({ ...chat, resume_tokens: ids, resume_index: ids.length });
+      assert.deepEqual(idsOf(rest), idsOf(whole).slice(3));
+    },
+  );
 
-test(
-  "pictures and texts in several slots at once are answered as alone",
-  { slots: 4 },
-  async ({ generate }) => {
-    const chats = [
-      ask(image(picture(1)), text(" w5")),
-      ask(text(" w7 w8")),
-      ask(text(" w1"), image(picture(2)), text(" w2"), image(picture(3)), text(" w3")),
-      ask(image(picture(1)), text(" w6")),
-    ];
-    const alone: string[] = [];
-    for (const chat of chats) alone.push(textOf(await generate(chat)));
-    const together = await Promise.all(
-      [...chats, ...chats].map((chat) => generate(chat)),
-    );
-    assert.deepEqual(together.map(textOf), [...alone, ...alone]);
-  },
-);
+  test(
+    `pictures and texts in several slots at once are answered as alone${positions}`,
+    { eyes, slots: 4 },
+    async ({ generate }) => {
+      const chats = [
+        ask(image(picture(1)), text(" w5")),
+        ask(text(" w7 w8")),
+        ask(text(" w1"), image(picture(2)), text(" w2"), image(picture(3)), text(" w3")),
+        ask(image(picture(1)), text(" w6")),
+      ];
+      const alone: string[] = [];
+      for (const chat of chats) alone.push(textOf(await generate(chat)));
+      const together = await Promise.all(
+        [...chats, ...chats].map((chat) => generate(chat)),
+      );
+      assert.deepEqual(together.map(textOf), [...alone, ...alone]);
+    },
+  );
+}
 
 test("what cannot be decoded is refused by the name of its part", {}, async ({ generate }) => {
   const refused = (file: Uint8Array, why: RegExp) =>
@@ -121,7 +130,7 @@ test("what cannot be decoded is refused by the name of its part", {}, async ({ g
     });
   await refused(picture(1).subarray(0, 60), /damaged PNG/);
   await refused(Uint8Array.of(1, 2, 3), /is not a PNG/);
-  await refused(IMAGES.gif, /GIF/);
+  await refused(IMAGES.gif.subarray(0, 30), /damaged GIF/);
   const cached = await generate(ask(image(picture(1)), text("a")));
   assert.equal(endOf(cached).tokens_out, 8);
 });

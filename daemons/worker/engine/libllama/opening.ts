@@ -305,7 +305,8 @@ export class Opening {
 }
 
 /** Why a worker reads only text. */
-export const NO_LIBRARY = "this build of llorch-candled has no libmtmd (build it on Linux, where a C++ " +
+export const NO_LIBRARY =
+  "this build of llorch-candled has no libmtmd (build it on Linux, where a C++ " +
   "compiler is)";
 
 function noDraftLayers(model: string): string {
