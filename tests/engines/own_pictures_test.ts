@@ -101,6 +101,7 @@ function chat(service: Service, file: Uint8Array) {
       content: [
         { type: "text", text: "w5" },
         { type: "image_url", image_url: { url: dataUrl(file) } },
+        { type: "text", text: "w6" },
       ],
     }],
   });
@@ -108,7 +109,7 @@ function chat(service: Service, file: Uint8Array) {
 
 async function kill(service: Service): Promise<void> {
   const task: TaskRequestInput = {
-    ...{ model: "eyes", max_tokens: 1500, temperature: 0 },
+    ...{ model: "eyes", max_tokens: 200, temperature: 0 },
     messages: [{
       role: "user",
       content: [
@@ -131,7 +132,7 @@ async function kill(service: Service): Promise<void> {
   const whole = await answer();
   for (let tries = 0; tries < TRIES; tries++) {
     const before = await failovers(service);
-    assert.equal(await answer(20), whole);
+    assert.equal(await answer(10), whole);
     if (await failovers(service) > before) return;
   }
   assert.fail("It was never killed in time");

@@ -54,6 +54,7 @@ Deno.test({
               content: [
                 { type: "text", text: " w1" },
                 { type: "image_url", image_url: { url: dataUrl(file) } },
+                { type: "text", text: " w2" },
               ],
             }],
           }),

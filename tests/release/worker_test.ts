@@ -27,7 +27,10 @@ async function saidOf(url: string, picture: Uint8Array): Promise<string> {
         ...{ max_tokens: 8, temperature: 0 },
         messages: [{
           role: "user",
-          content: [{ type: "image_url", image_url: { url: dataUrl(picture) } }],
+          content: [
+            { type: "image_url", image_url: { url: dataUrl(picture) } },
+            { type: "text", text: " w1" },
+          ],
         }],
       },
     },
