@@ -33,6 +33,10 @@ Deno.test({
       writeProjector(join(models, "mmproj-eyes-f16.gguf"));
       await withService(models, async (service) => {
         await t.step("each API has the same answer about an image", () => eachApi(service));
+        await t.step(
+          "llorch orchestrator jobs submit --image has it, too",
+          () => byCommand(service),
+        );
         await t.step("it is told that the model sees", () => told(service));
         await t.step("the tokens of an image are counted", () => counted(service));
         await t.step("what cannot be read is refused by its field", () => refused(service));
@@ -56,6 +60,18 @@ async function eachApi(service: Service): Promise<void> {
   const blue = await first!(service, BLUE);
   assert.notEqual(blue.text, red.text);
   for (const ask of others) assert.deepEqual(await ask(service, BLUE), blue);
+}
+
+async function byCommand(service: Service): Promise<void> {
+  const file = join(service.dir, "red.png");
+  await Deno.writeFile(file, Uint8Array.fromBase64(RED));
+  const { text } = await ASK_ABOUT_IMAGE["chat"]!(service, RED);
+  const { code, out, err } = await service.llorch(
+    ...["orchestrator", "jobs", "submit", "--model=eyes", "--chat", "w5", "--max-tokens=8"],
+    ...["--temperature=0", "--quiet", "--image", file],
+  );
+  assert.equal(code, 0, err);
+  assert.equal(out.trim(), text.trim());
 }
 
 async function told(service: Service): Promise<void> {
