@@ -161,7 +161,7 @@ export function withEngines({ models, problems }: ScanResult, engines: Engines):
     if (!engine) return model;
     const { memory } = engine;
     // An engine has a projector only if its command names one.
-    const { projector: _projector, vision: _vision, ...own } = model;
+    const { projector: _projector, vision: _vision, audio: _audio, ...own } = model;
     return {
       ...own,
       ...(memory === undefined ? {} : statedMemory(memory)),

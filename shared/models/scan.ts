@@ -98,6 +98,7 @@ function withProjectors(
       compute_bytes: model.compute_bytes + projector.sizeBytes,
       projector: { path: projector.path, size_bytes: projector.sizeBytes },
       ...(projector.sees ? { vision: true as const } : {}),
+      ...(projector.hears ? { audio: true as const } : {}),
     };
   });
   return { models, unused: projectors.filter((each) => !used.has(each)) };

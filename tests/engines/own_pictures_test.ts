@@ -1,6 +1,6 @@
 /**
- * Images through the whole service to a tiny model that our own worker serves, with the projector that lies beside
- * it.
+ * Images and sound through the whole service to tiny models that our own worker serves, with the projectors that lie
+ * beside them.
  *
  * @module
  */
@@ -10,8 +10,10 @@ import type { TaskRequestInput } from "#shared/contracts/mod.ts";
 import { whyNoMedia } from "../../daemons/worker/testing/media.ts";
 import { ASK_ABOUT_IMAGE, post } from "../support/ask_about_image.ts";
 import { dataUrl, IMAGES, png } from "../support/images.ts";
+import { SOUND_TOKENS, writeEars } from "../support/audio_model.ts";
 import { failovers, killIfAlive, type Service, withService } from "../support/service.ts";
-import { follow, textOf } from "../support/stack.ts";
+import { tone, wav } from "../support/sounds.ts";
+import { follow, run, textOf } from "../support/stack.ts";
 import { IMAGE_TOKENS, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
 const reason = whyNoMedia();
@@ -22,7 +24,7 @@ const BLUE = png(32, 32, () => [0, 0, 255]).toBase64();
 const TRIES = 10;
 
 Deno.test({
-  name: `our own worker sees, with the projector that lies beside its model${
+  name: `our own worker sees and hears, with the projector that lies beside its model${
     reason === undefined ? "" : ` (skipped: ${reason})`
   }`,
   ignore: reason !== undefined,
@@ -31,6 +33,10 @@ Deno.test({
     try {
       writeSeeingModel(join(models, "eyes.gguf"));
       writeProjector(join(models, "mmproj-eyes-f16.gguf"));
+      await Deno.copyFile(join(models, "eyes.gguf"), join(models, "ears.gguf"));
+      // Another model, not a second name of the first.
+      await Deno.writeFile(join(models, "ears.gguf"), Uint8Array.of(0), { append: true });
+      writeEars(join(models, "ears.mmproj.gguf"));
       await withService(models, async (service) => {
         await t.step("each API has the same answer about an image", () => eachApi(service));
         await t.step(
@@ -40,6 +46,7 @@ Deno.test({
         await t.step("it is told that the model sees", () => told(service));
         await t.step("the tokens of an image are counted", () => counted(service));
         await t.step("what cannot be read is refused by its field", () => refused(service));
+        await t.step("a model that hears answers about sound", () => hears(service));
         await t.step(
           "kill -9 in the middle of an answer changes nothing of it",
           () => kill(service),
@@ -76,7 +83,13 @@ async function byCommand(service: Service): Promise<void> {
 
 async function told(service: Service): Promise<void> {
   const { models } = await (await fetch(`${service.orchestratord.url}/v2/models`)).json();
-  assert.deepEqual(models.map(({ vision }: { vision: boolean }) => vision), [true]);
+  type Shown = { aliases: string[]; vision?: boolean; audio?: boolean };
+  const sensesOf = (name: string) => {
+    const { vision, audio } = models.find(({ aliases }: Shown) => aliases.includes(name));
+    return { vision, audio };
+  };
+  assert.deepEqual(sensesOf("eyes"), { vision: true, audio: undefined });
+  assert.deepEqual(sensesOf("ears"), { vision: undefined, audio: true });
   const { body } = await post(service, "/api/show", { model: "eyes" });
   assert.ok(body.capabilities.includes("vision"));
 }
@@ -152,4 +165,42 @@ async function kill(service: Service): Promise<void> {
     if (await failovers(service) > before) return;
   }
   assert.fail("It was never killed in time");
+}
+
+async function hears(service: Service): Promise<void> {
+  const ask = async (samples: readonly number[], model = "ears") => {
+    const { status, body } = await post(service, "/v1/chat/completions", {
+      ...{ model, max_tokens: 8, temperature: 0 },
+      messages: [{ role: "user", content: [soundPart(samples), { type: "text", text: "w5" }] }],
+    });
+    const said = body.choices?.[0].message.content;
+    return { status, said, read: body.usage?.prompt_tokens, message: body.error?.message };
+  };
+  const low = await ask(tone(200, 20));
+  assert.equal(low.status, 200, low.message);
+  assert.ok(low.read > SOUND_TOKENS, `${low.read} tokens`);
+  const high = await ask(tone(3000, 20));
+  assert.notEqual(high.said, low.said);
+  const events = await run(service.client, {
+    ...{ model: "ears", max_tokens: 8, temperature: 0 },
+    messages: [{
+      role: "user",
+      content: [soundPart(tone(200, 20)), { type: "text", text: "w5" }],
+    }],
+  });
+  assert.equal(textOf(events), low.said);
+
+  const broken = await ask([]);
+  assert.equal(broken.status, 400);
+  assert.match(broken.message, /messages\.0\.content\.0.*no sound/);
+  const deaf = await ask(tone(200, 20), "eyes");
+  assert.equal(deaf.status, 400);
+  assert.match(deaf.message, /content\.0: audio input is not supported: "eyes" hears nothing/);
+}
+
+function soundPart(samples: readonly number[]) {
+  return {
+    type: "input_audio" as const,
+    input_audio: { data: wav(samples).toBase64(), format: "wav" },
+  };
 }

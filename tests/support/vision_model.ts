@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { clipTensors } from "./clip_tensors.ts";
 import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
 import { writeRandomModel } from "./models.ts";
-import { seededRandom } from "./random.ts";
 
 /** How a model that sees is made. */
 export interface Eyes {
@@ -52,43 +52,13 @@ export function writeSeeingModel(path: string, { kind, textWidth }: Eyes = TINY_
  */
 export function writeProjector(path: string, eyes: Eyes = TINY_EYES): void {
   const { kind, image, patch, width, heads, feedForward, textWidth } = eyes;
-  const random = seededRandom(11);
-  const tensor = (
-    name: string,
-    columns: number,
-    rows: number,
-    deviation: number,
-    type: "F32" | "F16" = "F32",
-  ): GgufTensor => ({
-    name,
-    columns,
-    rows,
-    type,
-    fill(_row, values) {
-      const scale = 2 * Math.sqrt(3) * deviation;
-      for (let at = 0; at < values.length; at++) values[at] = scale * (random() - 0.5);
-    },
-  });
-  const matrix = (name: string, columns: number, rows: number) =>
-    tensor(`${name}.weight`, columns, rows, 1 / Math.sqrt(columns));
-  const constant = (name: string, columns: number, value: number): GgufTensor => ({
-    ...tensor(name, columns, 0, 0),
-    fill: (_row, values) => values.fill(value),
-  });
-  const norm = (name: string) => [
-    constant(`${name}.weight`, width, 1),
-    constant(`${name}.bias`, width, 0),
-  ];
-  const biased = (name: string, columns: number, rows: number) => [
-    matrix(name, columns, rows),
-    constant(`${name}.bias`, rows, 0),
-  ];
+  const { tensor, norm, biased } = clipTensors(11);
   const block = (index: number) => [
-    ...norm(`v.blk.${index}.ln1`),
+    ...norm(`v.blk.${index}.ln1`, width),
     ...["q", "k", "v", "out"].flatMap((part) =>
       biased(`v.blk.${index}.attn_${part}`, width, width)
     ),
-    ...norm(`v.blk.${index}.ln2`),
+    ...norm(`v.blk.${index}.ln2`, width),
     ...biased(`v.blk.${index}.ffn_up`, width, feedForward),
     ...biased(`v.blk.${index}.ffn_down`, feedForward, width),
   ];
@@ -120,9 +90,9 @@ export function writeProjector(path: string, eyes: Eyes = TINY_EYES): void {
     },
     tensors: [
       patches("v.patch_embd.weight"),
-      ...(isQwen ? [patches("v.patch_embd.weight.1"), ...norm("v.post_ln")] : [
+      ...(isQwen ? [patches("v.patch_embd.weight.1"), ...norm("v.post_ln", width)] : [
         tensor("v.position_embd.weight", width, (image / patch) ** 2, 0.1),
-        ...norm("v.pre_ln"),
+        ...norm("v.pre_ln", width),
       ]),
       ...Array.from({ length: eyes.blocks }, (_, index) => block(index)).flat(),
       ...biased("mm.0", taken, isQwen ? taken : textWidth),

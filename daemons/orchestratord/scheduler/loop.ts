@@ -1,5 +1,5 @@
 import type { Clock } from "#shared/clock.ts";
-import type { Attempt } from "#shared/contracts/mod.ts";
+import type { Attempt, Sense } from "#shared/contracts/mod.ts";
 import type { Happened, Watch } from "./watch.ts";
 import { isServed, startsAtOnce } from "./fallbacks.ts";
 import type { Choice, Meaning } from "./names.ts";
@@ -10,7 +10,7 @@ import {
   nameWarnings,
   resolveChoice,
   type ResolvedModel,
-  seesImages,
+  hasSense,
 } from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
@@ -148,9 +148,9 @@ export class Loop {
     return isServed(this.#state, fingerprint);
   }
 
-  /** See {@linkcode seesImages}. */
-  seesImages(fingerprint: string): boolean {
-    return seesImages(this.#state.pools.values(), fingerprint);
+  /** See {@linkcode hasSense}. */
+  hasSense(fingerprint: string, sense: Sense): boolean {
+    return hasSense(this.#state.pools.values(), fingerprint, sense);
   }
 
   /** See {@linkcode nameIndex}. */

@@ -1,21 +1,21 @@
-import { NO_IMAGES } from "#shared/contracts/images.ts";
+import { type MediumPart, NO_AUDIO, NO_IMAGES } from "#shared/contracts/images.ts";
 import type { Message, TextMessage } from "#shared/contracts/request.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
 import { newMarker } from "../chat/media_markers.ts";
-import type { Engine, TakenMedium } from "../engine/engine.ts";
+import type { Engine, EngineMedia, TakenMedium } from "../engine/engine.ts";
 import { BadMedia } from "../media/pixels.ts";
 
-/** Messages with a marker in the place of each picture. */
+/** Messages with a marker in the place of each picture and sound. */
 export interface ReadMedia {
   readonly texts: readonly TextMessage[];
-  /** Tokens of the pictures, by their markers. */
+  /** Their tokens, by their markers. */
   readonly media: ReadonlyMap<string, readonly number[]>;
   /** Lets go of them; to be called once. */
   readonly release: () => void;
 }
 
 /**
- * Takes the pictures of messages.
+ * Takes the pictures and sounds of messages.
  *
  * @throws {LlorchError} `INVALID_REQUEST` that names the parts that cannot be read
  */
@@ -45,13 +45,14 @@ export async function readMedia(
         }
         const field = `messages.${index}.content.${place}`;
         if (!engine) {
-          const reason = `${NO_IMAGES}: ${blindness ?? "this model reads only text"}`;
+          const refusal = part.type === "image_url" ? NO_IMAGES : NO_AUDIO;
+          const reason = `${refusal}: ${blindness ?? "this model reads only text"}`;
           throw invalidRequest([{ field, message: reason }]);
         }
         const marker = newMarker();
         parts.push({ text: marker, isMarker: true });
         try {
-          const medium = await engine.image(fileOf(part.image_url.url));
+          const medium = await take(engine, part);
           taken.push(medium);
           media.set(marker, medium.tokens);
         } catch (error) {
@@ -69,12 +70,19 @@ export async function readMedia(
   return { texts, media, release };
 }
 
+function take(engine: EngineMedia, part: MediumPart): Promise<TakenMedium> {
+  return part.type === "image_url"
+    ? engine.image(fileOf(part.image_url.url))
+    : engine.sound(bytesOf(part.input_audio.data));
+}
+
 interface MarkedPart {
   readonly text: string;
   readonly isMarker: boolean;
 }
 
-/** Parts of one text: each is a line, but there is no new line around a picture, as in llama-server. */
+/** Parts of one text: each is a line, but there is no new line around a picture or sound, as in
+ * llama-server. */
 function joined(parts: readonly MarkedPart[]): string {
   let text = "";
   let wasMarker = false;
@@ -92,8 +100,12 @@ function fileOf(url: string): Uint8Array<ArrayBuffer> {
   if (!/^data:[^,]*;base64$/i.test(url.slice(0, comma))) {
     throw new BadMedia("must have its bytes in base64: data:image/png;base64,…");
   }
+  return bytesOf(url.slice(comma + 1));
+}
+
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   try {
-    return Uint8Array.fromBase64(url.slice(comma + 1));
+    return Uint8Array.fromBase64(base64);
   } catch {
     throw new BadMedia("is not valid base64");
   }

@@ -35,7 +35,7 @@ export interface Chat {
   readonly media?: ReadonlyMap<string, readonly number[]> | undefined;
 }
 
-/** Files of pictures that a model sees. */
+/** Files of pictures that a model sees, and of sound that it hears. */
 export interface EngineMedia {
   /**
    * Takes a picture for a prompt.
@@ -43,9 +43,15 @@ export interface EngineMedia {
    * @throws {BadMedia}
    */
   image(file: Uint8Array<ArrayBuffer>): Promise<TakenMedium>;
+  /**
+   * Takes sound for a prompt.
+   *
+   * @throws {BadMedia}
+   */
+  sound(file: Uint8Array<ArrayBuffer>): Promise<TakenMedium>;
 }
 
-/** A picture that a request uses until it releases it. */
+/** A picture or sound that a request uses until it releases it. */
 export interface TakenMedium {
   /** Tokens that stand for it in a prompt. Negative ones are no tokens of the vocabulary. */
   readonly tokens: readonly number[];
@@ -176,7 +182,7 @@ export interface Engine {
   readonly template: TemplateReply;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
-  /** Reads pictures; undefined: it reads only text. */
+  /** Reads pictures and sound; undefined: it reads only text. */
   readonly media?: EngineMedia | undefined;
   /** Why it reads only text, where it was to read more. */
   readonly blindness?: string | undefined;

@@ -1,5 +1,5 @@
 import { BUILD_INFO } from "#shared/build_info.ts";
-import type { DecodeOrder, DecodeReply } from "./decoder.ts";
+import type { Decoded, DecodeOrder, DecodeReply } from "./decoder.ts";
 import { BadMedia, type Pixels } from "./pixels.ts";
 
 /** The thread's module, which a built program has beside its own. */
@@ -9,11 +9,13 @@ const THREAD = BUILD_INFO ? "./decoder.js" : "./decoder.ts";
 export interface DecodersOptions {
   /** Pixels that a picture may have. */
   readonly mostPixels: number;
+  /** Length that sound may have, in seconds. */
+  readonly mostSeconds: number;
   /** Time that one may take, in milliseconds; then its thread is ended. */
   readonly deadlineMs: number;
 }
 
-/** Decodes pictures one after the other in a thread without permissions, which starts with the first. */
+/** Decodes pictures and sound one after the other in a thread without permissions, which starts with the first. */
 export class Decoders {
   readonly #options: DecodersOptions;
   #worker: Worker | undefined;
@@ -28,10 +30,27 @@ export class Decoders {
    *
    * @throws {BadMedia}
    */
-  decode(file: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-    const result = this.#last.then(() => this.#decode(file));
-    this.#last = result.catch(() => {});
-    return result;
+  async decodeImage(file: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+    const { mostPixels } = this.#options;
+    const reply = await this.#next({ kind: "image", file, mostPixels });
+    if ("pixels" in reply) return reply.pixels;
+    throw unexpected(reply);
+  }
+
+  /**
+   * Decodes sound.
+   *
+   * @param rate Samples of a second.
+   * @throws {BadMedia}
+   */
+  async decodeSound(
+    file: Uint8Array<ArrayBuffer>,
+    rate: number,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const { mostSeconds } = this.#options;
+    const reply = await this.#next({ kind: "sound", file, bounds: { rate, mostSeconds } });
+    if ("samples" in reply) return reply.samples;
+    throw unexpected(reply);
   }
 
   /** Ends the thread. */
@@ -40,8 +59,14 @@ export class Decoders {
     this.#worker = undefined;
   }
 
-  async #decode(file: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-    const { mostPixels, deadlineMs } = this.#options;
+  #next(order: DecodeOrder): Promise<Decoded> {
+    const result = this.#last.then(() => this.#decode(order));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #decode(order: DecodeOrder): Promise<Decoded> {
+    const { deadlineMs } = this.#options;
     const worker = this.#worker ??= new Worker(new URL(THREAD, import.meta.url), {
       type: "module",
       name: "decoder",
@@ -58,10 +83,10 @@ export class Decoders {
       deadlineMs,
     );
     try {
-      worker.postMessage({ file, mostPixels } satisfies DecodeOrder);
+      worker.postMessage(order);
       const reply = await promise;
-      if ("pixels" in reply) return reply.pixels;
-      throw new BadMedia(reply.reason);
+      if ("reason" in reply) throw new BadMedia(reply.reason);
+      return reply;
     } catch (error) {
       if (!(error instanceof BadMedia) || /to decode$/.test(error.message)) this.close();
       throw error;
@@ -69,4 +94,8 @@ export class Decoders {
       clearTimeout(timer);
     }
   }
+}
+
+function unexpected(reply: Decoded): Error {
+  return new Error(`The thread that decodes has answered with ${Object.keys(reply)}`);
 }

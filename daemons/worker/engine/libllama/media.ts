@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { NO_AUDIO, NO_IMAGES } from "#shared/contracts/images.ts";
 import type { Decoders } from "../../media/decoders.ts";
 import { BadMedia } from "../../media/pixels.ts";
 import type { EngineMedia, TakenMedium } from "../engine.ts";
@@ -32,7 +33,7 @@ export interface MediaOptions {
   /** A thread that has libmtmd open. */
   readonly thread: Pick<EngineThread, "call" | "stop" | "close">;
   readonly facts: MediaFacts;
-  readonly decoders: Pick<Decoders, "decode" | "close">;
+  readonly decoders: Pick<Decoders, "decodeImage" | "decodeSound" | "close">;
 }
 
 /**
@@ -60,10 +61,24 @@ export class Media implements EngineMedia {
    * @throws {BadMedia}
    */
   async image(file: Uint8Array<ArrayBuffer>): Promise<TakenMedium> {
-    if (!this.facts.sees) throw new BadMedia("cannot be read: this model hears, and sees nothing");
+    if (!this.facts.sees) throw new BadMedia(`${NO_IMAGES}: this model hears, and sees nothing`);
     return await this.#take(file, async () => {
-      const { width, height, rgb } = await this.#options.decoders.decode(file);
+      const { width, height, rgb } = await this.#options.decoders.decodeImage(file);
       return { kind: "image", width, height, rgb };
+    });
+  }
+
+  /**
+   * Takes sound, as a file.
+   *
+   * @throws {BadMedia}
+   */
+  async sound(file: Uint8Array<ArrayBuffer>): Promise<TakenMedium> {
+    const { hears, sampleRate: rate } = this.facts;
+    if (!hears) throw new BadMedia(`${NO_AUDIO}: this model sees, and hears nothing`);
+    return await this.#take(file, async () => {
+      const samples = await this.#options.decoders.decodeSound(file, rate);
+      return { kind: "sound", samples };
     });
   }
 

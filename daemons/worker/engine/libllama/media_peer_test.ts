@@ -1,11 +1,13 @@
 /**
- * Pictures in process against llama-server with the same projector: what a model says of them is the same.
+ * Pictures and sound in process against llama-server with the same projector: what a model says of them is the same.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { writeEars } from "../../../../tests/support/audio_model.ts";
 import { type Color, dataUrl, gif, png } from "../../../../tests/support/images.ts";
+import { tone, wav } from "../../../../tests/support/sounds.ts";
 import { whyNoPeer, withPeer } from "../../../../tests/support/peer.ts";
 import { seededRandom } from "../../../../tests/support/random.ts";
 import {
@@ -21,7 +23,10 @@ import { whyNoMedia } from "../../testing/media.ts";
 
 const reason = whyNoPeer() ?? whyNoMedia();
 
-type Part = { type: "text"; text: string } | { type: "image_url"; image_url: { url: string } };
+type Part =
+  | { type: "text"; text: string }
+  | { type: "image_url"; image_url: { url: string } }
+  | { type: "input_audio"; input_audio: { data: string; format: string } };
 type Message = { role: "user" | "assistant"; content: string | Part[] };
 
 /** A GIF of some of the colors. */
@@ -31,16 +36,10 @@ function ofColors(width: number, height: number, color: (x: number, y: number) =
   return gif(width, height, colors, pixels, { isInterlaced: height % 2 === 0 });
 }
 
-/**
- * Chats with one and several pictures, also in the middle, of all sizes. None are side by side: that ends
- * llama-server (b11669, `batch.size() > 0`).
- */
-function chats(count: number): Message[][] {
-  const random = seededRandom(21);
-  const upTo = (most: number) => Math.floor(random() * most);
-  const words = () => Array.from({ length: 1 + upTo(6) }, () => ` w${upTo(300)}`).join("");
-  const text = (): Part => ({ type: "text", text: words() });
-  const picture = (): Part => {
+/** Pictures of all sizes. */
+function pictures(): (random: () => number) => Part {
+  return (random) => {
+    const upTo = (most: number) => Math.floor(random() * most);
     const [width, height] = [1 + upTo(90), 1 + upTo(90)];
     const [a, b, c] = [upTo(256), upTo(256), upTo(9)];
     const color = (x: number, y: number) =>
@@ -48,21 +47,33 @@ function chats(count: number): Message[][] {
     const file = upTo(3) === 0 ? ofColors(width, height, color) : png(width, height, color);
     return { type: "image_url", image_url: { url: dataUrl(file) } };
   };
+}
+
+/**
+ * Chats with one and several pictures or sounds, also in the middle. None are side by side: that ends
+ * llama-server (b11669, `batch.size() > 0`).
+ */
+function chats(count: number, medium: (random: () => number) => Part): Message[][] {
+  const random = seededRandom(21);
+  const upTo = (most: number) => Math.floor(random() * most);
+  const words = () => Array.from({ length: 1 + upTo(6) }, () => ` w${upTo(300)}`).join("");
+  const text = (): Part => ({ type: "text", text: words() });
+  const part = () => medium(random);
   return Array.from({ length: count }, (_, index) => {
     switch (index % 4) {
       case 0:
-        return [{ role: "user", content: [picture(), text()] }];
+        return [{ role: "user", content: [part(), text()] }];
       case 1:
-        return [{ role: "user", content: [text(), picture(), text(), picture(), text()] }];
+        return [{ role: "user", content: [text(), part(), text(), part(), text()] }];
       case 2:
         return [
           { role: "user", content: words() },
           { role: "assistant", content: words() },
-          { role: "user", content: [text(), picture(), text()] },
+          { role: "user", content: [text(), part(), text()] },
         ];
       default:
         return [
-          { role: "user", content: [picture(), text()] },
+          { role: "user", content: [part(), text()] },
           { role: "assistant", content: words() },
           { role: "user", content: words() },
         ];
@@ -78,17 +89,45 @@ for (
       reason === undefined ? "" : ` (skipped: ${reason})`
     }`,
     ignore: reason !== undefined,
-    fn: () => besidePeer(eyes),
+    fn: () =>
+      besidePeer(chats(20, pictures()), (model, projector) => {
+        writeSeeingModel(model, eyes);
+        writeProjector(projector, eyes);
+      }),
   });
 }
 
-async function besidePeer(eyes: Eyes): Promise<void> {
+Deno.test({
+  name: `sound is answered as llama-server answers it, in 20 chats${
+    reason === undefined ? "" : ` (skipped: ${reason})`
+  }`,
+  ignore: reason !== undefined,
+  fn: () =>
+    besidePeer(chats(20, sounds()), (model, projector) => {
+      writeSeeingModel(model);
+      writeEars(projector);
+    }),
+});
+
+/** Tones and noise of all lengths. */
+function sounds(): (random: () => number) => Part {
+  return (random) => {
+    const seconds = 0.01 + 12 * random();
+    const samples = tone(100 + 3000 * random(), seconds).map((value) =>
+      value + 0.4 * (random() - 0.5)
+    );
+    return { type: "input_audio", input_audio: { data: wav(samples).toBase64(), format: "wav" } };
+  };
+}
+
+async function besidePeer(
+  all: readonly Message[][],
+  write: (model: string, projector: string) => void,
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
   try {
     const [model, projector] = [join(folder, "eyes.gguf"), join(folder, "mmproj-eyes.gguf")];
-    writeSeeingModel(model, eyes);
-    writeProjector(projector, eyes);
-    const all = chats(20);
+    write(model, projector);
     const wanted: { text: string; read: number }[] = [];
     await withPeer(model, async (post) => {
       for (const messages of all) {
