@@ -11,7 +11,6 @@ import { tone, wav } from "../../../../tests/support/sounds.ts";
 import { whyNoPeer, withPeer } from "../../../../tests/support/peer.ts";
 import { seededRandom } from "../../../../tests/support/random.ts";
 import {
-  type Eyes,
   TINY_EYES,
   TINY_QWEN_EYES,
   writeProjector,
