@@ -62,7 +62,11 @@ export function shownModel(
 
 /** What a model can do, in Ollama's words. */
 export function capabilitiesOf({ facts, vision, audio }: ModelView): string[] {
-  return [...facts?.skills ?? ["completion"], ...(vision ? ["vision"] : []), ...(audio ? ["audio"] : [])];
+  return [
+    ...facts?.skills ?? ["completion"],
+    ...(vision ? ["vision"] : []),
+    ...(audio ? ["audio"] : []),
+  ];
 }
 
 /**

@@ -2,9 +2,9 @@ import { defined } from "#shared/json.ts";
 import {
   type EndData,
   type ErrorData,
-  mediaOf,
   inferencePart,
   type JobEvent,
+  mediaOf,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";

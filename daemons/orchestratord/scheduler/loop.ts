@@ -4,13 +4,13 @@ import type { Happened, Watch } from "./watch.ts";
 import { isServed, startsAtOnce } from "./fallbacks.ts";
 import type { Choice, Meaning } from "./names.ts";
 import {
+  hasSense,
   meaningIn,
   nameIndex,
   type NameWarning,
   nameWarnings,
   resolveChoice,
   type ResolvedModel,
-  hasSense,
 } from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
