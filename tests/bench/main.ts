@@ -28,6 +28,7 @@ import { wayOfFirstToken } from "./way.ts";
 import { embeddings } from "./worker/embeddings.ts";
 import { loadMemoryBench } from "./memory.ts";
 import { guessing } from "./worker/guessing.ts";
+import { pictures } from "./worker/pictures.ts";
 import { workerBench } from "./worker/worker.ts";
 
 /** All benches by name; a function takes further arguments. */
@@ -53,6 +54,7 @@ const BENCHES: Readonly<
   embeddings: [embeddings],
   guessing: [guessing],
   memory: [loadMemoryBench],
+  pictures: [pictures],
   way: [wayOfFirstToken],
   worker: (args) => [workerBench(args)],
 };

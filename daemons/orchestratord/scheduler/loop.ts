@@ -1,16 +1,16 @@
 import type { Clock } from "#shared/clock.ts";
-import type { Attempt } from "#shared/contracts/mod.ts";
+import type { Attempt, Sense } from "#shared/contracts/mod.ts";
 import type { Happened, Watch } from "./watch.ts";
 import { isServed, startsAtOnce } from "./fallbacks.ts";
 import type { Choice, Meaning } from "./names.ts";
 import {
+  hasSense,
   meaningIn,
   nameIndex,
   type NameWarning,
   nameWarnings,
   resolveChoice,
   type ResolvedModel,
-  seesImages,
 } from "./resolve.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -159,9 +159,9 @@ export class Loop {
     return isServed(this.#state, fingerprint);
   }
 
-  /** See {@linkcode seesImages}. */
-  seesImages(fingerprint: string): boolean {
-    return seesImages(this.#state.pools.values(), fingerprint);
+  /** See {@linkcode hasSense}. */
+  hasSense(fingerprint: string, sense: Sense): boolean {
+    return hasSense(this.#state.pools.values(), fingerprint, sense);
   }
 
   /** See {@linkcode nameIndex}. */
