@@ -225,6 +225,12 @@ export const configSchema = z.strictObject({
     timeout_ms: millis(600_000, "A job that waits this long for a worker fails"),
     batch_promote_ms: millis(300_000, "After this time a batch job counts as interactive"),
   }).prefault({}),
+  fair: z.strictObject({
+    yield_after_ms: z.number().int().min(0).default(1000).describe(
+      "A job of a client that has had more than its share gives its slot to others that have waited " +
+        "for this long, and goes on later; 0: never",
+    ),
+  }).prefault({}),
   swap: z.strictObject({
     patience_ms: millis(
       10_000,
@@ -456,6 +462,7 @@ export function policyOf(config: Config): Policy {
     queueCapacity: config.queue.capacity,
     queueTimeoutMs: config.queue.timeout_ms,
     batchPromoteMs: config.queue.batch_promote_ms,
+    yieldAfterMs: config.fair.yield_after_ms,
     swapPatienceMs: config.swap.patience_ms,
     swapMinResidentMs: config.swap.min_resident_ms,
     maxAttempts: config.failover.max_attempts,

@@ -23,6 +23,14 @@ export interface ErrorReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A client's automatic retries are over before a longer wait is, in ms. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** Whether a client should try again by itself: the error can pass, and does so within a minute. */
+export function isWorthRetrying({ retriable, retryAfterMs = 0 }: LlorchError): boolean {
+  return retriable && retryAfterMs <= LONGEST_WAIT_MS;
+}
+
 /** llorch's own API, used by every route that names no other dialect. */
 export const ownDialect: Dialect = {
   name: "llorch",

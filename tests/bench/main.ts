@@ -12,6 +12,8 @@ import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
 import { failover } from "./failover.ts";
+import { shortBesideLong } from "./fairness.ts";
+import { toldTimes } from "./honesty.ts";
 import { idleHost } from "./idle.ts";
 import { postgresBench } from "./postgres.ts";
 import { portableStart } from "./portable_start.ts";
@@ -26,6 +28,7 @@ import { wayOfFirstToken } from "./way.ts";
 import { embeddings } from "./worker/embeddings.ts";
 import { loadMemoryBench } from "./memory.ts";
 import { guessing } from "./worker/guessing.ts";
+import { pictures } from "./worker/pictures.ts";
 import { workerBench } from "./worker/worker.ts";
 
 /** All benches by name; a function takes further arguments. */
@@ -38,6 +41,8 @@ const BENCHES: Readonly<
   consoles: [openConsoles],
   dialects: [dialectFirstToken, dialectTokens, leavingClients],
   failover: [failover],
+  fairness: [shortBesideLong],
+  honesty: [toldTimes],
   idle: [idleHost],
   portable: [portableStart],
   postgres: [postgresBench],
@@ -49,6 +54,7 @@ const BENCHES: Readonly<
   embeddings: [embeddings],
   guessing: [guessing],
   memory: [loadMemoryBench],
+  pictures: [pictures],
   way: [wayOfFirstToken],
   worker: (args) => [workerBench(args)],
 };

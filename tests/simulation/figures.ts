@@ -35,6 +35,7 @@ export function policyOf({ policy }: Scenario): Policy {
     queueCapacity: policy.capacity,
     queueTimeoutMs: Infinity,
     batchPromoteMs: 4000,
+    yieldAfterMs: policy.yieldAfter,
     swapPatienceMs: policy.patience,
     swapMinResidentMs: policy.resident,
     maxAttempts: 5,

@@ -3,6 +3,7 @@ import { devicesOf } from "#shared/contracts/mod.ts";
 import type { LlorchError } from "#shared/errors.ts";
 import type { Effect, Spawn, State, Worker } from "../../daemons/orchestratord/scheduler/state.ts";
 import { nextJob } from "../../daemons/orchestratord/scheduler/queue.ts";
+import { MOST_YIELDS } from "../../daemons/orchestratord/scheduler/yields.ts";
 import { freeSeat, isPinned, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
 
 /** Checks what must hold for the state after every step. */
@@ -44,6 +45,9 @@ export function checkState(state: Readonly<State>): void {
   for (const job of [...state.queued.values(), ...state.running.values()]) {
     assert.equal(job.deaths > 0, state.blamed.has(job.id), `${job.id} is blamed, or is not`);
   }
+  for (const { id, yields } of [...state.queued.values(), ...state.running.values()]) {
+    assert.ok(yields <= MOST_YIELDS, `${id} has yielded ${yields} times`);
+  }
   for (const id of state.blamed) assert.ok(state.queued.has(id) || state.running.has(id));
 
   // Jobs and workers agree on the leases, and no worker has more leases than slots.
@@ -83,8 +87,11 @@ export function checkDeadlines(state: Readonly<State>, now: number): void {
   }
 }
 
-/** A refused tenant's place is kept for this many times its Retry-After. */
-const KEPT = 3;
+/** A refused client's place is kept for this long after its Retry-After, in ms. */
+const KEPT_MS = 500;
+
+/** It may come this much earlier, in ms. */
+const EARLY_MS = 20;
 
 /** Follows jobs from outside, only by the inputs and effects of the scheduler. */
 export class Ledger {
@@ -92,8 +99,8 @@ export class Ledger {
     string,
     { ended: boolean; attempt: number; busyOn: string | undefined }
   >();
-  /** Tenants that were refused, and until when a place is kept for them. */
-  readonly #comeBack = new Map<string, number>();
+  /** Refused clients' tenants, and until when a place is kept for each. */
+  #comeBack: { readonly tenant: string; readonly at: number; readonly until: number }[] = [];
   readonly #state: () => Readonly<State>;
   /** Whether a new start has not yet taken over all jobs. */
   #isRestoring = false;
@@ -104,20 +111,23 @@ export class Ledger {
 
   /** Checks a refusal: the queue was full, or its free places are kept for tenants that were refused before. */
   refused(tenant: string, { message, retryAfterMs = 0 }: LlorchError, now: number): void {
-    if (message.includes("places are taken")) {
-      this.#comeBack.set(tenant, now + KEPT * retryAfterMs);
-      return;
-    }
-    const others = [...this.#comeBack].filter(([name, until]) => name !== tenant && until >= now);
+    this.#comeBack = this.#comeBack.filter(({ until }) => until >= now);
+    const { queued, policy } = this.#state();
+    const isForOthers = this.#comeBack.some((each) => each.tenant !== tenant);
     assert.ok(
-      others.length > 0,
-      `a free place is refused although no refused tenant has a claim to it: ${message}`,
+      isForOthers || policy.queueCapacity - queued.size <= this.#comeBack.length,
+      `a free place is refused although no refused client has a claim to it: ${message}`,
     );
+    const at = now + retryAfterMs;
+    this.#comeBack.push({ tenant, at, until: at + KEPT_MS });
   }
 
-  submitted(jobId: string, tenant: string): void {
+  submitted(jobId: string, tenant: string, now: number): void {
     assert.ok(!this.#jobs.has(jobId));
-    this.#comeBack.delete(tenant);
+    const first = this.#comeBack.findIndex((each) =>
+      each.tenant === tenant && each.at <= now + EARLY_MS
+    );
+    if (first >= 0) this.#comeBack.splice(first, 1);
     this.#jobs.set(jobId, { ended: false, attempt: 0, busyOn: undefined });
   }
 
@@ -136,7 +146,7 @@ export class Ledger {
       else job.ended = true;
     }
     // What a new start does not know.
-    this.#comeBack.clear();
+    this.#comeBack = [];
     return left;
   }
 

@@ -6,6 +6,8 @@ export interface Scenario {
     readonly patience: number;
     readonly resident: number;
     /** 0: never. */
+    readonly yieldAfter: number;
+    /** 0: never. */
     readonly ttl: number;
     /** Places in the queue. */
     readonly capacity: number;
@@ -134,6 +136,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   policy: fc.record({
     patience: fc.integer({ min: 1, max: 3000 }),
     resident: fc.integer({ min: 1, max: 3000 }),
+    yieldAfter: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2000 })),
     ttl: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 3000 })),
     capacity: fc.oneof(fc.constant(1000), fc.integer({ min: 1, max: 20 })),
     preload: fc.array(fc.nat({ max: 4 }), { maxLength: 3 }),

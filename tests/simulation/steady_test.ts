@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import type { NewJob } from "../../daemons/orchestratord/scheduler/state.ts";
-import { countAhead } from "../../daemons/orchestratord/scheduler/queue.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { predictStart } from "../../daemons/orchestratord/scheduler/rates.ts";
+import { startOf } from "../../daemons/orchestratord/scheduler/forecast.ts";
 import {
   A,
   B,
@@ -112,7 +111,8 @@ Deno.test("a full queue keeps nobody out: many clients of one tenant leave the o
     ask(tenant);
   };
   for (let n = 0; n < 90; n++) ask("many");
-  for (let n = 0; n < 4; n++) ask("few");
+  // Those who are refused wait for whole seconds, so a few clients cannot use half of the slots.
+  for (let n = 0; n < 6; n++) ask("few");
   steady.runUntil(120_000);
   const share = served.few / (served.few + served.many);
   assert.ok(share > 0.4, `the tenant with few clients got ${share}: ${JSON.stringify(served)}`);
@@ -164,8 +164,8 @@ Deno.test("predicted starts are near the real ones under load", () => {
   const arrive = (n: number) => {
     const now = steady.timers.now;
     const next = job(`j${n}`, now);
-    const ahead = countAhead(steady.state, next);
-    predicted.set(next.id, { at: now, inMs: predictStart(steady.state, A, ahead, now) });
+    const { expected } = startOf(steady.state, { ...next, delivered: 0 }, now);
+    predicted.set(next.id, { at: now, inMs: expected.mean });
     steady.submit(next);
     // A little more than four slots can serve, so that the queue grows.
     if (n < 400) steady.timers.after(-Math.log(1 - random()) * 220, () => arrive(n + 1));
@@ -202,7 +202,8 @@ Deno.test("predicted starts of short jobs are near the real ones, though the job
   const began = steady.timers.now;
   for (let n = 0; n < 40; n++) {
     const next = job(`short-${n}`, began, { maxTokens: 200 });
-    predicted.set(next.id, predictStart(steady.state, A, countAhead(steady.state, next), began));
+    const { expected } = startOf(steady.state, { ...next, delivered: 0 }, began);
+    predicted.set(next.id, expected.mean);
     tokens.set(next.id, 200);
     steady.submit(next);
   }
@@ -211,5 +212,57 @@ Deno.test("predicted starts of short jobs are near the real ones, though the job
     const real = steady.started.get(id)! - began;
     // Slots that begin together end together, while the prediction assumes that they end one by one.
     assert.ok(Math.abs(inMs - real) <= 2400, `${id}: ${inMs} ms predicted, ${real} ms real`);
+  }
+});
+
+Deno.test("who comes back at the time told gets in nine times of ten, and nobody waits long for no reason", () => {
+  for (const slots of [1, 2, 4]) {
+    const random = seededRandom(10 + slots);
+    const tokens = new Map<string, number>();
+    const steady = new Steady({
+      state: new Run({ queueCapacity: 8, queueTimeoutMs: Infinity }).state,
+      service: (id) => 100 + 10 * tokens.get(id)!,
+      tokens: (id) => tokens.get(id)!,
+      pool,
+      worker: (id, fingerprint) => worker(id, fingerprint, { slots }),
+      workers: [worker("w", A, { slots })],
+    });
+    let count = 0;
+    let returned = 0;
+    let refusedAgain = 0;
+    let idleMs = 0;
+    const ask = (tenant: string, hasWaited: boolean) => {
+      const now = steady.timers.now;
+      if (hasWaited) returned++;
+      try {
+        takePlace(steady.state, tenant, now);
+      } catch (error) {
+        assert.ok(error instanceof LlorchError);
+        if (hasWaited) refusedAgain++;
+        return steady.timers.after(error.retryAfterMs!, () => ask(tenant, true));
+      }
+      const id = `${tenant}-${count++}`;
+      // Half of the answers end by themselves, anywhere.
+      const maxTokens = 50 + Math.floor(random() * 350);
+      tokens.set(id, random() < 0.5 ? maxTokens : 1 + Math.floor(random() * maxTokens));
+      steady.submit(job(id, now, { tenant, maxTokens }));
+    };
+    steady.onEnd = (id) => ask(id.split("-")[0]!, false);
+    for (let n = 0; n < 12; n++) ask("many", false);
+    for (let n = 0; n < 6; n++) ask("few", false);
+    let last = 0;
+    const watch = () => {
+      if (steady.timers.now > 60_000 && steady.state.running.size < slots) {
+        idleMs += steady.timers.now - last;
+      }
+      last = steady.timers.now;
+      steady.timers.after(50, watch);
+    };
+    watch();
+    steady.runUntil(600_000);
+    assert.ok(returned > 50, `${returned} came back`);
+    const share = 1 - refusedAgain / returned;
+    assert.ok(share >= 0.9, `${slots} slots: ${share} of ${returned} got in`);
+    assert.ok(idleMs < 0.01 * 540_000, `${slots} slots: a slot was idle for ${idleMs} ms`);
   }
 });

@@ -10,6 +10,7 @@ import type {
   Place,
   State,
 } from "../../daemons/orchestratord/scheduler/state.ts";
+import { MOST_YIELDS } from "../../daemons/orchestratord/scheduler/yields.ts";
 import { checkReload } from "../../daemons/orchestratord/scheduler/reload.ts";
 import {
   durationOf,
@@ -187,7 +188,13 @@ class World {
       Math.max(...hosts.map(({ loadMs }) => loadMs)) + 10 * latency + 2 * HEARTBEAT_MS + 500;
     const trials = tasks.filter(({ poison }) => poison).length * TRIALS_MS;
     // A refused client tries again a while later.
-    const work = trials +
+    // Each time a job yields, it waits for a tick and reads again what it has.
+    const yields = policy.yieldAfter === 0 ? 0 : MOST_YIELDS * tasks.reduce(
+      (sum, { tokensIn, tokensOut }) =>
+        sum + TICK_MS + 2 * latency + (tokensIn + tokensOut) / PREFILL_TOKENS_PER_MS,
+      0,
+    );
+    const work = trials + yields +
       tasks.reduce((sum, task) => sum + swap + durationOf(task) + ASK_AGAIN_MS, 0);
     const settled = policyOf(this.#scenario);
     return calm + settled.poolForgetMs + settled.breakerOpenMs + settled.batchPromoteMs +
@@ -342,7 +349,9 @@ class World {
     const tenant = `tenant${task.tenant}`;
     this.#asking.delete(id);
     try {
-      this.#loop.place({ priority, fingerprint, tenant }, task.deadline);
+      const { tokensIn } = task;
+      const sized = { tokensIn, maxTokens: undefined, speaks: true };
+      this.#loop.place({ ...sized, priority, fingerprint, tenant }, task.deadline);
     } catch (error) {
       assert.ok(error instanceof LlorchError);
       if (error.code === "QUEUE_FULL") this.#ledger.refused(tenant, error, now);
@@ -350,7 +359,7 @@ class World {
       this.#asking.add(id);
       return this.#timers.after(error.retryAfterMs ?? 0, () => this.#submit(id, task));
     }
-    this.#ledger.submitted(id, tenant);
+    this.#ledger.submitted(id, tenant, now);
     this.#send({
       kind: "submit",
       job: {

@@ -4,6 +4,7 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
 import { requireSecret, secretOf, secretsEqual } from "#shared/http/auth.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
+import { Promises } from "../scheduler/promises.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
 import type { SessionStore } from "../store/session_store.ts";
@@ -17,6 +18,9 @@ import { Sessions } from "./sessions.ts";
 
 /** A key's last use is stored again when the stored time is this old, in ms. */
 const TOUCH_MS = 600_000;
+
+/** Keys whose promises are remembered before those without any are dropped. */
+const MOST_KEYS = 1_000;
 
 /** Roles of keys that may use a route, by the route's role. */
 const ALLOWED: Readonly<Record<Role, readonly KeyRole[]>> = {
@@ -62,6 +66,8 @@ export class Access {
   readonly #deps: AccessDeps;
   readonly #rate = new RequestRate();
   readonly #unsafe = new UnsafeRequests();
+  /** Places that were promised to clients of keys with as many jobs as they may have. */
+  readonly #promises = new Map<string, Promises>();
   readonly #sessions: Sessions;
   /** Calls whose own key was right. */
   readonly #proven = new WeakSet<Request>();
@@ -228,6 +234,7 @@ export class Access {
     const { keys, clock, metrics } = this.#deps;
     const refusal = (perHour: number | undefined) =>
       this.#unsafeRefusal(caller.keyId, perHour, clock.steady());
+    const promisesOf = (keyId: string, now: number) => this.#promisesOf(keyId, now);
     const tokensToday = await keys.tokensOn(caller.keyId, dayOf(clock.now()));
     return {
       tenant: caller.keyId,
@@ -236,7 +243,8 @@ export class Access {
           const now = clock.now();
           const refused = refusal(caller.limits.unsafe_requests_per_hour);
           if (refused) throw refused;
-          checkJobLimits(caller.limits, { jobs: jobs.progressOf(caller.keyId), tokensToday }, now);
+          const use = { jobs: jobs.progressOf(caller.keyId), tokensToday };
+          checkJobLimits(caller.limits, use, promisesOf(caller.keyId, now), now);
         } catch (error) {
           metrics.rateLimited.inc();
           throw error;
@@ -266,6 +274,18 @@ export class Access {
   /** Notes a job that ended with `REQUEST_UNSAFE` before this start, `agoMs` ago. */
   recallUnsafe(tenant: string, agoMs: number): void {
     if (tenant !== "") this.#unsafe.note(tenant, this.#deps.clock.steady() - agoMs);
+  }
+
+  #promisesOf(keyId: string, now: number): Promises {
+    let own = this.#promises.get(keyId);
+    if (own) return own;
+    if (this.#promises.size >= MOST_KEYS) {
+      for (const [id, each] of this.#promises) {
+        if (each.open(now).length === 0) this.#promises.delete(id);
+      }
+    }
+    this.#promises.set(keyId, own = new Promises());
+    return own;
   }
 
   #unsafeRefusal(keyId: string, perHour: number | undefined, now: number) {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { type KeyLimits, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { follow } from "../testing/harness.ts";
 import { withGuarded } from "../testing/guarded.ts";
-import { checkJobLimits, dayOf, type Progress, untilNextDay } from "./job_limits.ts";
+import { Promises } from "../scheduler/promises.ts";
+import { checkJobLimits, dayOf, type Progress, untilNextDay, type Use } from "./job_limits.ts";
 import { RequestRate } from "./request_rate.ts";
 
 Deno.test("RequestRate lets a minute's worth through at once, then at an even pace", () => {
@@ -62,9 +63,14 @@ Deno.test("RequestRate forgets keys that were quiet", () => {
 });
 
 /** The error of checkJobLimits(); undefined if it allows the job. */
-function refused(...call: Parameters<typeof checkJobLimits>): LlorchError | undefined {
+function refused(
+  limits: KeyLimits,
+  use: Use,
+  now: number,
+  promises = new Promises(),
+): LlorchError | undefined {
   try {
-    checkJobLimits(...call);
+    checkJobLimits(limits, use, promises, now);
     return undefined;
   } catch (error) {
     assert.ok(error instanceof LlorchError);
@@ -73,38 +79,44 @@ function refused(...call: Parameters<typeof checkJobLimits>): LlorchError | unde
   }
 }
 
-const waiting: Progress = {
-  firstTokenAt: undefined,
-  tokensIn: 0,
-  tokensOut: 0,
-  maxTokens: 100,
-  serviceMs: undefined,
-};
+const waiting: Progress = { tokensIn: 0, tokensOut: 0, endsInMs: undefined, staysMs: undefined };
+const endingIn = (endsInMs: number): Progress => ({ ...waiting, endsInMs, staysMs: 4_000 });
 
-Deno.test("checkJobLimits() counts jobs, and says when the first will probably end", () => {
-  const half: Progress = { ...waiting, firstTokenAt: 0, tokensOut: 50 };
-  assert.equal(refused({}, { jobs: [waiting, half], tokensToday: 1e9 }, 5000), undefined);
-  assert.equal(refused({ concurrent_jobs: 2 }, { jobs: [half], tokensToday: 0 }, 5000), undefined);
-  const both = refused({ concurrent_jobs: 2 }, { jobs: [waiting, half], tokensToday: 0 }, 5000);
-  assert.equal(both?.retryAfterMs, 5000);
+Deno.test("checkJobLimits() counts jobs, and says when the first will have ended", () => {
+  const jobs = [endingIn(9_000), endingIn(4_000)];
+  assert.equal(refused({}, { jobs, tokensToday: 1e9 }, 5000), undefined);
+  assert.equal(refused({ concurrent_jobs: 3 }, { jobs, tokensToday: 0 }, 5000), undefined);
+  const both = refused({ concurrent_jobs: 2 }, { jobs, tokensToday: 0 }, 5000);
+  assert.equal(both?.retryAfterMs, 5_000);
   assert.deepEqual(both?.details, { limit: "concurrent_jobs", value: 2 });
 });
 
-Deno.test("checkJobLimits() expects a job without tokens to take as long as its model's others", () => {
+Deno.test("checkJobLimits() guesses where nothing was measured, and never says more than ten minutes", () => {
   const after = (...jobs: Progress[]) =>
     refused({ concurrent_jobs: jobs.length }, { jobs, tokensToday: 0 }, 5000)?.retryAfterMs;
-  assert.equal(after(waiting), 5_000);
-  const measured = { ...waiting, serviceMs: 2_500 };
-  assert.equal(after(waiting, measured), 2_500);
-  assert.equal(after({ ...waiting, serviceMs: 20 }), 1_000);
-  assert.equal(after({ ...waiting, serviceMs: 600_000 }), 60_000);
-  assert.equal(after({ ...measured, firstTokenAt: 0, tokensOut: 3, maxTokens: undefined }), 2_500);
+  assert.equal(after(waiting), 6_000);
+  assert.equal(after(endingIn(0)), 1_000);
+  assert.equal(after(endingIn(6_000_000)), 600_000);
+});
+
+Deno.test("clients of a key with too many jobs are told different times, and those are kept for them", () => {
+  const promises = new Promises();
+  const limits = { concurrent_jobs: 2 };
+  const both = { jobs: [endingIn(1_000), endingIn(3_000)], tokensToday: 0 };
+  const told = [1, 2, 3, 4].map(() => refused(limits, both, 0, promises)?.retryAfterMs);
+  assert.deepEqual(told, [2_000, 4_000, 7_000, 9_000]);
+  // One job has ended: its place is for the first of them.
+  const one = { jobs: [endingIn(2_000)], tokensToday: 0 };
+  assert.ok(refused(limits, one, 1_900, promises), "somebody else comes before");
+  assert.equal(refused(limits, one, 2_000, promises), undefined);
+  assert.ok(refused(limits, one, 2_001, promises), "the next place is for the second");
+  assert.equal(refused(limits, one, 20_000, promises), undefined, "nobody came back");
 });
 
 Deno.test("checkJobLimits() counts the day's tokens, including those of running jobs, until midnight", () => {
   const now = Date.UTC(2027, 0, 31, 23, 59, 50);
   assert.equal(dayOf(now) + 1, dayOf(now + untilNextDay(now)));
-  const running: Progress = { ...waiting, firstTokenAt: 0, tokensIn: 1, tokensOut: 3 };
+  const running: Progress = { ...waiting, tokensIn: 1, tokensOut: 3 };
   const use = { jobs: [running], tokensToday: 5 };
   assert.equal(refused({ tokens_per_day: 10 }, use, now), undefined);
   assert.equal(refused({ tokens_per_day: 9 }, use, now)?.retryAfterMs, 10_000);
@@ -149,8 +161,9 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
       const error = await refusal(call);
       assert.equal(error.code, "RATE_LIMITED");
     }
-    // The earlier job took much less than a second.
-    assert.equal((await refusal(ann().call(routes.submit, { body }))).retryAfterMs, 1000);
+    // The earlier job took much less than a second, and two were promised its place before.
+    const third = (await refusal(ann().call(routes.submit, { body }))).retryAfterMs;
+    assert.ok(third >= 1000 && third <= 10_000, String(third));
     pool.only().allow(Infinity);
     await Array.fromAsync(follow(ann(), job_id));
     await guarded.restart();

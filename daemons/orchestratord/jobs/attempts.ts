@@ -2,9 +2,10 @@ import { defined } from "#shared/json.ts";
 import {
   type EndData,
   type ErrorData,
-  imagesOf,
   inferencePart,
   type JobEvent,
+  mediaOf,
+  toErrorData,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -100,8 +101,8 @@ export class Attempts {
       });
     const request = inferencePart(job.facts.request);
     // Without a wait where there is none: it would cost the first token time.
-    const hasImages = !job.facts.isCall && imagesOf(request.messages).length > 0;
-    const attempted = hasImages ? this.#withImages(request, run) : run(request);
+    const hasMedia = !job.facts.isCall && mediaOf(request.messages).length > 0;
+    const attempted = hasMedia ? this.#withMedia(request, run) : run(request);
     // Logged after the request was sent, to lose no time before it.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
@@ -122,8 +123,8 @@ export class Attempts {
     }
   }
 
-  /** Runs an attempt whose request has the bytes of its images. */
-  async #withImages(
+  /** Runs an attempt whose request has the bytes of its images and sounds. */
+  async #withMedia(
     request: ReturnType<typeof inferencePart>,
     run: (request: ReturnType<typeof inferencePart>) => Promise<RelayOutcome>,
   ): Promise<RelayOutcome> {
@@ -192,7 +193,8 @@ export class Attempts {
 
   #progress(job: LiveJob, attempt: number): void {
     const tokensOut = job.tokensOfAttempt;
-    this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut });
+    const isTied = job.isUnresumable ? { isTied: true as const } : {};
+    this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut, ...isTied });
   }
 
   #complete(job: LiveJob, data: EndData): Promise<void> | undefined {
@@ -216,12 +218,7 @@ export class Attempts {
     const error = cause instanceof LlorchError
       ? cause
       : new LlorchError(cause.code, cause.message, cause);
-    const data: ErrorData = {
-      code: error.code,
-      message: error.message,
-      retriable: error.retriable,
-      ...defined({ details: error.details }),
-    };
+    const data = toErrorData(error);
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });
     if (error.code === "REQUEST_UNSAFE") this.#deps.metrics.unsafe.inc();

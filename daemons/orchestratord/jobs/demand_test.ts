@@ -9,10 +9,24 @@ Deno.test("demandOf() gives chats with the same beginning a common key, and othe
   const system = { role: "system" as const, content: "be brief ".repeat(200) };
   const ask = (content: string) => demand({ messages: [system, { role: "user", content }] });
   const [one, other] = [ask("one"), ask("other")];
-  assert.deepEqual(one.affinity, other.affinity);
-  assert.equal(one.affinity.length, 2, "1024 and 256 characters");
+  assert.notEqual(one.affinity[0], other.affinity[0], "each is a chat of its own");
+  assert.deepEqual(one.affinity.slice(1), other.affinity.slice(1));
+  assert.equal(one.affinity.length, 3, "the chat, 1024 and 256 characters");
   const elsewhere = demand({ prompt: `x${"be brief ".repeat(200)}` });
   assert.equal(one.affinity.filter((key) => elsewhere.affinity.includes(key)).length, 0);
+});
+
+Deno.test("demandOf() knows the next turn of a chat before another chat with the same beginning", () => {
+  const system = { role: "system" as const, content: "be brief ".repeat(200) };
+  const said = (role: "user" | "assistant", content: string) => ({ role, content });
+  const first = [system, said("user", "one")];
+  const [chat] = demand({ messages: first }).affinity;
+  const next = demand({ messages: [...first, said("assistant", "a"), said("user", "two")] });
+  assert.equal(next.affinity.indexOf(chat!), 2, "behind the longer ones");
+  assert.ok(next.affinity.length > 4, "before the prefixes");
+  const other = [system, said("user", "other"), said("assistant", "a"), said("user", "two")];
+  assert.ok(!demand({ messages: other }).affinity.includes(chat!));
+  assert.ok(!demand({ messages: other }, "g").affinity.includes(chat!));
 });
 
 Deno.test("demandOf() knows a session by its tenant and model, before any prefix", () => {

@@ -61,13 +61,12 @@ export class Jobs {
 
   /** Progress of a tenant's waiting and running jobs. */
   progressOf(tenant: string): Progress[] {
-    return this.#unended.filter(({ facts }) => facts.tenant === tenant).map((job) => ({
-      firstTokenAt: job.firstTokenAt,
-      tokensIn: job.promptRead,
-      tokensOut: job.tokensOut,
-      maxTokens: job.facts.request.max_tokens,
-      serviceMs: this.#deps.loop.state.rates.get(job.fingerprint)?.serviceMs,
-    }));
+    const now = this.#deps.clock.now();
+    return this.#unended.filter(({ facts }) => facts.tenant === tenant).map((job) => {
+      const endsInMs = this.#deps.loop.endOf(job.id);
+      const staysMs = endsInMs && endsInMs + now - job.facts.createdAt;
+      return { tokensIn: job.promptRead, tokensOut: job.tokensOut, endsInMs, staysMs };
+    });
   }
 
   /** Number of running attempts, for an orderly stop; without those of jobs that were released. */
@@ -81,9 +80,9 @@ export class Jobs {
     return this.#submissions.submit(task, options);
   }
 
-  /** See {@linkcode Submissions.requireVision}. */
-  requireVision(...args: Parameters<Submissions["requireVision"]>): void {
-    this.#submissions.requireVision(...args);
+  /** See {@linkcode Submissions.requireSenses}. */
+  requireSenses(...args: Parameters<Submissions["requireSenses"]>): void {
+    this.#submissions.requireSenses(...args);
   }
 
   /** Ends a job with `CANCELLED`; false when there is no such live job. */

@@ -270,17 +270,17 @@ Deno.test("a job with a full write buffer leaves its slot once the database take
 
 Deno.test("progressOf() and waitingFor() find the jobs of a tenant, and the one that waits longest for a model", () =>
   withStore(async (store) => {
-    const { jobs, streams, clock, ...stage } = openStage(store);
+    const { jobs, streams, ...stage } = openStage(store);
     const running = await stage.start({ max_tokens: 9 }, { tenant: "k1" });
     const stream = await streams.next();
     stream.say(started(), metrics(0, { prompt_done: 4, prompt_total: 4 }), token(0), token(1));
     await readTo(running.stream, 4);
     const first = await stage.start({}, { tenant: "k1" });
     await stage.start({}, { tenant: "k2" });
-    const unmeasured = { serviceMs: undefined };
+    const unmeasured = { endsInMs: undefined, staysMs: undefined };
     assert.deepEqual(jobs.progressOf("k1"), [
-      { firstTokenAt: clock.now(), tokensIn: 4, tokensOut: 2, maxTokens: 9, ...unmeasured },
-      { firstTokenAt: undefined, tokensIn: 0, tokensOut: 0, maxTokens: undefined, ...unmeasured },
+      { tokensIn: 4, tokensOut: 2, ...unmeasured },
+      { tokensIn: 0, tokensOut: 0, ...unmeasured },
     ]);
     assert.deepEqual(jobs.progressOf("nobody"), []);
     assert.equal(jobs.waitingFor(A), first);

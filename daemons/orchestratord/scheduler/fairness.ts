@@ -5,11 +5,13 @@
  *
  * A job is charged its expected cost when it is dispatched, and the charge is corrected as its real cost
  * becomes known. Without the charge at dispatch, all free slots would go to the tenant that is lowest
- * at that moment.
+ * at that moment. What running jobs were charged but have not had yet does not count for a tenant that comes:
+ * otherwise each short job would come in behind all long ones that run.
  *
  * @module
  */
 import type { Job } from "./job.ts";
+import type { Sized } from "./rates.ts";
 import type { Share, State } from "./state.ts";
 
 /** A generated token costs as much as this many prompt tokens, which are read many at a time. */
@@ -28,8 +30,10 @@ export function costOf(tokensIn: number, tokensOut: number): number {
 
 /** Counts one more job of a tenant. */
 export function join(state: State, tenant: string): void {
-  const share = state.shares.get(tenant) ?? { cost: 0, jobs: 0 };
-  if (share.jobs === 0) share.cost = Math.max(share.cost, lowest(state) ?? state.floor);
+  const share = state.shares.get(tenant) ?? { cost: 0, had: 0, jobs: 0 };
+  const cost = costAtEntry(state, tenant);
+  if (share.jobs === 0) share.had = cost;
+  share.cost = cost;
   share.jobs++;
   state.shares.set(tenant, share);
 }
@@ -49,23 +53,47 @@ export function leave(state: State, tenant: string): void {
  * @returns the charge
  */
 export function charge(state: State, job: Job): number {
-  const usual = state.rates.get(job.fingerprint)?.tokensOut ?? USUAL_TOKENS_OUT;
-  const expected = costOf(job.tokensIn, Math.min(usual, job.maxTokens ?? Infinity));
+  const expected = expectedCost(state, job);
   shareOf(state, job.tenant).cost += expected;
   return expected;
+}
+
+/** What a job's next attempt will probably cost. */
+export function expectedCost(state: Readonly<State>, job: Sized): number {
+  const { fingerprint, maxTokens, delivered } = job;
+  const tokens = state.rates.get(fingerprint)?.lengths.left(delivered, maxTokens).mean ??
+    Math.min(USUAL_TOKENS_OUT, maxTokens ?? Infinity);
+  return costOf(job.tokensIn, tokens);
+}
+
+/** A tenant's counter as its next job finds it. */
+export function costAtEntry(state: Readonly<State>, tenant: string): number {
+  const share = state.shares.get(tenant);
+  if (share && share.jobs > 0) return share.cost;
+  return Math.max(share?.cost ?? 0, lowest(state) ?? state.floor);
 }
 
 /** Raises the charge of a running attempt to what it has cost so far. */
 export function catchUp(state: State, job: Job): void {
   if (!job.lease) return;
-  const more = costOf(job.tokensIn, job.lease.tokensOut) - job.lease.charged;
+  const soFar = costOf(job.tokensIn, job.lease.tokensOut);
+  noteHad(state, job, soFar);
+  const more = soFar - job.lease.charged;
   if (more > 0) recharge(state, job, more);
 }
 
 /** Corrects the charge of an attempt that ends, up or down, to what it has cost. */
 export function settle(state: State, job: Job): void {
   if (!job.lease) return;
-  recharge(state, job, costOf(job.tokensIn, job.lease.tokensOut) - job.lease.charged);
+  const soFar = costOf(job.tokensIn, job.lease.tokensOut);
+  noteHad(state, job, soFar);
+  recharge(state, job, soFar - job.lease.charged);
+}
+
+function noteHad(state: State, { tenant, lease }: Job, soFar: number): void {
+  if (!lease) return;
+  shareOf(state, tenant).had += soFar - lease.had;
+  lease.had = soFar;
 }
 
 function recharge(state: State, job: Job, more: number): void {
@@ -83,6 +111,11 @@ export function forgetIdleTenants(state: State): void {
   }
 }
 
+/** What a tenant's jobs have had, without what its running jobs were charged beyond that. */
+export function hadSoFar(state: Readonly<State>, tenant: string): number {
+  return state.shares.get(tenant)?.had ?? lowest(state) ?? state.floor;
+}
+
 /** A tenant's counter. */
 export function costSoFar(state: Readonly<State>, tenant: string): number {
   return state.shares.get(tenant)?.cost ?? state.floor;
@@ -96,8 +129,8 @@ function shareOf(state: State, tenant: string): Share {
 
 function lowest(state: State): number | undefined {
   let found: number | undefined;
-  for (const { cost, jobs } of state.shares.values()) {
-    if (jobs > 0 && (found === undefined || cost < found)) found = cost;
+  for (const { had, jobs } of state.shares.values()) {
+    if (jobs > 0 && (found === undefined || had < found)) found = had;
   }
   return found;
 }

@@ -31,6 +31,12 @@ export interface Job {
   hasFallback: boolean;
   /** Since when it has been waiting for a worker, counted from its latest attempt. */
   waitingSince: number;
+  /** Tokens delivered in its earlier attempts, as far as this scheduler knows. */
+  delivered: number;
+  /** How often it has given its slot to others; see `yields.ts`. */
+  yields: number;
+  /** Whether its answer has begun and cannot go on in another attempt. */
+  isTied: boolean;
   /** Number of the latest attempt; 0 before the first. */
   attempt: number;
   /** Attempts in a row that ended without a delivered token. */
@@ -68,8 +74,14 @@ export interface Lease {
   readonly since: number;
   /** Tokens delivered in this attempt, as last reported. */
   tokensOut: number;
+  /** When its first token was reported. */
+  firstTokenAt: number | undefined;
+  /** When tokens were last reported. */
+  progressAt: number;
   /** Whether the worker has reported anything about this attempt. */
   isHeard: boolean;
   /** What the tenant was charged for this attempt; see `fairness.ts`. */
   charged: number;
+  /** What of it the attempt has had so far. */
+  had: number;
 }

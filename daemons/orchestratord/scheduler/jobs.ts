@@ -7,7 +7,7 @@ import { backoffMs } from "#shared/backoff.ts";
 import { remember } from "./affinity.ts";
 import { charge, join, leave, settle } from "./fairness.ts";
 import { dequeue, enqueue, putBack } from "./queue.ts";
-import { measure } from "./rates.ts";
+import { measureServed } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Effect, JobError, NewJob, Outcome, State, Worker } from "./state.ts";
 import { isPinned } from "./workers.ts";
@@ -16,9 +16,13 @@ import { isPinned } from "./workers.ts";
 export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
   if (job.deaths > 0) state.blamed.add(job.id);
+  state.overdueFrom = Math.min(state.overdueFrom, job.deadlineAt ?? Infinity);
   enqueue(state, {
     hasFallback: false,
     keepMs: undefined,
+    delivered: 0,
+    yields: 0,
+    isTied: false,
     ...job,
     waitingSince: now,
     failures: 0,
@@ -49,7 +53,9 @@ export function dispatch(
   job.attempt++;
   job.lease = {
     ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0, isHeard: false },
+    ...{ firstTokenAt: undefined, progressAt: now },
     charged: charge(state, job),
+    had: 0,
   };
   remember(state, job.affinity, workerId);
   effects.push({
@@ -71,8 +77,14 @@ export function endAttempt(
 ): void {
   const { lease } = job;
   if (outcome.kind === "done" && lease) {
-    measure(state, job.fingerprint, "serviceMs", now - lease.since);
-    measure(state, job.fingerprint, "tokensOut", lease.tokensOut);
+    const { since, firstTokenAt, tokensOut } = lease;
+    const { tokensIn, maxTokens = Infinity, delivered, speaks } = job;
+    const answerTokens = delivered + tokensOut;
+    measureServed(state, job.fingerprint, {
+      ...{ serviceMs: now - since, tokensIn, tokensOut, answerTokens, speaks },
+      firstTokenMs: firstTokenAt && firstTokenAt - since,
+      isCut: answerTokens >= maxTokens,
+    });
   }
   release(state, job, now);
   if (outcome.kind !== "lost") return end(state, job);
@@ -144,6 +156,7 @@ function end(state: State, job: Job): void {
 /** Gives a job's slot back. */
 export function release(state: State, job: Job, now: number): void {
   settle(state, job);
+  job.delivered += job.lease?.tokensOut ?? 0;
   state.running.delete(job.id);
   const worker = job.lease && state.workers.get(job.lease.workerId);
   if (worker) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { A, B, pool, Run, submit, worker } from "../testing/scheduler.ts";
 import { loadOf } from "./loading.ts";
-import { measure, predictStart } from "./rates.ts";
+import { startOf } from "./forecast.ts";
 import type { Spawn } from "./state.ts";
 
 /** The only spawn. */
@@ -28,7 +28,7 @@ Deno.test("loadOf() has how long a load has taken, and later how long one usuall
 
   run.at(2000, pool([]), submit("j2", 2000));
   assert.deepEqual(loadOf(run.state, A, 2500), { elapsedMs: 500, usualMs: 1000 });
-  assert.equal(predictStart(run.state, A, { jobs: 0, tokens: 0 }, 2500), 500);
+  assert.equal(startOf(run.state, run.state.queued.get("j2")!, 2500).expected.mean, 500);
 });
 
 Deno.test("loadOf() knows nothing of loads on other kinds of devices", () => {
@@ -48,9 +48,9 @@ Deno.test("the start of a job is predicted from loads on the kind of device that
   run.at(0, submit("j1", 0));
   run.at(1000, reporting(run, "ready"));
   // Another kind is slower.
-  measure(run.state, A, "loadMs", 6000);
+  run.state.rates.get(A)!.loadMs = 6000;
   run.at(2000, pool([]), submit("j2", 2000));
-  assert.equal(predictStart(run.state, A, { jobs: 0, tokens: 0 }, 2400), 600);
+  assert.equal(startOf(run.state, run.state.queued.get("j2")!, 2400).expected.mean, 600);
 });
 
 Deno.test("only the job that is tried alone waits for its worker", () => {

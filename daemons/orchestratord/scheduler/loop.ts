@@ -1,23 +1,22 @@
 import type { Clock } from "#shared/clock.ts";
-import type { Attempt } from "#shared/contracts/mod.ts";
+import type { Attempt, Sense } from "#shared/contracts/mod.ts";
 import type { Happened, Watch } from "./watch.ts";
 import { isServed, startsAtOnce } from "./fallbacks.ts";
 import type { Choice, Meaning } from "./names.ts";
 import {
+  hasSense,
   meaningIn,
   nameIndex,
   type NameWarning,
   nameWarnings,
   resolveChoice,
   type ResolvedModel,
-  seesImages,
 } from "./resolve.ts";
-import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { countAhead, countAheadOfQueued } from "./queue.ts";
 import { type Load, loadOf } from "./loading.ts";
-import { predictStart } from "./rates.ts";
+import { type Asked, endOf, lateBy, type Start, startOf, startsOf } from "./forecast.ts";
+import { RecentForecasts } from "./recent_forecasts.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
 
@@ -29,8 +28,10 @@ export interface EndedJob {
   readonly fingerprint: string;
   readonly attempts: readonly Attempt[];
   /** ms since the epoch. */
+  readonly firstTokenAt: number | undefined;
   readonly endedAt: number | undefined;
-  readonly usage: { readonly tokens_out: number } | undefined;
+  readonly usage: { readonly tokens_in: number; readonly tokens_out: number } | undefined;
+  readonly stopReason: string | undefined;
 }
 
 /** A job's position in the queue of its model, and when it should start. */
@@ -48,6 +49,7 @@ export interface Place {
 export class Loop {
   #state: State;
   readonly #clock: Clock;
+  readonly #forecasts = new RecentForecasts();
   readonly #mayDecide: () => boolean;
   #effects: Effects = () => {};
   #inputs: Input[] = [];
@@ -111,11 +113,20 @@ export class Loop {
   }
 
   /** Takes the figures of a job that ended before this start, to predict how long jobs take. */
-  remember({ fingerprint, attempts, endedAt, usage }: EndedJob): void {
+  remember(job: EndedJob): void {
+    const { fingerprint, attempts, firstTokenAt, endedAt, usage, stopReason } = job;
     const startedAt = Date.parse(attempts.at(-1)?.started_at ?? "");
     if (endedAt === undefined || !usage || Number.isNaN(startedAt)) return;
     const serviceMs = Math.max(0, endedAt - startedAt);
-    this.send({ kind: "history", fingerprint, serviceMs, tokensOut: usage.tokens_out });
+    const { tokens_in: tokensIn, tokens_out: tokensOut } = usage;
+    // The first token of a job with several attempts may not be this attempt's.
+    const firstTokenMs = attempts.length > 1 || firstTokenAt === undefined
+      ? undefined
+      : Math.max(0, firstTokenAt - startedAt);
+    const isCut = stopReason === "length";
+    const speaks = tokensOut > 0;
+    const served = { serviceMs, firstTokenMs, tokensIn, tokensOut, isCut, speaks };
+    this.send({ kind: "history", fingerprint, served: { ...served, answerTokens: tokensOut } });
   }
 
   /** What a client means by a name; see {@linkcode meaningIn}. */
@@ -148,9 +159,9 @@ export class Loop {
     return isServed(this.#state, fingerprint);
   }
 
-  /** See {@linkcode seesImages}. */
-  seesImages(fingerprint: string): boolean {
-    return seesImages(this.#state.pools.values(), fingerprint);
+  /** See {@linkcode hasSense}. */
+  hasSense(fingerprint: string, sense: Sense): boolean {
+    return hasSense(this.#state.pools.values(), fingerprint, sense);
   }
 
   /** See {@linkcode nameIndex}. */
@@ -166,29 +177,39 @@ export class Loop {
    * @throws {LlorchError} `QUEUE_FULL`, or `DEADLINE_UNMET` for a job that cannot start in time
    */
   place(
-    job: Pick<Job, "priority" | "fingerprint" | "tenant">,
+    job: Omit<Asked, "queuedAt" | "delivered">,
     deadlineMs: number | undefined,
     isFallback = false,
   ): Place {
     const now = this.#clock.steady();
-    const refusal = isFallback && startsAtOnce(this.#state, job.fingerprint, now)
-      ? undefined
-      : refusalOf(this.#state, job.tenant, now);
+    const isFree = startsAtOnce(this.#state, job.fingerprint, now);
+    const refusal = isFallback && isFree ? undefined : refusalOf(
+      this.#state,
+      job.tenant,
+      now,
+      isFree,
+      () => this.#forecasts.leaving(this.#state, now),
+    );
     if (refusal) {
-      this.send({ kind: "turned_away", tenant: job.tenant });
+      const { retryAfterMs = 0 } = refusal;
+      this.send({ kind: "turned_away", tenant: job.tenant, retryAfterMs });
       throw refusal;
     }
-    const ahead = countAhead(this.#state, job);
-    const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
+    const start = isFree
+      ? { ahead: 0, expected: { mean: 0, variance: 0 } }
+      : this.#forecasts.startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
+    const place = placeFrom(start);
+    const startMs = place.predicted_start_ms;
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
       throw new LlorchError(
         "DEADLINE_UNMET",
-        `Cannot start the job within its deadline of ${deadlineMs} ms: ${ahead.jobs} jobs are ahead of ` +
-          `it, and its turn is expected in ${startMs} ms; give it more time, or try again later`,
+        `Cannot start the job within its deadline of ${deadlineMs} ms: ${start.ahead} jobs are ` +
+          `ahead of it, and its turn is expected in ${startMs} ms; give it more time, or try again ` +
+          "later",
         { retryAfterMs: startMs, retriable: true },
       );
     }
-    return { queue_position: ahead.jobs, predicted_start_ms: startMs };
+    return place;
   }
 
   /** The place of an accepted job now; position 0 and 0 ms once it no longer waits. */
@@ -196,12 +217,31 @@ export class Loop {
     const job = this.#state.queued.get(jobId);
     if (!job) return { queue_position: 0, predicted_start_ms: 0 };
     const now = this.#clock.steady();
-    const ahead = countAheadOfQueued(this.#state, job);
-    const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
-    return {
-      queue_position: ahead.jobs,
-      predicted_start_ms: Math.max(startMs, Math.round(job.notBefore - now)),
-    };
+    return placeFrom(startOf(this.#state, job, now), job.notBefore - now);
+  }
+
+  /** When some jobs that wait will start, in ms from now, by their ids. */
+  startsOf(jobIds: readonly string[]): ReadonlyMap<string, number> {
+    const now = this.#clock.steady();
+    const followed = new Map<string, ReturnType<typeof startsOf>>();
+    const found = new Map<string, number>();
+    for (const id of jobIds) {
+      const job = this.#state.queued.get(id);
+      if (!job) continue;
+      const { fingerprint } = job;
+      let starts = followed.get(fingerprint);
+      if (!starts) followed.set(fingerprint, starts = startsOf(this.#state, fingerprint, now));
+      const start = starts.get(job) ?? startOf(this.#state, job, now);
+      found.set(id, placeFrom(start, job.notBefore - now).predicted_start_ms);
+    }
+    return found;
+  }
+
+  /** When a job will have ended nine times of ten, in ms from now; undefined where nothing was measured. */
+  endOf(jobId: string): number | undefined {
+    const job = this.#state.running.get(jobId) ?? this.#state.queued.get(jobId);
+    const end = job && endOf(this.#state, job, this.#clock.steady());
+    return end && lateBy(end);
   }
 
   /** The load that a waiting job waits for, with the name of its model as its client wrote it. */
@@ -220,4 +260,12 @@ export class Loop {
       throw error;
     }
   }
+}
+
+/** @param leastMs What its pause leaves, in ms. */
+function placeFrom({ ahead, expected }: Start, leastMs = 0): Place {
+  return {
+    queue_position: ahead,
+    predicted_start_ms: Math.round(Math.max(leastMs, expected.mean)),
+  };
 }

@@ -32,6 +32,8 @@ export type LoadPlan =
     readonly message: string;
     /** Overrides the default of the error code. */
     readonly retriable?: boolean;
+    /** When the next start is tried, in ms from now. */
+    readonly retryAfterMs?: number;
   };
 
 /** Why a model cannot be loaded anywhere. */
@@ -90,7 +92,7 @@ export function planLoad(
 
   const breakerOf = ({ pool }: Site) => state.breakers.get(breakerKey(pool.id, fingerprint));
   const open = allowed.filter((site) => (breakerOf(site)?.retryAt ?? 0) <= now).sort(bySite);
-  if (open.length === 0) return broken(state, allowed.map(breakerOf));
+  if (open.length === 0) return broken(state, allowed.map(breakerOf), now);
 
   const best = bestOf(open.filter(fitsNow));
   if (best) return { kind: "spawn", site: best };
@@ -246,6 +248,7 @@ function workersAt(state: Readonly<State>, site: Site): Worker[] {
 function broken(
   state: Readonly<State>,
   breakers: readonly (Breaker | undefined)[],
+  now: number,
 ): LoadPlan {
   const lastError = breakers.find((each) => each)?.lastError ?? "";
   const { breakerFailures } = state.policy;
@@ -254,7 +257,9 @@ function broken(
       kind: "impossible",
       code: "WORKER_START_FAILED",
       message: `No worker could be started for the model: ${lastError}`,
-      ...(breakers.every((each) => each?.isFinal) ? { retriable: false } : {}),
+      ...(breakers.every((each) => each?.isFinal)
+        ? { retriable: false }
+        : { retryAfterMs: Math.ceil(Math.min(...breakers.map((each) => each!.retryAt)) - now) }),
     }
     : { kind: "wait", reason: `a worker failed to start and is tried again: ${lastError}` };
 }

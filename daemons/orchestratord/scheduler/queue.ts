@@ -5,12 +5,8 @@
  * @module
  */
 import { costOf, costSoFar } from "./fairness.ts";
-import { OwnLine } from "./own_line.ts";
 import type { Job } from "./job.ts";
-import type { Ahead, Line, State } from "./state.ts";
-
-/** What decides a job's place in the queue. */
-type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;
+import type { Line, State } from "./state.ts";
 
 /** Adds a new job, which is the newest of all. */
 export function enqueue(state: State, job: Job): void {
@@ -100,65 +96,23 @@ export function urgentSince(
   now: number,
 ): number | undefined {
   const lines = state.lines.get(fingerprint);
-  let since: number | undefined;
-  for (const own of [...lines?.interactive.values() ?? [], ...lines?.batch.values() ?? []]) {
-    const first = firstOf(own);
-    if (isUrgent(state, first, now)) since = Math.min(since ?? Infinity, first.waitingSince);
+  let since = Infinity;
+  for (const line of lines ? [lines.interactive, lines.batch] : []) {
+    for (const own of line.values()) {
+      const first = firstOf(own);
+      if (first.waitingSince < since && isUrgent(state, first, now)) since = first.waitingSince;
+    }
   }
-  return since;
+  return since === Infinity ? undefined : since;
 }
 
 /** Whether a job counts as interactive: a batch job does once it has waited long enough. */
-export function isUrgent(state: Readonly<State>, job: Job, now: number): boolean {
+export function isUrgent(
+  state: Readonly<State>,
+  job: Pick<Job, "priority" | "queuedAt">,
+  now: number,
+): boolean {
   return job.priority === "interactive" || now - job.queuedAt > state.policy.batchPromoteMs;
-}
-
-/**
- * The jobs of its model that would be served before a new job: those of its own tenant, and of each other
- * tenant at most one more than that.
- */
-export function countAhead(state: Readonly<State>, job: Placed): Ahead {
-  const own = ownLine(state, job);
-  const usual = usualTokens(state, job);
-  return aheadOf(state, job, {
-    jobs: own?.size ?? 0,
-    tokens: own?.expectedTokens(usual) ?? 0,
-  });
-}
-
-/** The same for a job that waits already: jobs that came after it are not ahead of it. */
-export function countAheadOfQueued(state: Readonly<State>, job: Job): Ahead {
-  const usual = usualTokens(state, job);
-  let jobs = 0;
-  let tokens = 0;
-  for (const other of ownLine(state, job)?.values() ?? []) {
-    // A pausing job is in no line: it will be put back ahead of those that came later.
-    if (other.id === job.id || other.queuedAt > job.queuedAt) break;
-    jobs++;
-    tokens += Math.min(usual, other.maxTokens ?? Infinity);
-  }
-  return aheadOf(state, job, { jobs, tokens });
-}
-
-/** @param own The jobs of its own tenant that are ahead of it. */
-function aheadOf(state: Readonly<State>, job: Placed, own: Ahead): Ahead {
-  const { fingerprint, priority, tenant } = job;
-  const lines = state.lines.get(fingerprint);
-  if (!lines) return own;
-  const usual = usualTokens(state, job);
-  let { jobs, tokens } = own;
-  const add = (line: OwnLine, atMost: number) => {
-    const taken = Math.min(line.size, atMost);
-    jobs += taken;
-    tokens += line.expectedTokens(usual) * taken / line.size;
-  };
-  for (const [other, line] of lines[priority]) if (other !== tenant) add(line, own.jobs + 1);
-  if (priority === "batch") { for (const line of lines.interactive.values()) add(line, Infinity); }
-  return { jobs, tokens };
-}
-
-function usualTokens(state: Readonly<State>, { fingerprint }: Placed): number {
-  return state.rates.get(fingerprint)?.tokensOut ?? 0;
 }
 
 /** Waiting jobs in about the order in which they will be served; those that pause come last. */
@@ -195,14 +149,7 @@ function firstOf(jobs: ReadonlyMap<string, Job>): Job {
   throw new Error("A tenant in a line must have a waiting job");
 }
 
-function ownLine(
-  state: Readonly<State>,
-  { fingerprint, priority, tenant }: Placed,
-): OwnLine | undefined {
-  return state.lines.get(fingerprint)?.[priority].get(tenant);
-}
-
-function lineOf(state: State, job: Job): OwnLine {
+function lineOf(state: State, job: Job): Map<string, Job> {
   let lines = state.lines.get(job.fingerprint);
   if (!lines) {
     lines = { interactive: new Map(), batch: new Map() };
@@ -210,6 +157,6 @@ function lineOf(state: State, job: Job): OwnLine {
   }
   const line: Line = lines[job.priority];
   let own = line.get(job.tenant);
-  if (!own) line.set(job.tenant, own = new OwnLine());
+  if (!own) line.set(job.tenant, own = new Map());
   return own;
 }

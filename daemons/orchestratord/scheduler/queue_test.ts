@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { A, B, lost, pool, Run, submit, worker } from "../testing/scheduler.ts";
-import { countAhead, countAheadOfQueued } from "./queue.ts";
+import { startOf } from "./forecast.ts";
 
 /** One worker with one slot, which a running job holds. */
 function full(): Run {
@@ -10,7 +10,7 @@ function full(): Run {
 }
 
 function ahead(run: Run, id: string): number {
-  return countAheadOfQueued(run.state, run.state.queued.get(id)!).jobs;
+  return startOf(run.state, run.state.queued.get(id)!, 10).ahead;
 }
 
 Deno.test("a waiting job has as many jobs ahead of it as was reported when it was submitted", () => {
@@ -18,8 +18,9 @@ Deno.test("a waiting job has as many jobs ahead of it as was reported when it wa
   const atSubmission = new Map<string, number>();
   for (const [at, tenant] of ["a", "a", "a"].entries()) {
     const id = `${tenant}${at}`;
-    const { jobs } = countAhead(run.state, { fingerprint: A, priority: "interactive", tenant });
-    atSubmission.set(id, jobs);
+    const asked = { fingerprint: A, priority: "interactive" as const, tenant, queuedAt: Infinity };
+    const sized = { tokensIn: 1, maxTokens: undefined, speaks: true, delivered: 0 };
+    atSubmission.set(id, startOf(run.state, { ...asked, ...sized }, at).ahead);
     run.at(at + 1, submit(id, at + 1, { tenant }));
   }
   assert.deepEqual([...atSubmission.values()], [0, 1, 2]);
@@ -34,7 +35,7 @@ Deno.test("jobs that came later, wait for another model or have a lower priority
   assert.equal(ahead(run, "first"), 0);
   assert.equal(ahead(run, "later"), 1);
   assert.equal(ahead(run, "batch"), 2);
-  // Two jobs of another tenant: one may be served before the first, both before the second.
+  // Two jobs of another tenant, of which none runs: then they take turns.
   run.at(4, submit("b1", 4, { tenant: "b" }), submit("b2", 4, { tenant: "b" }));
   assert.equal(ahead(run, "first"), 1);
   assert.equal(ahead(run, "later"), 3);

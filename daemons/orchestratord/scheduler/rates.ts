@@ -1,12 +1,13 @@
 /**
- * Measurements, and predictions from them: when a job will start, and when a full queue will have room.
+ * Measurements of models, and how long loads and jobs take by them.
  *
  * @module
  */
 import { kindAt } from "#shared/contracts/mod.ts";
-import { defaultSlots } from "./load_size.ts";
-import type { Ahead, Rates, Spawn, State, Worker } from "./state.ts";
-import { holdersOf, isUsable, usedSlots } from "./workers.ts";
+import { type Expected, Lengths } from "./lengths.ts";
+import { LineFit } from "./line_fit.ts";
+import type { Job } from "./job.ts";
+import type { Rates, Served, Spawn, State } from "./state.ts";
 
 /** Weight of the newest value in a moving average. */
 const NEWEST_WEIGHT = 0.2;
@@ -14,41 +15,71 @@ const NEWEST_WEIGHT = 0.2;
 /** Models whose figures are remembered, at most. */
 const REMEMBERED_MODELS = 1000;
 
-/** Retry-After before anything was measured, and its lower bound, in ms. */
-const LEAST_RETRY_MS = 1000;
-
 /**
  * Assumed for a load that was never measured: a fast disk. Too long a guess would refuse jobs whose
  * deadline can be met.
  */
 const GUESSED_LOAD = { startMs: 500, bytesPerMs: 1e6 };
 
-/** Adds a measurement to a model's moving average. */
-export function measure(
-  state: State,
-  fingerprint: string,
-  figure: keyof Rates,
-  value: number,
-): void {
-  const rates = state.rates.get(fingerprint) ?? {
-    serviceMs: undefined,
-    firstTokenMs: undefined,
+/** Times of single tokens and prompts are off by about this share. */
+const TIME_SPREAD = 0.1;
+
+/** What takes longer than expected is expected to take this share of what it has taken. */
+const OVERDUE = 0.25;
+
+/** What decides how long a job takes. */
+export type Sized = Pick<Job, "fingerprint" | "tokensIn" | "maxTokens" | "speaks" | "delivered">;
+
+/** The figures of a model, which is from now on the one that was measured last. */
+function ratesOf(state: State, key: string): Rates {
+  const rates: Rates = state.rates.get(key) ?? {
     loadMs: undefined,
-    tokensOut: undefined,
+    tokenMs: undefined,
+    firstToken: new LineFit(),
+    call: new LineFit(),
+    lengths: new Lengths(),
   };
-  const before = rates[figure];
-  rates[figure] = before === undefined ? value : before + (value - before) * NEWEST_WEIGHT;
   // Newest last: the model measured longest ago is forgotten first.
-  state.rates.delete(fingerprint);
-  state.rates.set(fingerprint, rates);
+  state.rates.delete(key);
+  state.rates.set(key, rates);
   const [oldest] = state.rates.keys();
   if (state.rates.size > REMEMBERED_MODELS && oldest !== undefined) state.rates.delete(oldest);
+  return rates;
+}
+
+function average(before: number | undefined, value: number): number {
+  return before === undefined ? value : before + (value - before) * NEWEST_WEIGHT;
+}
+
+/** Notes how long an attempt took to its first token. */
+export function measureFirstToken(
+  state: State,
+  fingerprint: string,
+  tokensIn: number,
+  ms: number,
+): void {
+  ratesOf(state, fingerprint).firstToken.note(tokensIn, ms);
+}
+
+/** Notes an attempt that has ended with an answer; its first token was noted when it came. */
+export function measureServed(state: State, fingerprint: string, served: Served): void {
+  const rates = ratesOf(state, fingerprint);
+  const { serviceMs, firstTokenMs, tokensOut } = served;
+  if (!served.speaks) return rates.call.note(served.tokensIn, serviceMs);
+  rates.lengths.note(served.answerTokens, served.isCut);
+  if (firstTokenMs === undefined) {
+    if (tokensOut > 0) rates.tokenMs = average(rates.tokenMs, serviceMs / tokensOut);
+  } else if (tokensOut > 1) {
+    rates.tokenMs = average(rates.tokenMs, (serviceMs - firstTokenMs) / (tokensOut - 1));
+  }
 }
 
 /** Notes how long a load took, from the request for a worker to its readiness. */
 export function measureLoad(state: State, spawn: Spawn, tookMs: number): void {
-  measure(state, spawn.fingerprint, "loadMs", tookMs);
-  measure(state, onItsKind(state, spawn), "loadMs", tookMs);
+  for (const key of [spawn.fingerprint, onItsKind(state, spawn)]) {
+    const rates = ratesOf(state, key);
+    rates.loadMs = average(rates.loadMs, tookMs);
+  }
 }
 
 /** Average of a model's last loads on the same kind of device, in ms; undefined if none was measured. */
@@ -61,107 +92,8 @@ function onItsKind(state: Readonly<State>, { poolId, device, fingerprint }: Spaw
   return `${fingerprint} ${kindAt(state.pools.get(poolId)?.devices ?? [], device) ?? "cpu"}`;
 }
 
-/**
- * When a job that is queued now should start, in ms from now.
- *
- * While every slot is taken, slots become free at a rate of their number divided by the service time:
- * first those of the running jobs, then those of the jobs ahead, weighted by the tokens that each may
- * generate. A model that no worker holds is loaded first. An unmeasured service time counts as 0; an
- * unmeasured load time is estimated from the model's size.
- *
- * @param ahead The jobs of the model that are served before it.
- */
-export function predictStart(
-  state: Readonly<State>,
-  fingerprint: string,
-  ahead: Ahead,
-  now: number,
-): number {
-  const rates = state.rates.get(fingerprint);
-  const { slots, free } = slotsOf(state, fingerprint);
-  const eachMs = ahead.jobs === 0 ? 0 : serviceOf(rates, ahead) / ahead.jobs;
-  if (slots === 0) {
-    return Math.round(
-      loadRemaining(state, fingerprint, now) +
-        Math.floor(ahead.jobs / slotsToCome(state, fingerprint)) * eachMs,
-    );
-  }
-  if (ahead.jobs < free) return 0;
-  return Math.round((remainingOf(state, fingerprint) + (ahead.jobs - free) * eachMs) / slots);
-}
-
-/** Slots of the worker that will be loaded for a model. */
-function slotsToCome(state: Readonly<State>, fingerprint: string): number {
-  for (const { models } of state.pools.values()) {
-    const model = models.find((each) => each.fingerprint === fingerprint);
-    if (model) return defaultSlots(model);
-  }
-  return defaultSlots(undefined);
-}
-
-/**
- * How long jobs together hold a slot, in ms: for each job the time to its first token, and for each token
- * its share of the rest.
- */
-function serviceOf(rates: Rates | undefined, { jobs, tokens }: Ahead): number {
-  const { serviceMs = 0, firstTokenMs = 0, tokensOut = 0 } = rates ?? {};
-  if (tokensOut === 0) return jobs * serviceMs;
-  const firstMs = Math.min(firstTokenMs, serviceMs);
-  return jobs * firstMs + tokens * (serviceMs - firstMs) / tokensOut;
-}
-
-/**
- * How much longer a running job will hold its slot, on average, in ms. A job without a bound on its tokens
- * is assumed to still have the usual number of tokens ahead.
- */
-function remainingOf(state: Readonly<State>, fingerprint: string): number {
-  const rates = state.rates.get(fingerprint);
-  const usual = rates?.tokensOut ?? 0;
-  let jobs = 0;
-  let tokens = 0;
-  for (const worker of usableOf(state, fingerprint)) {
-    for (const id of worker.jobs) {
-      const job = state.running.get(id);
-      if (!job) continue;
-      const left = (job.maxTokens ?? Infinity) - (job.lease?.tokensOut ?? 0);
-      jobs++;
-      tokens += Math.min(usual, Math.max(0, left));
-    }
-  }
-  // A free slot is taken at once, and then held by one of the jobs ahead.
-  return jobs === 0 ? rates?.serviceMs ?? 0 : serviceOf(rates, { jobs, tokens }) / jobs;
-}
-
-/** When a full queue should have room, in ms from now. */
-export function retryAfter(state: Readonly<State>): number {
-  let perMs = 0;
-  for (const fingerprint of state.lines.keys()) {
-    const serviceMs = state.rates.get(fingerprint)?.serviceMs;
-    const { slots } = slotsOf(state, fingerprint);
-    if (serviceMs !== undefined && serviceMs > 0) perMs += slots / serviceMs;
-  }
-  return perMs === 0 ? LEAST_RETRY_MS : Math.max(LEAST_RETRY_MS, Math.round(1 / perMs));
-}
-
-function* usableOf(state: Readonly<State>, fingerprint: string): Generator<Worker> {
-  for (const worker of holdersOf(state, fingerprint)) if (isUsable(state, worker)) yield worker;
-}
-
-function slotsOf(state: Readonly<State>, fingerprint: string): { slots: number; free: number } {
-  let slots = 0;
-  let free = 0;
-  for (const worker of usableOf(state, fingerprint)) {
-    slots += worker.report.slots;
-    free += Math.max(0, worker.report.slots - usedSlots(worker));
-  }
-  return { slots, free };
-}
-
-function loadRemaining(
-  state: Readonly<State>,
-  fingerprint: string,
-  now: number,
-): number {
+/** How much longer the load of a model that no worker holds will take, in ms. */
+export function loadLeft(state: Readonly<State>, fingerprint: string, now: number): number {
   const loadMs = state.rates.get(fingerprint)?.loadMs ?? guessedLoad(state, fingerprint);
   for (const spawn of state.spawns.values()) {
     if (spawn.fingerprint !== fingerprint) continue;
@@ -176,4 +108,76 @@ function guessedLoad(state: Readonly<State>, fingerprint: string): number {
     if (model) return GUESSED_LOAD.startMs + model.weight_bytes / GUESSED_LOAD.bytesPerMs;
   }
   return 0;
+}
+
+/** Time from a job's dispatch to its first token, in ms; 0 before one was measured. */
+export function firstTokenAfter(
+  state: Readonly<State>,
+  { fingerprint, tokensIn }: Pick<Job, "fingerprint" | "tokensIn">,
+): number {
+  return state.rates.get(fingerprint)?.firstToken.at(tokensIn) ?? 0;
+}
+
+/** How long a job that starts now will hold a slot, in ms; undefined before a job of its model was measured. */
+export function durationOf(state: Readonly<State>, job: Sized): Expected | undefined {
+  const rates = state.rates.get(job.fingerprint);
+  if (!job.speaks) return spread(rates?.call.at(job.tokensIn));
+  const tokenMs = rates?.tokenMs ?? paceOfRunning(state, job.fingerprint);
+  if (tokenMs === undefined) return undefined;
+  const { mean, variance } = tokensLeft(state, job, 0);
+  const firstMs = rates?.firstToken.at(job.tokensIn) ?? tokenMs;
+  return together(firstMs, tokenMs, { mean: mean - 1, variance });
+}
+
+/** How much longer a running job will hold its slot, in ms; undefined where nothing was measured. */
+export function leftOf(state: Readonly<State>, job: Job, now: number): Expected | undefined {
+  const { lease } = job;
+  if (!lease) return undefined;
+  if (lease.firstTokenAt === undefined) {
+    const whole = durationOf(state, job);
+    const elapsed = now - lease.since;
+    return whole && { ...whole, mean: Math.max(whole.mean - elapsed, OVERDUE * elapsed) };
+  }
+  const pace = paceOf(job) ?? state.rates.get(job.fingerprint)?.tokenMs ??
+    paceOfRunning(state, job.fingerprint);
+  if (pace === undefined) return undefined;
+  // Tokens are reported now and then.
+  const since = pace > 0 ? Math.floor((now - lease.progressAt) / pace) : 0;
+  return together(0, pace, tokensLeft(state, job, lease.tokensOut + since));
+}
+
+/** Tokens that an attempt with some tokens will still generate. */
+function tokensLeft(state: Readonly<State>, job: Sized, has: number): Expected {
+  const lengths = state.rates.get(job.fingerprint)?.lengths ?? NO_LENGTHS;
+  return lengths.left(job.delivered + has, job.maxTokens);
+}
+
+const NO_LENGTHS = new Lengths();
+
+/** Time of a running job's token by its own attempt, in ms; undefined until it has two. */
+function paceOf({ lease }: Job): number | undefined {
+  if (lease?.firstTokenAt === undefined || lease.tokensOut < 2) return undefined;
+  if (lease.progressAt <= lease.firstTokenAt) return undefined;
+  return (lease.progressAt - lease.firstTokenAt) / (lease.tokensOut - 1);
+}
+
+/** The same of some running job of a model of which no job has ended. */
+function paceOfRunning(state: Readonly<State>, fingerprint: string): number | undefined {
+  for (const job of state.running.values()) {
+    const pace = job.fingerprint === fingerprint ? paceOf(job) : undefined;
+    if (pace !== undefined) return pace;
+  }
+  return undefined;
+}
+
+function together(firstMs: number, tokenMs: number, { mean, variance }: Expected): Expected {
+  const tokensMs = Math.max(0, mean) * tokenMs;
+  return {
+    mean: firstMs + tokensMs,
+    variance: variance * tokenMs * tokenMs + (TIME_SPREAD * (firstMs + tokensMs)) ** 2,
+  };
+}
+
+function spread(ms: number | undefined): Expected | undefined {
+  return ms === undefined ? undefined : { mean: ms, variance: (TIME_SPREAD * ms) ** 2 };
 }

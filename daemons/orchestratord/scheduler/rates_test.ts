@@ -1,63 +1,36 @@
 import assert from "node:assert/strict";
-import { countAhead } from "./queue.ts";
-import { A, B, done, pool, Run, submit, worker } from "../testing/scheduler.ts";
-import type { Ahead } from "./state.ts";
-import { measure, predictStart, retryAfter } from "./rates.ts";
+import { A, done, pool, progress, Run, submit, worker } from "../testing/scheduler.ts";
+import { durationOf, firstTokenAfter } from "./rates.ts";
 
-/** This many jobs ahead, without known tokens. */
-const jobs = (jobs: number): Ahead => ({ jobs, tokens: 0 });
+const sized = { fingerprint: A, tokensIn: 1, maxTokens: 11, speaks: true, delivered: 0 };
 
-Deno.test("predictStart() counts the slots that become free before a job's turn", () => {
+Deno.test("the duration of a job follows from its prompt, its max_tokens and what was measured", () => {
   const run = new Run();
-  run.at(0, pool([worker("w1", A, { slots: 2 })]));
-  measure(run.state, A, "serviceMs", 1000);
-  assert.equal(predictStart(run.state, A, jobs(0), 0), 0, "a slot is free");
-  run.at(0, submit("j1", 0), submit("j2", 0));
-  assert.equal(predictStart(run.state, A, jobs(0), 0), 500);
-  assert.equal(predictStart(run.state, A, jobs(3), 0), 2000);
+  run.at(0, pool([worker("w1", A)]));
+  assert.equal(durationOf(run.state, sized), undefined);
+  run.at(0, submit("j1", 0, { maxTokens: 101, tokensIn: 10 }));
+  run.at(200, progress("j1"));
+  assert.equal(durationOf(run.state, sized), undefined, "one token has no rate");
+  run.at(700, progress("j1", 51));
+  assert.equal(durationOf(run.state, sized)?.mean, 200 + 10 * 10, "the rate of a running job");
+  run.at(1200, done("j1", 101));
+  assert.equal(durationOf(run.state, sized)?.mean, 200 + 10 * 10);
+  assert.equal(firstTokenAfter(run.state, { fingerprint: A, tokensIn: 10 }), 200);
 });
 
-Deno.test("predictStart() counts the rest of a load", () => {
+Deno.test("calls that generate nothing have times of their own, and change none of the others", () => {
   const run = new Run();
-  run.at(0, pool([]));
-  assert.equal(predictStart(run.state, A, jobs(0), 0), 605, "estimated from 100 MiB");
-  measure(run.state, A, "loadMs", 900);
-  assert.equal(predictStart(run.state, A, jobs(0), 0), 900);
-  run.at(100, submit("j1", 100));
-  assert.equal(predictStart(run.state, A, jobs(0), 400), 600);
-  assert.equal(predictStart(run.state, B, jobs(0), 400), 605);
-  assert.equal(predictStart(run.state, "no model of any pool", jobs(0), 400), 0);
+  run.at(0, pool([worker("w1", A)]), submit("call", 0, { speaks: false }));
+  run.at(300, done("call", 0));
+  assert.equal(durationOf(run.state, { ...sized, speaks: false })?.mean, 300);
+  assert.equal(durationOf(run.state, sized), undefined);
 });
 
-Deno.test("predictStart() depends on the tokens that the jobs may generate", () => {
-  const run = new Run({ queueCapacity: 100 });
-  run.at(0, pool([worker("w1", A, { slots: 2 })]));
-  measure(run.state, A, "serviceMs", 21_000);
-  measure(run.state, A, "firstTokenMs", 1000);
-  measure(run.state, A, "tokensOut", 2000);
-  const predicted = () => {
-    const ahead = countAhead(run.state, { fingerprint: A, priority: "interactive", tenant: "t" });
-    return predictStart(run.state, A, ahead, 0);
-  };
-  const add = (id: string, maxTokens?: number) =>
-    run.at(0, submit(id, 0, { tenant: "t", maxTokens }));
-  add("runs", 200);
-  add("runs, too", 100_000);
-  // 1 s to the first token and 10 ms for each: 3 s and 21 s.
-  assert.equal(predicted(), (3000 + 21_000) / 2 / 2);
-  for (let n = 0; n < 10; n++) add(`short ${n}`, 200);
-  assert.equal(predicted(), 6000 + 10 * 3000 / 2);
-  add("long");
-  assert.equal(predicted(), 6000 + (10 * 3000 + 21_000) / 2);
-});
-
-Deno.test("retryAfter() says when a place should be free, a second at least", () => {
+Deno.test("what earlier attempts delivered is not generated again", () => {
   const run = new Run();
-  run.at(0, pool([worker("w1", A, { slots: 2 })]));
-  for (let n = 0; n < 3; n++) run.at(0, submit(`j${n}`, 0));
-  assert.equal(retryAfter(run.state), 1000);
-  run.at(10_000, done("j0"));
-  assert.equal(retryAfter(run.state), 1000, "no job waits");
-  run.at(10_000, submit("j3", 10_000));
-  assert.equal(retryAfter(run.state), 5000);
+  const rates = { firstTokenMs: 100, tokensIn: 1, tokensOut: 101, answerTokens: 101 };
+  const served = { ...rates, serviceMs: 1100, isCut: true, speaks: true };
+  run.at(0, { kind: "history", fingerprint: A, served });
+  assert.equal(durationOf(run.state, { ...sized, maxTokens: 101 })?.mean, 1100);
+  assert.equal(durationOf(run.state, { ...sized, maxTokens: 101, delivered: 50 })?.mean, 600);
 });

@@ -5,12 +5,12 @@
  * @module
  */
 import type { WorkerExit } from "#shared/contracts/mod.ts";
-import { forgetRefused, turnAway } from "./capacity.ts";
+import { forgetPromises, promise } from "./capacity.ts";
 import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
 import { noteMissing } from "./missing.ts";
-import { measure, measureLoad } from "./rates.ts";
+import { measureFirstToken, measureLoad, measureServed } from "./rates.ts";
 import { beginReload } from "./reload.ts";
 import { giveUp, preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
 import type { Job } from "./job.ts";
@@ -31,10 +31,10 @@ import { forgetWorker, seeWorker, silentFor, stay } from "./workers.ts";
 export function record(state: State, input: Input, now: number, effects: Effect[]): void {
   switch (input.kind) {
     case "submit":
-      state.refused.delete(input.job.tenant);
+      state.promised.get(input.job.tenant)?.keep(now);
       return admit(state, input.job, now);
     case "turned_away":
-      return turnAway(state, input.tenant, now);
+      return promise(state, input.tenant, input.retryAfterMs, now);
     case "cancel":
       return endJob(state, input.jobId, input.error, now, effects);
     case "pool_seen":
@@ -61,6 +61,7 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       return beginReload(state, input.reload, now);
     case "policy":
       state.policy = input.policy;
+      state.overdueFrom = state.replicasFrom = -Infinity;
       return preloadAll(state);
     case "drain":
       state.draining = true;
@@ -69,9 +70,11 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       return setStorage(state, input.isWritable, now);
     case "unwritten":
       return yieldSlot(state, input.jobId, input.attempt, now, effects);
-    case "history":
-      measure(state, input.fingerprint, "serviceMs", input.serviceMs);
-      return measure(state, input.fingerprint, "tokensOut", input.tokensOut);
+    case "history": {
+      const { fingerprint, served: { tokensIn, firstTokenMs } } = input;
+      if (firstTokenMs !== undefined) measureFirstToken(state, fingerprint, tokensIn, firstTokenMs);
+      return measureServed(state, fingerprint, input.served);
+    }
     case "spawn_accepted": {
       const spawn = state.spawns.get(input.requestId);
       if (spawn) spawn.workerId = input.workerId;
@@ -112,8 +115,13 @@ function recordProgress(
   const job = state.running.get(input.jobId);
   if (job?.attempt !== input.attempt || !job.lease) return;
   const { lease } = job;
-  if (lease.tokensOut === 0) measure(state, job.fingerprint, "firstTokenMs", now - lease.since);
+  if (lease.firstTokenAt === undefined) {
+    lease.firstTokenAt = now;
+    measureFirstToken(state, job.fingerprint, job.tokensIn, now - lease.since);
+  }
   lease.tokensOut = input.tokensOut;
+  lease.progressAt = now;
+  job.isTied = input.isTied === true;
   job.hasFallback = false;
   hear(state, job, now);
   job.failures = 0;
@@ -236,7 +244,7 @@ function loseWorker(
 /** Writes down what time alone changes: silent pools, stops without effect, and spawns that took too long. */
 function recordTime(state: State, now: number, effects: Effect[]): void {
   forgetIdleTenants(state);
-  forgetRefused(state, now);
+  forgetPromises(state, now);
   for (const pool of [...state.pools.values()]) {
     const silent = now - pool.lastSeenAt;
     if (silent > state.policy.poolForgetMs) forgetPool(state, pool.id);

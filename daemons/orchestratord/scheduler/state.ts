@@ -16,14 +16,18 @@ import type {
 } from "#shared/contracts/mod.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 import type { Job } from "./job.ts";
+import type { Lengths } from "./lengths.ts";
+import type { LineFit } from "./line_fit.ts";
 import type { Names } from "./names.ts";
-import type { OwnLine } from "./own_line.ts";
+import type { Promises } from "./promises.ts";
 
 /** Limits and intervals that decisions depend on, from the configuration; all times in ms. */
 export interface Policy {
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
   readonly batchPromoteMs: number;
+  /** A job yields its slot to others that have waited for this long; 0: never. See `yields.ts`. */
+  readonly yieldAfterMs: number;
   /** How long a loaded model may keep serving while jobs for another wait for its memory. */
   readonly swapPatienceMs: number;
   /** A model that was just loaded does not have to yield to another before this time. */
@@ -196,35 +200,47 @@ export interface Missing {
   readonly names: readonly string[];
 }
 
-/** Moving averages of one model, each undefined until it was measured. */
+/** Measurements of one model; moving averages are undefined until something was measured. */
 export interface Rates {
-  /** From dispatch to the end, in ms. */
-  serviceMs: number | undefined;
-  /** From dispatch to the first token, in ms. */
-  firstTokenMs: number | undefined;
   /** From the request for a worker to its readiness, in ms. */
   loadMs: number | undefined;
-  /** Tokens that a job generates. */
-  tokensOut: number | undefined;
+  /** Time of a token of a job, in ms. */
+  tokenMs: number | undefined;
+  /** From dispatch to the first token, in ms, by tokens of the prompt. */
+  readonly firstToken: LineFit;
+  /** The same of a whole call that generates nothing. */
+  readonly call: LineFit;
+  readonly lengths: Lengths;
 }
 
-/** The jobs that are served before a job. */
-export interface Ahead {
-  readonly jobs: number;
-  /** Tokens that they will probably generate together; 0 before anything was measured. */
-  readonly tokens: number;
+/** An attempt that has ended with an answer. */
+export interface Served {
+  readonly serviceMs: number;
+  /** From dispatch to the first token; undefined where it is not known. */
+  readonly firstTokenMs: number | undefined;
+  readonly tokensIn: number;
+  /** Of this attempt. */
+  readonly tokensOut: number;
+  /** Of all attempts. */
+  readonly answerTokens: number;
+  /** Whether the answer ended only at its bound. */
+  readonly isCut: boolean;
+  /** See {@linkcode Job.speaks}. */
+  readonly speaks: boolean;
 }
 
 /** A tenant's cost and number of jobs. */
 export interface Share {
-  /** Virtual counter of what its jobs have cost; see `fairness.ts`. */
+  /** Virtual counter of what its jobs have cost, and of what the running ones will; see `fairness.ts`. */
   cost: number;
+  /** The same without what the running ones have not had yet. */
+  had: number;
   /** Its jobs that wait or run. */
   jobs: number;
 }
 
 /** Jobs that wait for one model in one class, by tenant, each tenant's oldest first. */
-export type Line = Map<string, OwnLine>;
+export type Line = Map<string, Map<string, Job>>;
 
 /** Everything that decisions depend on. Owned by one loop; see `step.ts`. */
 export interface State {
@@ -245,10 +261,14 @@ export interface State {
   /** Waiting jobs that are stored while the database takes no writes; see `storage.ts`. */
   readonly held: Set<string>;
   isStorageWritable: boolean;
+  /** No deadline or queue timeout of a job comes before this time; see `step.ts`. */
+  overdueFrom: number;
+  /** No model has waited long enough for one more worker before this time; see `step.ts`. */
+  replicasFrom: number;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
-  /** Tenants that found no place in the queue, and until when a place is kept for them. */
-  readonly refused: Map<string, number>;
+  /** Places in the queue that were promised to tenants' clients; see `capacity.ts`. */
+  readonly promised: Map<string, Promises>;
   /** Where new tenants start while no tenant has a job: the cost of the last one that had. */
   floor: number;
   readonly pools: Map<string, Pool>;
@@ -284,8 +304,8 @@ export interface State {
 /** An input of the scheduler: something that has happened, or that somebody asks for. */
 export type Input =
   | { readonly kind: "submit"; readonly job: NewJob }
-  /** A tenant found no place in the queue; see `capacity.ts`. */
-  | { readonly kind: "turned_away"; readonly tenant: string }
+  /** A tenant found no place in the queue, and was told when to come back; see `capacity.ts`. */
+  | { readonly kind: "turned_away"; readonly tenant: string; readonly retryAfterMs: number }
   | { readonly kind: "cancel"; readonly jobId: string; readonly error: JobError }
   | { readonly kind: "pool_seen"; readonly pool: PoolReport }
   | { readonly kind: "pool_left"; readonly poolId: string }
@@ -306,8 +326,7 @@ export type Input =
   | {
     readonly kind: "history";
     readonly fingerprint: string;
-    readonly serviceMs: number;
-    readonly tokensOut: number;
+    readonly served: Served;
   }
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
   | { readonly kind: "stop_failed"; readonly workerId: string }
@@ -322,6 +341,8 @@ export type Input =
     readonly jobId: string;
     readonly attempt: number;
     readonly tokensOut: number;
+    /** Its answer cannot go on in another attempt. */
+    readonly isTied?: true;
   }
   | {
     readonly kind: "attempt_ended";
@@ -342,7 +363,7 @@ export type NewReload = Omit<
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
   & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks" | "isStored">
-  & Partial<Pick<Job, "hasFallback" | "keepMs">>
+  & Partial<Pick<Job, "hasFallback" | "keepMs" | "delivered">>
   /** From the attempts before a restart. */
   & Pick<Job, "attempt" | "deaths">;
 
@@ -377,6 +398,8 @@ export interface JobError {
   readonly message: string;
   /** Overrides the default of the error code. */
   readonly retriable?: boolean;
+  /** When another try may end otherwise, in ms from now. */
+  readonly retryAfterMs?: number;
 }
 
 /** An effect that the scheduler requests. */
@@ -443,9 +466,11 @@ export function initialState(policy: Policy, start = 0): State {
     blamed: new Set(),
     held: new Set(),
     isStorageWritable: true,
+    overdueFrom: -Infinity,
+    replicasFrom: -Infinity,
     running: new Map(),
     shares: new Map(),
-    refused: new Map(),
+    promised: new Map(),
     floor: 0,
     pools: new Map(),
     workers: new Map(),

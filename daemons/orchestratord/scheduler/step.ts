@@ -9,7 +9,8 @@
  *    more, or none in service while they have a fallback; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
  *    While the daemon stops, nothing else is done;
  * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
- * 4. suspects take the workers that were loaded for them, and the waiting jobs of each model take its free
+ * 4. suspects take the workers that were loaded for them; at a tick, running jobs yield to others that have
+ *    waited for long (`yields.ts`); the waiting jobs of each model take its free
  *    slots, in the order of `queue.ts`; a job whose deadline comes before its first token ends instead;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
  *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
@@ -25,6 +26,7 @@ import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
+import { firstTokenAfter } from "./rates.ts";
 import { record } from "./record.ts";
 import { advanceReloads } from "./reload.ts";
 import { endIdle, isComingAt, isLoadedAt } from "./residency.ts";
@@ -33,6 +35,10 @@ import { anywhere, type Effect, type Input, type State, type Wish } from "./stat
 import { stopSurplus } from "./surplus.ts";
 import { seatOnOwn, tryAlone } from "./suspects.ts";
 import { freeSeat, isLoadedOrLoading, isLoading, usedSlots, warmSeat } from "./workers.ts";
+import { yieldSlots } from "./yields.ts";
+
+/** Longest time between two looks for models that need one more worker, in ms. */
+const REPLICAS_LOOK_MS = 1_000;
 
 /** Applies one input. */
 export function step(
@@ -54,6 +60,7 @@ export function step(
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
   seatOnOwn(state, now, effects);
+  if (input.kind === "tick") yieldSlots(state, now, effects);
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
   tryAlone(state, now, effects);
@@ -71,10 +78,16 @@ function mayEndWorker(input: Input): boolean {
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
+  if (now < state.overdueFrom) return;
+  const { queueTimeoutMs } = state.policy;
+  // A job that begins to wait from now on cannot wait too long before.
+  let next = now + queueTimeoutMs;
   const overdue: Job[] = [];
   for (const jobs of [state.queued, state.running]) {
     for (const job of jobs.values()) {
-      if (job.deadlineAt !== undefined && now >= job.deadlineAt) overdue.push(job);
+      if (job.deadlineAt === undefined) continue;
+      if (now >= job.deadlineAt) overdue.push(job);
+      else next = Math.min(next, job.deadlineAt);
     }
   }
   const message = "The job did not end before its deadline";
@@ -82,12 +95,13 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
     endJob(state, id, { code: "DEADLINE_UNMET", message }, now, effects);
   }
 
-  const { queueTimeoutMs } = state.policy;
   const timedOut: Job[] = [];
   for (const job of state.queued.values()) {
     if (state.held.has(job.id)) continue;
     if (now - job.waitingSince > queueTimeoutMs) timedOut.push(job);
+    else next = Math.min(next, job.waitingSince + queueTimeoutMs);
   }
+  state.overdueFrom = next;
   for (const { id } of timedOut) {
     const message = `The job waited longer than ${queueTimeoutMs} ms for a worker`;
     endJob(state, id, { code: "QUEUE_TIMEOUT", message }, now, effects);
@@ -99,8 +113,7 @@ function seatWaiting(state: State, fingerprint: string, now: number, effects: Ef
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now);
     if (!job) return;
-    const { firstTokenMs = 0 } = state.rates.get(fingerprint) ?? {};
-    if (job.deadlineAt !== undefined && now + firstTokenMs >= job.deadlineAt) {
+    if (job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;
@@ -166,9 +179,18 @@ function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]):
 
 /** Loads another worker for each model whose slots are all taken and whose jobs have waited long enough. */
 function loadReplicas(state: State, now: number, effects: Effect[]): void {
+  if (now < state.replicasFrom) return;
+  const { replicaAfterMs } = state.policy;
+  // No later, since batch jobs may come to count as interactive ones.
+  state.replicasFrom = now + Math.min(replicaAfterMs, REPLICAS_LOOK_MS);
   for (const fingerprint of state.lines.keys()) {
     const since = urgentSince(state, fingerprint, now) ?? now;
-    if (now - since < state.policy.replicaAfterMs || isLoading(state, fingerprint)) continue;
+    if (now - since < replicaAfterMs) {
+      state.replicasFrom = Math.min(state.replicasFrom, since + replicaAfterMs);
+      continue;
+    }
+    state.replicasFrom = now;
+    if (isLoading(state, fingerprint)) continue;
     // A worker that has just stopped yielding: the next input dispatches its jobs.
     if (freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now))) continue;
     const site = planReplica(state, fingerprint, now);

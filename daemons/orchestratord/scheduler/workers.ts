@@ -138,8 +138,17 @@ export function hasSeat(
   now: number,
   job?: Job,
 ): boolean {
-  return usedSlots(worker) < worker.report.slots && worker.suspectUntil <= now &&
-    isUsable(state, worker) && !isYielding(state, worker) &&
+  return usedSlots(worker) < worker.report.slots && takesJobs(state, worker, now, job);
+}
+
+/** The same without a look at its slots. */
+export function takesJobs(
+  state: Readonly<State>,
+  worker: Worker,
+  now: number,
+  job?: Job,
+): boolean {
+  return worker.suspectUntil <= now && isUsable(state, worker) && !isYielding(state, worker) &&
     !isQuiet(state, worker, now) && !isForTrial(state, worker, job) &&
     (job === undefined || hasClearCause(state, worker, job));
 }

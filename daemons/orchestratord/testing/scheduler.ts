@@ -19,6 +19,7 @@ export const POLICY: Policy = {
   queueCapacity: 3,
   queueTimeoutMs: 10_000,
   batchPromoteMs: 5_000,
+  yieldAfterMs: 0,
   swapPatienceMs: 1_000,
   swapMinResidentMs: 500,
   maxAttempts: 3,
@@ -154,7 +155,8 @@ export class Run {
 export function takePlace(state: State, tenant: string, now: number): void {
   const refusal = refusalOf(state, tenant, now);
   if (!refusal) return;
-  step(state, { kind: "turned_away", tenant }, now);
+  const { retryAfterMs = 0 } = refusal;
+  step(state, { kind: "turned_away", tenant, retryAfterMs }, now);
   throw refusal;
 }
 

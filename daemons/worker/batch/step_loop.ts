@@ -103,7 +103,9 @@ export class StepLoop {
       this.#releaseEnded();
       await this.#doBetween();
       this.#assignWaiting();
-      const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.answer.stream.full);
+      const ready = this.#slots.filter(({ run, isEncoding }) =>
+        run && !run.ended && !isEncoding && !run.answer.stream.full
+      );
       if (ready.length > 0) await this.#step(ready);
       else {
         await this.#sleep();
@@ -150,7 +152,13 @@ export class StepLoop {
         free.map((slot) => ({ shared: slot.shared(run), usedAt: slot.usedAt })),
       );
       const slot = free[choice!]!;
-      this.#guard(slot, () => slot.assign(run));
+      this.#guard(slot, () => {
+        const encoding = slot.assign(run);
+        encoding?.then(() => this.wake(), (error) => {
+          if (slot.run === run) this.#fail(slot, error);
+          this.wake();
+        });
+      });
     }
   }
 

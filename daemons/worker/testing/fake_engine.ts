@@ -173,6 +173,8 @@ export class FakeSequence implements EngineSequence {
     return Math.min(different < 0 ? this.tokens.length : different, tokens.length - 1);
   }
 
+  prepare(): undefined {}
+
   trim(length: number): number {
     return this.tokens.length = Math.min(this.tokens.length, length);
   }

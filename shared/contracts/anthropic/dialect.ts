@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
-import type { Dialect } from "../dialect.ts";
+import { type Dialect, isWorthRetrying } from "../dialect.ts";
 import { openaiCode, OWN_CODES } from "../openai/common.ts";
 import { loadingOf, loadingView } from "../loading.ts";
 import { overflowOf } from "../overflow.ts";
@@ -43,8 +43,8 @@ export const anthropicDialect: Dialect = {
   writeError(error, correlationId) {
     return {
       body: anthropicError(error, correlationId),
-      // Without it, Anthropic's clients would try again after any 409 or 5xx.
-      headers: { "x-should-retry": String(error.retriable), "request-id": correlationId },
+      // Without it, Anthropic's clients would try again after any 409 or 5xx, and wait at most a minute.
+      headers: { "x-should-retry": String(isWorthRetrying(error)), "request-id": correlationId },
     };
   },
   readError(body) {

@@ -1,5 +1,5 @@
 import { type ErrorCode, type FieldError, LlorchError } from "../../errors.ts";
-import type { Dialect } from "../dialect.ts";
+import { type Dialect, isWorthRetrying } from "../dialect.ts";
 import type { z } from "zod";
 import { loadingOf } from "../loading.ts";
 import { overflowOf } from "../overflow.ts";
@@ -19,8 +19,11 @@ export const openaiDialect: Dialect = {
   name: "openai",
   errorBody: openaiErrorBody,
   writeError(error) {
-    // Without it, OpenAI's clients would try again after any 409 or 5xx.
-    return { body: openaiError(error), headers: { "x-should-retry": String(error.retriable) } };
+    // Without it, OpenAI's clients would try again after any 409 or 5xx, and wait at most a minute.
+    return {
+      body: openaiError(error),
+      headers: { "x-should-retry": String(isWorthRetrying(error)) },
+    };
   },
   readError(body) {
     const parsed = openaiErrorBody.safeParse(body);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ERROR_CODES, type ErrorCode, LlorchError } from "../../errors.ts";
+import { anthropicDialect } from "../anthropic/dialect.ts";
 import { openaiDialect, openaiError } from "./dialect.ts";
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
@@ -49,6 +50,15 @@ Deno.test("each code has the type that OpenAI's clients expect", () => {
       "TIMEOUT",
     ],
   });
+});
+
+Deno.test("no retry is advised where the wait is longer than a minute", () => {
+  for (const dialect of [openaiDialect, anthropicDialect]) {
+    const advice = (retryAfterMs: number) =>
+      dialect.writeError(new LlorchError("WORKER_START_FAILED", "No", { retryAfterMs }), "id")
+        .headers?.["x-should-retry"];
+    assert.deepEqual([advice(60_000), advice(60_001)], ["true", "false"]);
+  }
 });
 
 Deno.test("only errors in OpenAI's form are read back", () => {
