@@ -11,7 +11,8 @@
  * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
  * 4. suspects take the workers that were loaded for them; at a tick, running jobs yield to others that have
  *    waited for long (`yields.ts`); the waiting jobs of each model take its free
- *    slots, in the order of `queue.ts`; a job whose deadline comes before its first token ends instead;
+ *    slots, in the order of `queue.ts`, but for those that wait for the worker that has read their prompt
+ *    (`patience.ts`); a job whose deadline comes before its first token ends instead;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
  *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
  *    loaded, models whose slots are all taken are loaded once more;
@@ -25,6 +26,7 @@ import { dispatch, endJob } from "./jobs.ts";
 import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
+import { awaitsItsWorker } from "./patience.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { firstTokenAfter } from "./rates.ts";
 import { record } from "./record.ts";
@@ -100,15 +102,21 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
 
 /** Dispatches the waiting jobs of one model for which there are free slots. */
 function seatWaiting(state: State, fingerprint: string, now: number, effects: Effect[]): void {
+  const patient = new Set<string>();
   while (true) {
-    const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now);
+    const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now, patient);
     if (!job) return;
     if (job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;
     }
-    const seat = warmSeat(state, job, now) ?? freeSeat(state, fingerprint, now, job);
+    const warm = warmSeat(state, job, now);
+    if (!warm && awaitsItsWorker(state, job, now)) {
+      patient.add(job.id);
+      continue;
+    }
+    const seat = warm ?? freeSeat(state, fingerprint, now, job);
     // The free workers may be too small for it: it waits for a larger one, and the jobs behind it wait, too.
     if (!seat) return;
     dispatch(state, job, seat, now, effects);

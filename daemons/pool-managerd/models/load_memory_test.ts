@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { estimateHostMemory, estimateMemory, withoutCheckpoints } from "#shared/models/estimate.ts";
+import { estimateHostMemory, estimateMemory, withoutCopies } from "#shared/models/estimate.ts";
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolConfig } from "../config.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
@@ -99,7 +99,7 @@ Deno.test("states that prompts go back to count in main memory, up to their boun
     const found = { models: [{ ...model(), ...of }], problems: [] };
     const { models } = await withSettings(found, config({ models: { small: own } }));
     const load = { context: 1024, slots: 2 };
-    const gpu = withoutCheckpoints(models[0]!);
+    const gpu = withoutCopies(models[0]!);
     const [cpuBytes, gpuBytes] = [estimateMemory(models[0]!, load), estimateMemory(gpu, load)];
     assert.equal(estimateHostMemory(models[0]!, load), cpuBytes - gpuBytes);
     return cpuBytes - gpuBytes;
