@@ -24,6 +24,9 @@ const GUESSED_LOAD = { startMs: 500, bytesPerMs: 1e6 };
 /** Times of single tokens and prompts are off by about this share. */
 const TIME_SPREAD = 0.1;
 
+/** What takes longer than expected is expected to take this share of what it has taken. */
+const OVERDUE = 0.25;
+
 /** What decides how long a job takes. */
 export type Sized = Pick<Job, "fingerprint" | "tokensIn" | "maxTokens" | "speaks" | "delivered">;
 
@@ -152,7 +155,8 @@ export function leftOf(state: Readonly<State>, job: Job, now: number): Expected 
   if (!lease) return undefined;
   if (lease.firstTokenAt === undefined) {
     const whole = durationOf(state, job);
-    return whole && { ...whole, mean: Math.max(0, whole.mean - (now - lease.since)) };
+    const elapsed = now - lease.since;
+    return whole && { ...whole, mean: Math.max(whole.mean - elapsed, OVERDUE * elapsed) };
   }
   const pace = paceOf(job) ?? state.rates.get(job.fingerprint)?.tokenMs ??
     paceOfRunning(state, job.fingerprint);
