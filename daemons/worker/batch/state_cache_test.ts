@@ -84,7 +84,8 @@ Deno.test("what the engine cannot copy is reported and not kept; with no memory 
   const { cache, keep, errors, from, into } = open();
   const state = await keep("abcd");
   const broken = new Error("It cannot be copied");
-  from.keep = into.put = () => Promise.reject(broken);
+  from.keep = () => Promise.reject(broken);
+  into.put = () => Promise.reject(broken);
   assert.equal(await cache.keep(from), undefined);
   assert.equal(await cache.put(state!, into), false);
   assert.deepEqual([errors, cache.size], [[broken, broken], 0]);
