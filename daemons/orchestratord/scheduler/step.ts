@@ -9,8 +9,8 @@
  *    more, or none in service while they have a fallback; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
  *    While the daemon stops, nothing else is done;
  * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
- * 4. suspects take the workers that were loaded for them; at a tick, running jobs yield to others that have
- *    waited for long (`yields.ts`); the waiting jobs of each model take its free
+ * 4. suspects take the workers that were loaded for them; running jobs yield to others that have waited for
+ *    long (`yields.ts`), at ticks and as they report progress; the waiting jobs of each model take its free
  *    slots, in the order of `queue.ts`, but for those that wait for the worker that has read their prompt
  *    (`patience.ts`); a job whose deadline comes before its first token ends instead;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
@@ -59,7 +59,9 @@ export function step(
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
   seatOnOwn(state, now, effects);
-  if (input.kind === "tick") yieldSlots(state, now, effects);
+  for (const fingerprint of mayYieldNow(state, input)) {
+    yieldSlots(state, fingerprint, now, effects);
+  }
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
   tryAlone(state, now, effects);
@@ -74,6 +76,14 @@ export function step(
 function mayEndWorker(input: Input): boolean {
   if (input.kind === "tick" || input.kind === "unload") return true;
   return input.kind === "attempt_ended" && input.outcome.kind === "lost";
+}
+
+/** Models whose running jobs may have to yield now: ticks alone would let others wait for up to one more. */
+function mayYieldNow(state: Readonly<State>, input: Input): readonly string[] {
+  if (input.kind === "tick") return [...state.lines.keys()];
+  if (input.kind !== "progress") return [];
+  const fingerprint = state.running.get(input.jobId)?.fingerprint;
+  return fingerprint !== undefined && state.lines.has(fingerprint) ? [fingerprint] : [];
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
