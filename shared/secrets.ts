@@ -59,7 +59,10 @@ export function readSecretFile(path: string, what: string): string {
   let mode: number | null;
   let secret: string;
   try {
-    mode = Deno.statSync(path).mode;
+    const { isCharDevice, ...facts } = Deno.statSync(path);
+    // Its permissions are not to be changed, and it may have no end.
+    if (isCharDevice) throw new Error("it is a device");
+    mode = facts.mode;
     secret = Deno.readTextFileSync(path).trim();
   } catch (error) {
     throw new UsageError(`Cannot read the ${what} ${path}: ${errorMessage(error)}`, {

@@ -46,6 +46,10 @@ Deno.test("readApiToken() prefers the file to the variable, and drops its line e
   });
 });
 
+Deno.test("readApiToken() refuses a device", () => {
+  assert.throws(() => readApiToken("/dev/null", noEnv), /token file \/dev\/null: it is a device/);
+});
+
 Deno.test("readApiToken() refuses a file that others may read", async () => {
   for (const mode of [0o640, 0o604, 0o644]) {
     await withFile("secret", mode, (path) => {

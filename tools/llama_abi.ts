@@ -7,7 +7,7 @@
  * @module
  */
 import { readAbi } from "./abi/abi.ts";
-import { HEADER_FOLDERS } from "./abi/compiler.ts";
+import { HEADER_CACHE, HEADER_FOLDERS } from "./abi/compiler.ts";
 import { differences } from "./abi/differences.ts";
 import { type Abi, abiModule, abiOf } from "./abi/module.ts";
 import { allHashes, hashesModule, installedHashes } from "./abi/hashes.ts";
@@ -20,7 +20,7 @@ const HASH_FILE = "daemons/worker/engine/libllama/c/hashes.ts";
 
 /** The interface as the headers and the library have it, or what is wrong, or why it is not known. */
 async function currentAbi(): ReturnType<typeof readAbi> {
-  const source = await unpackLlama("llorch-llama-headers", HEADER_FOLDERS);
+  const source = await unpackLlama(HEADER_CACHE, HEADER_FOLDERS);
   if ("why" in source) return source;
   const library = await llamaLibrary();
   return "why" in library ? library : await readAbi(source.folder, library.path);

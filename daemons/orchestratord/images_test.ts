@@ -163,13 +163,13 @@ Deno.test("results of tools have images too", async () => {
   });
 });
 
-Deno.test("a model that reads only text refuses images in the words that clients look for", async () => {
+Deno.test("a model that sees nothing refuses images in the words that clients look for", async () => {
   await withHarness({}, async (harness) => {
     const refused = await post(harness, CHAT, chat(text("hi"), image(RED)));
     assert.equal(refused.status, 400);
     assert.match(
       refused.text,
-      /messages\.0\.content\.1: image input is not supported: .*counter.* reads only text/,
+      /messages\.0\.content\.1: image input is not supported: .*counter.* sees nothing/,
     );
     const ollama = await post(harness, "/api/generate", {
       ...{ model: "counter", prompt: "hi", images: [base64(RED)] },

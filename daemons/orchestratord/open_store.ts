@@ -16,6 +16,9 @@ import { openSqliteStore, type StoreOptions } from "./store/sqlite/store.ts";
 /** What messages call the file of `store.password_file`. */
 const PASSWORD = "password file";
 
+/** PostgreSQL's code for a password that is not the role's. */
+const WRONG_PASSWORD = "28P01";
+
 /** The part of the configuration that says where the store is. */
 type StoreConfig = Pick<Config, "store" | "state_dir">;
 
@@ -124,7 +127,10 @@ export async function checkStore(
     await describeStore(config);
     return [];
   } catch (error) {
-    return [{ key: ["store", "url"], message: errorMessage(error) }];
+    const isPassword = password_file !== undefined &&
+      (error as { readonly code?: unknown }).code === WRONG_PASSWORD;
+    const key = isPassword ? "password_file" : "url";
+    return [{ key: ["store", key], message: errorMessage(error) }];
   }
 }
 

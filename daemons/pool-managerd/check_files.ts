@@ -7,7 +7,7 @@ import type { PoolConfig } from "./config.ts";
 
 /** What is wrong with the files that a configuration names: `--check-config` reads them. */
 export async function checkFiles(config: PoolConfig): Promise<FileProblem[]> {
-  return [...await checkTemplates(config), ...checkServers(config)];
+  return [...await checkTemplates(config), ...checkExtraFiles(config), ...checkServers(config)];
 }
 
 /** Lines about servers elsewhere: where the prompts of which models go. */
@@ -21,8 +21,23 @@ export function describeServers({ engines }: Pick<PoolConfig, "engines">): strin
   });
 }
 
+/** Adapters and draft models, which must at least be there. */
+function checkExtraFiles({ worker }: PoolConfig): FileProblem[] {
+  return Object.entries(worker.models).flatMap(([name, { lora = {}, draft_model }]) => {
+    const key = ["worker", "models", name];
+    const files: [keys: string[], path: string][] = Object.entries(lora)
+      .map(([each, path]) => [["lora", each], path]);
+    if (draft_model !== undefined) files.push([["draft_model"], draft_model]);
+    return files.flatMap(([keys, path]) =>
+      problemOf([...key, ...keys], path, () => {
+        if (!Deno.statSync(path).isFile) throw new Error(`${path} is no file`);
+      })
+    );
+  });
+}
+
 /** The keys and certificates of servers elsewhere. */
-function checkServers({ engines }: PoolConfig): FileProblem[] {
+export function checkServers({ engines }: PoolConfig): FileProblem[] {
   return Object.entries(engines).flatMap(([name, { api_key_file, ca_file }]) => [
     ...problemOf(["engines", name, "api_key_file"], api_key_file, (path) => {
       readSecretFile(path, "API key file");

@@ -42,3 +42,27 @@ Deno.test("--check-config reads each chat template, and names the key of one tha
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("--check-config names adapters and draft models that are not there", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const there = join(folder, "there.gguf");
+    await Deno.writeTextFile(there, "");
+    const toml = `[worker.models.a]\nlora.x = ${JSON.stringify(there)}\nlora.y = "/none/y.gguf"
+[worker.models.b]\nspeculative = "draft"\ndraft_model = ${JSON.stringify(folder)}\n`;
+    const check = loadConfig({ ...configSpec, checkFiles }, {
+      args: ["--config", "/x.toml", "--check-config"],
+      env: () => undefined,
+      readFile: () => toml,
+    });
+    await assert.rejects(check, (error: Error) => {
+      const [adapter, draft, ...more] = error.message.split("\n");
+      assert.match(adapter!, /^\/x\.toml:3: worker\.models\.a\.lora\.y: .*none\/y\.gguf/);
+      assert.equal(draft, `/x.toml:6: worker.models.b.draft_model: ${folder} is no file`);
+      assert.deepEqual(more, []);
+      return true;
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -160,8 +160,10 @@ export function withEngines({ models, problems }: ScanResult, engines: Engines):
     const engine = engineOf(model, engines);
     if (!engine) return model;
     const { memory } = engine;
+    // An engine has a projector only if its command names one.
+    const { projector: _projector, vision: _vision, audio: _audio, ...own } = model;
     return {
-      ...model,
+      ...own,
       ...(memory === undefined ? {} : statedMemory(memory)),
       ...(takesImages(engine) ? { vision: true as const } : {}),
     };

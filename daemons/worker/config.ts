@@ -38,7 +38,7 @@ const FOR_ANY_ENGINE: readonly string[] = ["gpu_layers", "split", "split_ratio"]
 /** Flags that only llama.cpp in this process has. */
 const LLAMA_ONLY = [
   ...Object.keys(llamaShape).filter((key) => !FOR_ANY_ENGINE.includes(key)),
-  ...["lora", "prefill_chunk", "saved_slots_dir"],
+  ...["lora", "mmproj", "prefill_chunk", "saved_slots_dir"],
 ];
 
 /** The flags of a worker that have no effect, so that nobody believes that they have one. */
@@ -139,6 +139,9 @@ export const workerConfig = z.strictObject({
   threads: threadsKey.default(Math.max(1, physicalCores() - 1))
     .describe("CPU threads; auto measures a few settings when the model is loaded"),
   ...llamaShape,
+  mmproj: z.string().min(1).optional().describe(
+    "Path of the model's projector (a GGUF file), with which it sees or hears",
+  ),
   lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH"))
     .refine(haveOwnNames, "two adapters have the same name").optional()
     .describe("Adapters that requests may name: NAME=PATH"),

@@ -135,7 +135,10 @@ export interface LoadContext {
 /** Loads a model. Throws an error whose message says what to do. */
 export type LoadModel = (config: WorkerConfig, context: LoadContext) => Promise<Model>;
 
-/** A model's file can never be loaded by this worker: another try would fail in the same way. */
+/**
+ * Nothing but an operator can make this model usable: its file is damaged, or the server that has it refuses the
+ * key. Another try would fail in the same way.
+ */
 export class UnusableModelError extends LlorchError {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super("WORKER_START_FAILED", message, options);

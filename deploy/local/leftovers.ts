@@ -14,9 +14,16 @@ export type Leftover = Pick<WorkerView, "pid" | "worker_id">;
 export async function endLeftovers(workers: readonly Leftover[]): Promise<void> {
   const left = workers.filter(isRunning);
   for (const { pid } of left) signal(pid, "SIGTERM");
-  const deadline = performance.now() + GRACE_MS;
-  while (left.some(isRunning) && performance.now() < deadline) await delay(20);
+  await untilGone(left);
   for (const worker of left.filter(isRunning)) signal(worker.pid, "SIGKILL");
+  // The kernel frees its memory first.
+  await untilGone(left);
+}
+
+/** Waits until none runs, or for the grace. */
+async function untilGone(workers: readonly Leftover[]): Promise<void> {
+  const deadline = performance.now() + GRACE_MS;
+  while (workers.some(isRunning) && performance.now() < deadline) await delay(20);
 }
 
 function isRunning({ pid, worker_id }: Leftover): boolean {

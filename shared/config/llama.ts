@@ -196,6 +196,8 @@ export const llamaShape = {
     .describe("Find the most probable tokens on the device, for requests to which they suffice"),
   no_mmap: z.boolean().optional()
     .describe("Read the weights into memory instead of mapping the file"),
+  no_mmproj_offload: z.boolean().optional()
+    .describe("Keep the model's projector, with which it sees, off the GPU"),
   mlock: z.boolean().optional()
     .describe("Keep the weights in RAM: never swap them out"),
   speculative: z.enum(["off", "lookup", "draft", "mtp"]).optional()

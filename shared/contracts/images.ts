@@ -2,8 +2,10 @@ import { z } from "zod";
 
 /** What clients look for to send the same without images. */
 export const NO_IMAGES = "image input is not supported";
+/** The same of sound. */
+export const NO_AUDIO = "audio input is not supported";
 
-/** Prefix of an image's URL once orchestratord has taken the image: its SHA-256 follows. */
+/** Prefix of the URL of an image or sound once orchestratord has taken it: its SHA-256 follows. */
 const TAKEN = "sha256:";
 
 const URL_START = /^(?:data:|https?:\/\/|sha256:[0-9a-f]{64}$)/i;
@@ -25,14 +27,29 @@ export const imagePart = z.object({
 /** An image in a message. */
 export type ImagePart = z.output<typeof imagePart>;
 
-/** A text in a message with images. */
+/** Sound in a message, in base64. Its bytes tell its format. */
+export const audioPart = z.object({
+  type: z.literal("input_audio"),
+  input_audio: z.object({
+    data: z.string().meta({ description: "A WAV file in base64" }),
+    format: z.string().max(16).optional(),
+  }, { error: "must have data" }),
+}).meta({ id: "AudioPart" });
+
+/** Sound in a message. */
+export type AudioPart = z.output<typeof audioPart>;
+
+/** A part of a message that is no text. */
+export type MediumPart = ImagePart | AudioPart;
+
+/** A text in a message with images or sound. */
 export interface TextPart {
   readonly type: "text";
   readonly text: string;
 }
 
-/** What a message says: a list only if it has an image. */
-export type Content = string | (TextPart | ImagePart)[];
+/** What a message says: a list only if it has an image or sound. */
+export type Content = string | (TextPart | MediumPart)[];
 
 /** The part of an image at this URL. */
 export function imageAt(url: string): ImagePart {
@@ -44,8 +61,8 @@ export function imageIn(base64: string): ImagePart {
   return imageAt(base64.startsWith("data:") ? base64 : `data:;base64,${base64}`);
 }
 
-/** Content of parts: one text if none of them is an image, each part a line. */
-export function contentOf(parts: readonly (TextPart | ImagePart)[]): Content {
+/** Content of parts: one text if all of them are, each part a line. */
+export function contentOf(parts: readonly (TextPart | MediumPart)[]): Content {
   const texts = parts.filter((part) => part.type === "text");
   return texts.length < parts.length ? [...parts] : linesOf(texts);
 }
@@ -60,31 +77,71 @@ function linesOf(texts: readonly TextPart[]): string {
   return texts.map(({ text }) => text).join("\n");
 }
 
+/** The images and sounds of messages, in their order. */
+export function mediaOf(
+  messages: readonly { readonly content: Content }[] | undefined,
+): MediumPart[] {
+  return (messages ?? []).flatMap(({ content }) =>
+    typeof content === "string" ? [] : content.filter((part) => part.type !== "text")
+  );
+}
+
 /** The images of messages, in their order. */
 export function imagesOf(
   messages: readonly { readonly content: Content }[] | undefined,
 ): ImagePart[] {
-  return (messages ?? []).flatMap(({ content }) =>
-    typeof content === "string" ? [] : content.filter((part) => part.type === "image_url")
-  );
+  return mediaOf(messages).filter((part) => part.type === "image_url");
 }
 
-/** Messages whose images have other URLs; undefined as a new URL leaves an image as it is. */
-export function withImages<M extends { readonly content: Content }>(
+/** What a model can have beside text: `vision` of images, `audio` of sound. */
+export type Sense = "vision" | "audio";
+
+/** The senses that messages need. */
+export function sensesOf(
+  messages: readonly { readonly content: Content }[] | undefined,
+): Sense[] {
+  return [...new Set(mediaOf(messages).map(senseOf))];
+}
+
+/** The sense that a part needs. */
+export function senseOf({ type }: MediumPart): Sense {
+  return type === "image_url" ? "vision" : "audio";
+}
+
+/** The URL of an image, or of sound: that of its bytes, or of their hash. */
+export function urlOf(part: MediumPart): string {
+  if (part.type === "image_url") return part.image_url.url;
+  const { data } = part.input_audio;
+  return takenHash(data) === undefined ? AUDIO_URL + data : data;
+}
+
+/** Messages whose images and sounds have other URLs; undefined as a new URL leaves one as it is. */
+export function withMedia<M extends { readonly content: Content }>(
   messages: readonly M[],
   newUrl: (url: string) => string | undefined,
 ): M[] {
   return messages.map((message) => {
     const { content } = message;
     if (typeof content === "string") return message;
-    const parts = content.map((part) =>
-      part.type === "text" ? part : imageAt(newUrl(part.image_url.url) ?? part.image_url.url)
-    );
+    const parts = content.map((part) => {
+      if (part.type === "text") return part;
+      const url = newUrl(urlOf(part));
+      return url === undefined ? part : partAt(part, url);
+    });
     return { ...message, content: parts };
   });
 }
 
-/** The URL of an image that orchestratord has taken. */
+const AUDIO_URL = "data:audio/wav;base64,";
+
+/** The same part at another URL. */
+function partAt(part: MediumPart, url: string): MediumPart {
+  if (part.type === "image_url") return imageAt(url);
+  const data = url.startsWith(AUDIO_URL) ? url.slice(AUDIO_URL.length) : url;
+  return { type: part.type, input_audio: { data, format: "wav" } };
+}
+
+/** The URL of an image or sound that orchestratord has taken. */
 export function takenUrl(sha256: string): string {
   return TAKEN + sha256;
 }

@@ -173,6 +173,7 @@ export const modelView = z.object({
   size_bytes: z.number().int(),
   facts: modelFacts.optional(),
   vision: z.literal(true).optional().meta({ description: "It takes images, on every pool" }),
+  audio: z.literal(true).optional().meta({ description: "It takes sound, on every pool" }),
   elsewhere: z.array(elsewhere.omit({ slots: true })).optional().meta({
     description:
       "Servers of other machines that serve it: prompts for it may go there. Absent: it is " +

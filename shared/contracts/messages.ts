@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defined } from "../json.ts";
-import { type Content, contentOf, type ImagePart, imagePart } from "./images.ts";
+import { audioPart, type Content, contentOf, imagePart, type MediumPart } from "./images.ts";
 import { functionName, type ToolCall } from "./tools.ts";
 
 /** Most messages of a chat, and most parts and calls of one message. */
@@ -12,6 +12,7 @@ const text = z.object({ type: z.literal("text"), text: z.string() });
 const unknownPart = ({ input }: { readonly input?: unknown }) => {
   const { type } = Object(input) as { type?: unknown };
   if (type === "image_url") return "an image can only be in a message of the user or of a tool";
+  if (type === "input_audio") return "sound can only be in a message of the user or of a tool";
   if (type === "input_image" || type === "image") return "write images as parts of type image_url";
   return typeof type === "string"
     ? `parts of type ${type.slice(0, 64)} are not supported`
@@ -19,17 +20,19 @@ const unknownPart = ({ input }: { readonly input?: unknown }) => {
 };
 
 const textPart = z.discriminatedUnion("type", [text], { error: unknownPart });
-const anyPart = z.discriminatedUnion("type", [text, imagePart], { error: unknownPart });
+const anyPart = z.discriminatedUnion("type", [text, imagePart, audioPart], { error: unknownPart });
 
 /** Text, or parts of it; null is the same as empty. */
 export const messageText = z.union([z.string(), z.array(textPart).max(MAX_MESSAGES), z.null()], {
   error: "must be text, or a list of parts of type text",
 }).meta({ description: "A text or its parts, each of which gets a line; null: empty" });
 
-/** Text and images; null is the same as empty. */
+/** Text, images and sound; null is the same as empty. */
 export const messageContent = z.union([z.string(), z.array(anyPart).max(MAX_MESSAGES), z.null()], {
-  error: "must be text, or a list of parts of type text or image_url",
-}).meta({ description: "A text, or texts and images, each of which gets a line; null: empty" });
+  error: "must be text, or a list of parts of type text, image_url or input_audio",
+}).meta({
+  description: "A text, or texts, images and sounds, each text of which gets a line; null: empty",
+});
 
 const id = z.string().max(256).nullish();
 
@@ -94,13 +97,13 @@ export type Message =
     readonly name?: string;
   };
 
-/** A turn of a chat without images. */
+/** A turn of a chat without images and sound. */
 export type TextMessage = Message & { readonly content: string };
 
 /** The turns of a chat, in any shape that clients write. */
 export const messages = z.array(givenMessage).min(1).max(MAX_MESSAGES).transform(readMessages);
 
-/** The turns in one shape: texts without images are joined, what says nothing is left out, and calls have ids. */
+/** The turns in one shape: texts alone are joined, what says nothing is left out, and calls have ids. */
 function readMessages(given: readonly GivenMessage[]): Message[] {
   return given.map((message, index): Message => {
     switch (message.role) {
@@ -126,7 +129,7 @@ function readMessages(given: readonly GivenMessage[]): Message[] {
   });
 }
 
-type GivenContent = string | null | undefined | readonly (z.output<typeof text> | ImagePart)[];
+type GivenContent = string | null | undefined | readonly (z.output<typeof text> | MediumPart)[];
 
 function contentIn(content: GivenContent): Content {
   return typeof content === "string" ? content : contentOf(content ?? []);

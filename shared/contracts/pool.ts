@@ -165,7 +165,12 @@ export const poolModel = z.object({
     description: "Absent from older pools, and for models without a file",
   }),
   vision: z.literal(true).optional()
-    .meta({ description: "The engine that serves it takes images; absent: only text" }),
+    .meta({ description: "The engine that serves it takes images; absent: none" }),
+  audio: z.literal(true).optional()
+    .meta({ description: "The engine that serves it takes sound; absent: none" }),
+  projector: z.object({ path: z.string(), size_bytes: bytes }).optional().meta({
+    description: "The file beside it with which it sees or hears; it is counted in compute_bytes",
+  }),
   elsewhere: elsewhere.optional().meta({
     description:
       "A server that runs elsewhere serves it: prompts and answers go there, and it takes " +

@@ -103,8 +103,12 @@ export const tokenPiece = z.union([z.string(), z.array(z.number().int().min(0).m
 /** The text of a token, or its bytes if it is a part of a character. */
 export type TokenPiece = z.output<typeof tokenPiece>;
 
+/** What stands for a token of an image among a prompt's tokens. */
+export const MEDIA_TOKEN = -1;
+
 export const tokenizeReply = z.object({
-  tokens: z.array(tokenId),
+  tokens: z.array(tokenId.or(z.literal(MEDIA_TOKEN)))
+    .meta({ description: "-1 is a token of an image, which no text has" }),
   count: z.number().int().min(0),
   pieces: z.array(tokenPiece).optional()
     .meta({ description: "One for each token; only with with_pieces" }),

@@ -21,3 +21,14 @@ export function withoutHostPaths(text: string): string {
       isReference === undefined ? `${stem}.gguf` : stem,
   );
 }
+
+/** An absolute path of a file, without spaces; not the way of a request to a server, such as `/v1/models`. */
+const FILE = /(?<![\w.:/])\/(?!v\d+\/|api\/)(?:[^\s"'/,;:()]+\/)+([^\s"'/,;:()]+)/g;
+
+/**
+ * Removes the folders of every file from a host's own words, such as the reason for which a worker could not
+ * start. Clients read it in the errors of their jobs.
+ */
+export function withoutFolders(text: string): string {
+  return withoutHostPaths(text).replace(FILE, (_, name: string) => name);
+}

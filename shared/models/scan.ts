@@ -7,6 +7,7 @@ import { modelMemory } from "./estimate.ts";
 import { type GgufInfo, readGguf } from "./gguf.ts";
 import { manifestReference, readManifest } from "./manifest.ts";
 import { unreadableModel } from "./gguf_header.ts";
+import { type Projector, projectorOf, readProjector } from "./projectors.ts";
 import { isReference } from "./reference.ts";
 import { nameWithPrint, shortNameOf } from "./short_name.ts";
 import { partPaths, splitPart } from "./split.ts";
@@ -51,7 +52,8 @@ export async function scanModels(
   dirs: readonly string[],
   cache: ScanCache = new Map(),
 ): Promise<ScanResult> {
-  const models: FoundModel[] = [];
+  const described: Described[] = [];
+  const projectors: Projector[] = [];
   const problems: { path: string; message: string }[] = [];
   const seen = new Set<string>();
   for (const dir of dirs) {
@@ -61,15 +63,45 @@ export async function scanModels(
       if (seen.has(path)) continue;
       seen.add(path);
       try {
-        models.push(await describe(path, cache));
+        described.push(await describe(path, cache));
       } catch (error) {
-        report(path, isGarbled(path, error) ? new Error(GARBLED) : error);
+        const projector = await readProjector(path);
+        if (projector) projectors.push(projector);
+        else report(path, isGarbled(path, error) ? new Error(GARBLED) : error);
       }
     }
   }
   for (const path of cache.keys()) if (!seen.has(path)) cache.delete(path);
+  const { models, unused } = withProjectors(described, projectors);
+  for (const { path } of unused) problems.push({ path, message: NO_MODEL_FOR_IT });
   models.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { models: withShortNames(models), problems };
+}
+
+const NO_MODEL_FOR_IT =
+  "It is no model, but sees or hears for one, and no model beside it has such a " +
+  "name: call it x.mmproj.gguf beside x.gguf";
+
+/** Gives each model the projector that belongs to it; returns those of no model, too. */
+function withProjectors(
+  described: readonly Described[],
+  projectors: readonly Projector[],
+): { models: FoundModel[]; unused: readonly Projector[] } {
+  const used = new Set<Projector>();
+  const models = described.map(({ model, width }) => {
+    const projector = projectorOf(model.path, width, projectors);
+    if (!projector) return model;
+    used.add(projector);
+    return {
+      ...model,
+      // It is in memory beside the model.
+      compute_bytes: model.compute_bytes + projector.sizeBytes,
+      projector: { path: projector.path, size_bytes: projector.sizeBytes },
+      ...(projector.sees ? { vision: true as const } : {}),
+      ...(projector.hears ? { audio: true as const } : {}),
+    };
+  });
+  return { models, unused: projectors.filter((each) => !used.has(each)) };
 }
 
 /**
@@ -167,7 +199,13 @@ export function stemOf(path: string): string {
   return basename(splitPart(path)?.prefix ?? path).replace(/\.gguf$/i, "");
 }
 
-async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
+/** A model, and the numbers that it takes for each token. */
+interface Described {
+  readonly model: FoundModel;
+  readonly width: number;
+}
+
+async function describe(path: string, cache: ScanCache): Promise<Described> {
   const info = await readCached(path, cache);
   const { mtime } = await Deno.stat(path);
   if (info.tensorCount === 0) {
@@ -190,7 +228,7 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
   const stem = stemOf(path);
   const model_ref = manifest?.repo === undefined ? file : manifestReference(manifest);
   const aliases = [file, stem, ...manifest ? [manifest.id, ...manifest.aliases] : []];
-  return {
+  const model: FoundModel = {
     model_ref,
     aliases: [...new Set(aliases)].filter((alias) => alias !== model_ref && isReference(alias)),
     fingerprint: info.fingerprint,
@@ -207,6 +245,7 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
       skills: [...info.skills],
     },
   };
+  return { model, width: info.embeddingLength };
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeCounterModel } from "../../tests/support/models.ts";
+import { writeProjector, writeSeeingModel } from "../../tests/support/vision_model.ts";
 import { type ScanCache, scanModels } from "./scan.ts";
 
 async function withFolder(test: (dir: string) => Promise<void>): Promise<void> {
@@ -49,6 +50,25 @@ Deno.test("scanModels() reports broken files and continues", async () => {
     const { models, problems } = await scanModels([dir]);
     assert.deepEqual(models.map((model) => model.aliases[0]), ["good"]);
     assert.deepEqual(problems.map((each) => each.path), [join(dir, "broken.gguf")]);
+  });
+});
+
+Deno.test("scanModels() gives a model the projector beside it, and says of others that they have no model", async () => {
+  await withFolder(async (dir) => {
+    writeSeeingModel(join(dir, "eyes-q4_0.gguf"));
+    const { models: [blind] } = await scanModels([dir]);
+    assert.deepEqual([blind?.vision, blind?.projector], [undefined, undefined]);
+    const path = join(dir, "mmproj-eyes-f16.gguf");
+    writeProjector(path);
+    writeProjector(join(dir, "mmproj-other-f16.gguf"));
+    const { models, problems } = await scanModels([dir]);
+    const { size } = await Deno.stat(path);
+    assert.equal(models.length, 1);
+    assert.equal(models[0]?.vision, true);
+    assert.deepEqual(models[0]?.projector, { path, size_bytes: size });
+    assert.equal(models[0]?.compute_bytes, blind!.compute_bytes + size);
+    assert.deepEqual(problems.map((each) => each.path), [join(dir, "mmproj-other-f16.gguf")]);
+    assert.match(problems[0]!.message, /call it x\.mmproj\.gguf/);
   });
 });
 

@@ -12,6 +12,7 @@ import { keptChats } from "./chats.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
+import { failover } from "./failover.ts";
 import { shortBesideLong } from "./fairness.ts";
 import { toldTimes } from "./honesty.ts";
 import { idleHost } from "./idle.ts";
@@ -28,6 +29,7 @@ import { wayOfFirstToken } from "./way.ts";
 import { embeddings } from "./worker/embeddings.ts";
 import { loadMemoryBench } from "./memory.ts";
 import { guessing } from "./worker/guessing.ts";
+import { pictures } from "./worker/pictures.ts";
 import { workerBench } from "./worker/worker.ts";
 
 /** All benches by name; a function takes further arguments. */
@@ -40,6 +42,7 @@ const BENCHES: Readonly<
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
   dialects: [dialectFirstToken, dialectTokens, leavingClients],
+  failover: [failover],
   fairness: [shortBesideLong],
   honesty: [toldTimes],
   idle: [idleHost],
@@ -53,6 +56,7 @@ const BENCHES: Readonly<
   embeddings: [embeddings],
   guessing: [guessing],
   memory: [loadMemoryBench],
+  pictures: [pictures],
   way: [wayOfFirstToken],
   worker: (args) => [workerBench(args)],
 };

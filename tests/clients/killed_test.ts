@@ -18,7 +18,7 @@ import { familyOf, writeFamily } from "../conformance/models/family_file.ts";
 import { longScript } from "../conformance/models/long_script.ts";
 import { llamaSource } from "../support/llama_source.ts";
 import { scriptWord } from "../support/script_model.ts";
-import { killIfAlive, type Service, withService } from "../support/service.ts";
+import { failovers, killIfAlive, type Service, withService } from "../support/service.ts";
 
 /** Within what the worker is killed; Ollama sends a call when it is whole. */
 const KILLED = [
@@ -108,10 +108,4 @@ function uncached(events: readonly string[]): string[] {
   return lastingParts(events.filter((data) => data !== PING)).map((data) =>
     data.replace(cache, "").replace(/,"timings":\{[^}]*\}/, "")
   );
-}
-
-/** Attempts that failed and were followed by another. */
-async function failovers({ orchestratord }: Service): Promise<number> {
-  const metrics = await (await fetch(`${orchestratord.url}/metrics`)).text();
-  return Number(/^orchd_failovers_total (\d+)$/m.exec(metrics)?.[1] ?? 0);
 }

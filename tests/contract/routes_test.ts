@@ -43,7 +43,11 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
     const models = dirname(counterModel());
     writeGapModel(join(models, "gap.gguf"));
     writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
-    const env = { LLORCH_SAVED_SLOTS_MAX_BYTES: "100000000" };
+    const env = {
+      LLORCH_SAVED_SLOTS_MAX_BYTES: "100000000",
+      // Requests that name no model have no answer where there are several.
+      LLORCH_DEFAULT_MODEL: "",
+    };
     await withStack({ models, model: "counter", stateDir, env }, async (stack) => {
       const state = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
       const worker = state.workers[0]!;

@@ -164,7 +164,7 @@ async function failure({ client }: Service): Promise<string> {
 
 const GIVES_UP_SOON = "workers.breaker_failures = 1";
 
-Deno.test("a refused key is said, without the key", async () => {
+Deno.test("a refused key is said after one try, without the key", async () => {
   const dir = await Deno.makeTempDir({ prefix: "llorch-models-" });
   const key = await keyFile(dir, "sk-wrong");
   await using server = elsewhere({});
@@ -173,10 +173,32 @@ Deno.test("a refused key is said, without the key", async () => {
       const message = await failure(service);
       assert.match(message, /refuses the worker's key \(401\)/);
       assert.doesNotMatch(message, /sk-wrong/);
+      assert.equal(server.calls.length, 1, "more tries could lock the account");
     }, {
-      orchestratord: GIVES_UP_SOON,
       poolManagerd: `[engines.rented]
         url = ${JSON.stringify(server.url)}
+        api_key_file = ${JSON.stringify(key)}
+        models = ["counting"]`,
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("a key file that cannot be used is said at the start, and to clients without its folder", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "llorch-models-" });
+  const key = join(dir, "none.key");
+  try {
+    await withService(join(dir, "none"), async (service) => {
+      const warning = service.poolManagerd.log.find(({ event }) => event === "engine_not_usable");
+      assert.equal(warning?.["key"], "engines.rented.api_key_file");
+      assert.match(String(warning["reason"]), new RegExp(`Cannot read the API key file ${key}`));
+      const message = await failure(service);
+      assert.match(message, /Cannot read the API key file none\.key: /);
+      assert.ok(!message.includes(dir), message);
+    }, {
+      poolManagerd: `[engines.rented]
+        url = "https://gpu.example.org"
         api_key_file = ${JSON.stringify(key)}
         models = ["counting"]`,
     });

@@ -1,11 +1,12 @@
 /**
- * Images through the whole service to a real llama-server, whose tiny model sees: what it says depends on
- * the image.
+ * Images through the whole service to a tiny model that sees, in a real llama-server: what it says
+ * depends on the image.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ASK_ABOUT_IMAGE, post } from "../support/ask_about_image.ts";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import { type Service, withService } from "../support/service.ts";
 import { dataUrl, IMAGES, png } from "../support/images.ts";
@@ -48,77 +49,12 @@ async function withEyes(
 const RED = png(32, 32, () => [255, 0, 0]).toBase64();
 const BLUE = png(32, 32, () => [0, 0, 255]).toBase64();
 
-type Answer = { readonly text: string; readonly read: number; readonly made: number };
-
-async function post({ orchestratord: { url } }: Service, path: string, body: unknown) {
-  const reply = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
-  return { status: reply.status, body: await reply.json() };
-}
-
-/** How each API asks what is on an image. */
-const ASK: Readonly<Record<string, (service: Service, image: string) => Promise<Answer>>> = {
-  async chat(service, image) {
-    const { status, body } = await post(service, "/v1/chat/completions", {
-      ...{ model: "eyes", max_tokens: 8, temperature: 0 },
-      messages: [{
-        role: "user",
-        content: [
-          { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
-          { type: "text", text: "w5" },
-        ],
-      }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { prompt_tokens: read, completion_tokens: made } = body.usage;
-    return { text: body.choices[0].message.content, read, made };
-  },
-  async responses(service, image) {
-    const { status, body } = await post(service, "/v1/responses", {
-      ...{ model: "eyes", max_output_tokens: 8, temperature: 0, store: false },
-      input: [{
-        role: "user",
-        content: [
-          { type: "input_image", image_url: `data:image/png;base64,${image}` },
-          { type: "input_text", text: "w5" },
-        ],
-      }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { input_tokens: read, output_tokens: made } = body.usage;
-    return { text: body.output[0].content[0].text, read, made };
-  },
-  async messages(service, image) {
-    const { status, body } = await post(service, "/v1/messages", {
-      ...{ model: "eyes", max_tokens: 8, temperature: 0 },
-      messages: [{
-        role: "user",
-        content: [
-          { type: "image", source: { type: "base64", media_type: "image/png", data: image } },
-          { type: "text", text: "w5" },
-        ],
-      }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { input_tokens, cache_read_input_tokens: cached, output_tokens: made } = body.usage;
-    return { text: body.content[0].text, read: input_tokens + cached, made };
-  },
-  async ollama(service, image) {
-    const { status, body } = await post(service, "/api/chat", {
-      ...{ model: "eyes", stream: false, options: { num_predict: 8, temperature: 0 } },
-      messages: [{ role: "user", content: "w5", images: [image] }],
-    });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { message, prompt_eval_count: read, eval_count: made } = body;
-    return { text: message.content, read, made };
-  },
-};
-
 Deno.test({
   name: title("a model that sees says the same of an image through each API, and else of another"),
   ignore: reason !== undefined,
   fn: () =>
     withEyes("", async (service) => {
-      const [first, ...others] = Object.values(ASK);
+      const [first, ...others] = Object.values(ASK_ABOUT_IMAGE);
       const red = await first!(service, RED);
       assert.equal(red.made, 8);
       assert.ok(red.read > IMAGE_TOKENS, `${red.read} tokens`);
@@ -161,7 +97,7 @@ Deno.test({
       const broken = await chat("eyes", dataUrl(png(8, 8, () => [1, 2, 3]).subarray(0, 40)));
       assert.equal(broken.status, 400, JSON.stringify(broken.body));
       assert.match(broken.body.error.message, /the engine refuses the request: .*image/);
-      const { text } = await ASK["chat"]!(service, RED);
+      const { text } = await ASK_ABOUT_IMAGE["chat"]!(service, RED);
       assert.equal(typeof text, "string", "it goes on");
     }),
 });

@@ -183,7 +183,7 @@ export class Cluster {
       const alive = [...new Set([...known, ...workers.map(({ pid }) => pid)])].filter(isAlive);
       found = JSON.stringify({ workers, alive });
       return workers.length === 1 && alive.length === 1 && workers[0]?.state === "ready";
-    }, 20_000).catch((error) => {
+    }).catch((error) => {
       const log = this.daemon(FRONT).log.slice(-40).map((line) => JSON.stringify(line));
       throw new Error(`${error.message}: ${found}\n${log.join("\n")}`);
     });

@@ -2,14 +2,46 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ENV } from "#shared/defaults.ts";
 import { createClient } from "#shared/http/client.ts";
+import { workerRoutes } from "#shared/contracts/worker.ts";
+import { OWN_HASHES } from "../../daemons/worker/engine/libllama/c/check_files.ts";
+import { MEDIA_FILE } from "../../daemons/worker/engine/libllama/c/library_files.ts";
 import { HASHES } from "../../daemons/worker/engine/libllama/c/hashes.ts";
+import { whyNoMedia } from "../../daemons/worker/testing/media.ts";
 import { DEMO_MODEL, TOKEN, whenReady } from "../../daemons/worker/testing/worker.ts";
 import { build } from "../../tools/build/build.ts";
 import { planBuild } from "../../tools/build/plan.ts";
+import { BLUE_AND_RED, dataUrl, IMAGES, png } from "../support/images.ts";
 import { namesIn } from "../support/portable.ts";
 import { listeningUrl, type Program, ROOT, startCommand, within } from "../support/stack.ts";
+import { writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
-const ARGS = ["--port=0", "--standalone", "--gpu=none", "--threads=1", `--model=${DEMO_MODEL}`];
+const ARGS = ["--port=0", "--standalone", "--gpu=none", "--threads=1"];
+
+/** What a worker says of a picture. */
+async function saidOf(url: string, picture: Uint8Array): Promise<string> {
+  const { events } = await createClient({ baseUrl: url, token: TOKEN }).stream(
+    workerRoutes.execute,
+    {
+      body: {
+        ...{ model: "eyes", job_id: crypto.randomUUID(), attempt: 1 },
+        ...{ max_tokens: 8, temperature: 0 },
+        messages: [{
+          role: "user",
+          content: [
+            { type: "image_url", image_url: { url: dataUrl(picture) } },
+            { type: "text", text: " w1" },
+          ],
+        }],
+      },
+    },
+  );
+  let text = "";
+  for await (const { event, data } of events) {
+    if (event === "token") text += JSON.parse(data).t;
+    else if (event === "error") assert.fail(data);
+  }
+  return text;
+}
 
 /** Why a built worker ended. */
 async function reasonOf(worker: Program): Promise<string> {
@@ -28,16 +60,17 @@ Deno.test({
     const args = ["worker", "cpu", "--runtime=portable", "--out", dir];
     await build(planBuild(args, Deno.build.target, ROOT), () => {});
     const runtime = join(dir, "runtime");
-    const start = () =>
-      startCommand(join(dir, "llorch-candled"), ARGS, {
+    const start = (files: readonly string[] = [`--model=${DEMO_MODEL}`]) =>
+      startCommand(join(dir, "llorch-candled"), [...ARGS, ...files], {
         [ENV.workerToken]: TOKEN,
         [ENV.runtimeDir]: runtime,
       });
-    const ready = async () => {
-      const worker = start();
+    const ready = async (files?: readonly string[], use?: (url: string) => Promise<void>) => {
+      const worker = start(files);
       try {
         const url = await listeningUrl(worker);
         await within(whenReady(createClient({ baseUrl: url, token: TOKEN })), "it is ready");
+        await use?.(url);
       } finally {
         worker.kill("SIGKILL");
         await worker.status;
@@ -52,6 +85,23 @@ Deno.test({
       assert.deepEqual(namesIn(join(app, "llama")), ["linux-x64"]);
       assert.deepEqual(namesIn(libraries), Object.keys(HASHES["linux-x64"]).sort());
       assert.ok(!namesIn(app).includes("node_modules"));
+    });
+    await t.step({
+      name: "it sees, with the libmtmd that it carries, and reads every format",
+      ignore: whyNoMedia() !== undefined,
+      async fn() {
+        assert.deepEqual(namesIn(join(app, "media/linux-x64")), [OWN_HASHES, MEDIA_FILE].sort());
+        const [model, projector] = [join(dir, "eyes.gguf"), join(dir, "mmproj-eyes.gguf")];
+        writeSeeingModel(model);
+        writeProjector(projector);
+        await ready([`--model=${model}`, `--mmproj=${projector}`], async (url) => {
+          const blue = await saidOf(url, BLUE_AND_RED);
+          assert.equal(await saidOf(url, IMAGES.gif), blue);
+          assert.equal(await saidOf(url, IMAGES["lossless webp"]), blue);
+          assert.notEqual(await saidOf(url, IMAGES.jpeg), "");
+          assert.notEqual(await saidOf(url, png(32, 32, () => [9, 250, 9])), blue);
+        });
+      },
     });
     await t.step("a library with another byte is refused", async () => {
       const file = namesIn(libraries).find((name) => name.startsWith("libllama."))!;

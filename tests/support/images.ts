@@ -28,6 +28,81 @@ export function png(
   ]);
 }
 
+/**
+ * The GIF file of an image.
+ *
+ * @param colors From 2 to 256, a power of 2.
+ * @param pixels A color's number each, row by row.
+ */
+export function gif(
+  width: number,
+  height: number,
+  colors: readonly (readonly number[])[],
+  pixels: readonly number[],
+  { isInterlaced = false }: { readonly isInterlaced?: boolean } = {},
+): Uint8Array<ArrayBuffer> {
+  const bits = Math.max(1, Math.ceil(Math.log2(colors.length)));
+  const [low, high] = [(value: number) => value & 255, (value: number) => value >> 8];
+  const size = [low(width), high(width), low(height), high(height)];
+  const rows = isInterlaced
+    ? [[0, 8], [4, 8], [2, 4], [1, 2]].flatMap(([first, step]) =>
+      Array.from({ length: height }, (_, row) => row).filter((row) =>
+        (row - first!) % step! === 0 && row >= first!
+      )
+    )
+    : Array.from({ length: height }, (_, row) => row);
+  const data = packed(
+    rows.flatMap((row) => pixels.slice(row * width, (row + 1) * width)),
+    Math.max(2, bits),
+  );
+  const blocks = Array.from({ length: Math.ceil(data.length / 255) }, (_, at) => {
+    const part = data.slice(at * 255, at * 255 + 255);
+    return [part.length, ...part];
+  });
+  return Uint8Array.from([
+    ...[...ascii("GIF89a"), ...size, 0x80 | bits - 1, 0, 0, ...colors.flat()],
+    ...[0x2c, 0, 0, 0, 0, ...size, isInterlaced ? 0x40 : 0, Math.max(2, bits)],
+    ...[...blocks.flat(), 0, 0x3b],
+  ]);
+}
+
+/** Colors as GIF packs them: in codes of growing width for runs that came before. */
+function packed(colors: readonly number[], bits: number): number[] {
+  const bytes: number[] = [];
+  let [rest, count] = [0, 0];
+  const [clear, end] = [1 << bits, (1 << bits) + 1];
+  let codes = new Map<string, number>();
+  let [next, width] = [end + 1, bits + 1];
+  const write = (code: number) => {
+    rest |= code << count;
+    for (count += width; count >= 8; count -= 8, rest >>>= 8) bytes.push(rest & 255);
+  };
+  const codeOf = (run: readonly number[]) => run.length === 1 ? run[0]! : codes.get(run.join());
+  write(clear);
+  let run: number[] = [];
+  for (const color of colors) {
+    const longer = [...run, color];
+    if (codeOf(longer) !== undefined) {
+      run = longer;
+      continue;
+    }
+    write(codeOf(run)!);
+    if (next < 4096) {
+      codes.set(longer.join(), next);
+      if (next++ === 1 << width && width < 12) width++;
+    } else {
+      write(clear);
+      codes = new Map();
+      [next, width] = [end + 1, bits + 1];
+    }
+    run = [color];
+  }
+  if (run.length > 0) write(codeOf(run)!);
+  write(end);
+  if (count > 0) bytes.push(rest & 255);
+  return bytes;
+}
+
 /** The image of {@linkcode IMAGES}: blue on the left, red on the right, 6 by 4 pixels. */
 export const BLUE_AND_RED: Uint8Array<ArrayBuffer> = png(
   ...[6, 4] as const,

@@ -34,6 +34,11 @@ export interface RandomModelOptions {
   readonly type?: TensorType;
   /** Whether all matrices are zeros: a large file that takes no time and no room. @default false */
   readonly isZero?: boolean;
+  /**
+   * Qwen2-VL's architecture instead of Llama's, with positions of time, height and width: so many pairs of numbers
+   * of a head turn with each, all together half of a head.
+   */
+  readonly ropeSections?: readonly number[];
 }
 
 /** Shape of the transformer around embeddings and output. */
@@ -47,6 +52,7 @@ interface Shape {
   readonly context: number;
   readonly type: TensorType;
   readonly isZero?: boolean;
+  readonly ropeSections?: readonly number[];
 }
 
 /** Fills one row of a matrix. */
@@ -306,7 +312,8 @@ function writeLlama(
   vocabulary: Vocabulary,
   fills: { readonly embedding: Fill; readonly output: Fill; readonly matrix: Fill },
 ): void {
-  const { width, type } = shape;
+  const { width, type, ropeSections } = shape;
+  const kind = ropeSections ? "qwen2vl" : "llama";
   const headWidth = width / shape.heads;
   if (!Number.isInteger(headWidth) || !Number.isInteger(shape.heads / shape.kvHeads)) {
     throw new RangeError(
@@ -343,20 +350,21 @@ function writeLlama(
   ];
   writeGguf(path, {
     metadata: {
-      "general.architecture": { string: "llama" },
+      "general.architecture": { string: kind },
       "general.name": { string: shape.name },
       "general.file_type": { u32: { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 }[type] },
       "general.quantization_version": { u32: 2 },
-      "llama.vocab_size": { u32: vocabulary.size },
-      "llama.context_length": { u32: shape.context },
-      "llama.embedding_length": { u32: width },
-      "llama.block_count": { u32: shape.layers },
-      "llama.feed_forward_length": { u32: shape.feedForward },
-      "llama.attention.head_count": { u32: shape.heads },
-      "llama.attention.head_count_kv": { u32: shape.kvHeads },
-      "llama.attention.layer_norm_rms_epsilon": { f32: 1e-5 },
-      "llama.rope.dimension_count": { u32: headWidth },
-      "llama.rope.freq_base": { f32: 10_000 },
+      [`${kind}.vocab_size`]: { u32: vocabulary.size },
+      [`${kind}.context_length`]: { u32: shape.context },
+      [`${kind}.embedding_length`]: { u32: width },
+      [`${kind}.block_count`]: { u32: shape.layers },
+      [`${kind}.feed_forward_length`]: { u32: shape.feedForward },
+      [`${kind}.attention.head_count`]: { u32: shape.heads },
+      [`${kind}.attention.head_count_kv`]: { u32: shape.kvHeads },
+      [`${kind}.attention.layer_norm_rms_epsilon`]: { f32: 1e-5 },
+      [`${kind}.rope.dimension_count`]: { u32: headWidth },
+      [`${kind}.rope.freq_base`]: { f32: 10_000 },
+      ...(ropeSections ? { [`${kind}.rope.dimension_sections`]: { i32s: ropeSections } } : {}),
       ...vocabulary.metadata,
     },
     tensors: [

@@ -215,6 +215,14 @@ export function killIfAlive(pid: number): void {
   }
 }
 
+/** Attempts that failed and were followed by another. */
+export async function failovers(
+  { orchestratord }: Pick<Service, "orchestratord">,
+): Promise<number> {
+  const metrics = await (await fetch(`${orchestratord.url}/metrics`)).text();
+  return Number(/^orchd_failovers_total (\d+)$/m.exec(metrics)?.[1] ?? 0);
+}
+
 function tomlTable(values: Readonly<Record<string, string>>): string {
   return `{ ${Object.entries(values).map(([key, value]) => `${key} = "${value}"`).join(", ")} }`;
 }

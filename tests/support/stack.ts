@@ -23,7 +23,7 @@ import { readLines } from "#shared/lines.ts";
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Longest wait for anything in a test, in milliseconds. */
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
 /** A program that a test has started. */
 export interface Program {

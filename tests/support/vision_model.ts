@@ -3,102 +3,100 @@
  *
  * @module
  */
+import { clipTensors } from "./clip_tensors.ts";
 import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
 import { writeRandomModel } from "./models.ts";
-import { seededRandom } from "./random.ts";
 
-/** Pixels of a side of the images that the encoder gets, and of its patches. */
-const [IMAGE, PATCH] = [32, 8];
-const PATCHES = (IMAGE / PATCH) ** 2;
-const [WIDTH, HEADS, FEED_FORWARD] = [32, 4, 64];
-/** Embedding length of the model of text. */
-const TEXT_WIDTH = 128;
+/** How a model that sees is made. */
+export interface Eyes {
+  /** Projector, as `clip.projector_type` names it. Qwen2-VL's has two dimensions of positions. */
+  readonly kind: "mlp" | "qwen2vl_merger";
+  /** Pixels of a side of the images that the encoder gets; LLaVA's are always of this size. */
+  readonly image: number;
+  /** Pixels of a side of a patch. */
+  readonly patch: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly feedForward: number;
+  /** Of the last block of LLaVA's only the norms are used. */
+  readonly blocks: number;
+  /** Embedding length of the model of text. */
+  readonly textWidth: number;
+}
 
-/** Tokens of an image. */
-export const IMAGE_TOKENS: number = PATCHES;
+/** LLaVA's projector, as small as it can be. */
+export const TINY_EYES: Eyes = {
+  ...{ kind: "mlp", image: 32, patch: 8, width: 32, heads: 4, feedForward: 64, blocks: 2 },
+  textWidth: 128,
+};
 
-/** Writes the model of text. */
-export function writeSeeingModel(path: string): void {
-  writeRandomModel(path, { width: TEXT_WIDTH, seed: 7, vocabulary: 600 });
+/** Qwen2-VL's, whose pictures have as many tokens as their size says. */
+export const TINY_QWEN_EYES: Eyes = { ...TINY_EYES, kind: "qwen2vl_merger" };
+
+/** Tokens of an image of {@linkcode TINY_EYES}. */
+export const IMAGE_TOKENS: number = (TINY_EYES.image / TINY_EYES.patch) ** 2;
+
+/** Writes the model of text of tiny eyes. */
+export function writeSeeingModel(path: string, { kind, textWidth }: Eyes = TINY_EYES): void {
+  writeRandomModel(path, {
+    ...{ width: textWidth, seed: 7, vocabulary: 600 },
+    // Heads of 32 numbers.
+    ...(kind === "qwen2vl_merger" ? { ropeSections: [4, 6, 6, 0] } : {}),
+  });
 }
 
 /**
- * Writes what llama-server's `--mmproj` loads: an encoder of one layer with LLaVA's projector.
+ * Writes what llama-server's `--mmproj` loads: an encoder and a projector.
  *
- * Source: tools/mtmd/models/llava.cpp of llama.cpp.
+ * Source: tools/mtmd/models/llava.cpp and qwen2vl.cpp of llama.cpp.
  */
-export function writeProjector(path: string): void {
-  const random = seededRandom(11);
-  const tensor = (
-    name: string,
-    columns: number,
-    rows: number,
-    deviation: number,
-    type: "F32" | "F16" = "F32",
-  ): GgufTensor => ({
-    name,
-    columns,
-    rows,
-    type,
-    fill(_row, values) {
-      const scale = 2 * Math.sqrt(3) * deviation;
-      for (let at = 0; at < values.length; at++) values[at] = scale * (random() - 0.5);
-    },
-  });
-  const matrix = (name: string, columns: number, rows: number) =>
-    tensor(`${name}.weight`, columns, rows, 1 / Math.sqrt(columns));
-  const constant = (name: string, columns: number, value: number): GgufTensor => ({
-    ...tensor(name, columns, 0, 0),
-    fill: (_row, values) => values.fill(value),
-  });
-  const norm = (name: string) => [
-    constant(`${name}.weight`, WIDTH, 1),
-    constant(`${name}.bias`, WIDTH, 0),
-  ];
-  const biased = (name: string, columns: number, rows: number) => [
-    matrix(name, columns, rows),
-    constant(`${name}.bias`, rows, 0),
-  ];
-  // Of the last block only the norms of the one before it are used, as LLaVA does.
+export function writeProjector(path: string, eyes: Eyes = TINY_EYES): void {
+  const { kind, image, patch, width, heads, feedForward, textWidth } = eyes;
+  const { tensor, norm, biased } = clipTensors(11);
   const block = (index: number) => [
-    ...norm(`v.blk.${index}.ln1`),
+    ...norm(`v.blk.${index}.ln1`, width),
     ...["q", "k", "v", "out"].flatMap((part) =>
-      biased(`v.blk.${index}.attn_${part}`, WIDTH, WIDTH)
+      biased(`v.blk.${index}.attn_${part}`, width, width)
     ),
-    ...norm(`v.blk.${index}.ln2`),
-    ...biased(`v.blk.${index}.ffn_up`, WIDTH, FEED_FORWARD),
-    ...biased(`v.blk.${index}.ffn_down`, FEED_FORWARD, WIDTH),
+    ...norm(`v.blk.${index}.ln2`, width),
+    ...biased(`v.blk.${index}.ffn_up`, width, feedForward),
+    ...biased(`v.blk.${index}.ffn_down`, feedForward, width),
   ];
+  const patches = (name: string): GgufTensor => ({
+    ...tensor(name, patch * patch * 3, width, 0.2, "F16"),
+    shape: [patch, patch, 3, width],
+  });
+  const isQwen = kind === "qwen2vl_merger";
+  // Qwen's projector takes four patches at once.
+  const taken = isQwen ? 4 * width : width;
   writeGguf(path, {
     metadata: {
       "general.architecture": { string: "clip" },
       "general.name": { string: "random eyes" },
       "general.file_type": { u32: 0 },
       "clip.has_vision_encoder": { bool: true },
-      "clip.projector_type": { string: "mlp" },
+      "clip.projector_type": { string: kind },
       "clip.use_gelu": { bool: true },
-      "clip.vision.image_size": { u32: IMAGE },
-      "clip.vision.patch_size": { u32: PATCH },
-      "clip.vision.embedding_length": { u32: WIDTH },
-      "clip.vision.feed_forward_length": { u32: FEED_FORWARD },
-      "clip.vision.projection_dim": { u32: TEXT_WIDTH },
-      "clip.vision.block_count": { u32: 2 },
-      "clip.vision.attention.head_count": { u32: HEADS },
+      "clip.vision.image_size": { u32: image },
+      "clip.vision.patch_size": { u32: patch },
+      "clip.vision.embedding_length": { u32: width },
+      "clip.vision.feed_forward_length": { u32: feedForward },
+      "clip.vision.projection_dim": { u32: textWidth },
+      "clip.vision.block_count": { u32: eyes.blocks },
+      "clip.vision.attention.head_count": { u32: heads },
       "clip.vision.attention.layer_norm_epsilon": { f32: 1e-5 },
       "clip.vision.image_mean": { f32s: [0.5, 0.5, 0.5] },
       "clip.vision.image_std": { f32s: [0.5, 0.5, 0.5] },
     },
     tensors: [
-      {
-        ...tensor("v.patch_embd.weight", PATCH * PATCH * 3, WIDTH, 0.2, "F16"),
-        shape: [PATCH, PATCH, 3, WIDTH],
-      },
-      tensor("v.position_embd.weight", WIDTH, PATCHES, 0.1),
-      ...norm("v.pre_ln"),
-      ...block(0),
-      ...block(1),
-      ...biased("mm.0", WIDTH, TEXT_WIDTH),
-      ...biased("mm.2", TEXT_WIDTH, TEXT_WIDTH),
+      patches("v.patch_embd.weight"),
+      ...(isQwen ? [patches("v.patch_embd.weight.1"), ...norm("v.post_ln", width)] : [
+        tensor("v.position_embd.weight", width, (image / patch) ** 2, 0.1),
+        ...norm("v.pre_ln", width),
+      ]),
+      ...Array.from({ length: eyes.blocks }, (_, index) => block(index)).flat(),
+      ...biased("mm.0", taken, isQwen ? taken : textWidth),
+      ...biased("mm.2", isQwen ? taken : textWidth, textWidth),
     ],
   });
 }

@@ -21,6 +21,7 @@ export async function readAbi(source: string, library: string): Promise<AbiResul
     llama: await header("include/llama.h"),
     ggml: await header("ggml/include/ggml.h"),
     backend: await header("ggml/include/ggml-backend.h"),
+    mtmd: await header("tools/mtmd/mtmd.h"),
   });
   const compiled = await compile(declarations, source, library);
   if (!("facts" in compiled)) return compiled;
@@ -31,6 +32,7 @@ export async function readAbi(source: string, library: string): Promise<AbiResul
       FIELDS: declarations.fields,
       LLAMA_FUNCTIONS: declarations.llama,
       GGML_FUNCTIONS: declarations.ggml,
+      MTMD_FUNCTIONS: declarations.mtmd,
       CONSTANTS: constants,
       DEFAULTS: defaults,
     },

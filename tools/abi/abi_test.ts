@@ -3,12 +3,12 @@ import { join } from "node:path";
 import * as written from "../../daemons/worker/engine/libllama/c/abi.ts";
 import { llamaLibrary, unpackLlama } from "../llama_bundle.ts";
 import { readAbi } from "./abi.ts";
-import { compile, hasCompiler, HEADER_FOLDERS } from "./compiler.ts";
+import { compile, hasCompiler, HEADER_CACHE, HEADER_FOLDERS } from "./compiler.ts";
 import { declarationsOf, type Headers } from "./declarations.ts";
 import { differences } from "./differences.ts";
 import { abiOf } from "./module.ts";
 
-const source = await unpackLlama("llorch-llama-headers", HEADER_FOLDERS);
+const source = await unpackLlama(HEADER_CACHE, HEADER_FOLDERS);
 const library = await llamaLibrary();
 const why = "why" in source
   ? source.why
@@ -120,6 +120,7 @@ async function headers(): Promise<Headers> {
     llama: await read("include/llama.h"),
     ggml: await read("ggml/include/ggml.h"),
     backend: await read("ggml/include/ggml-backend.h"),
+    mtmd: await read("tools/mtmd/mtmd.h"),
   };
 }
 
@@ -133,8 +134,8 @@ async function withHeaders(
   try {
     for (const each of HEADER_FOLDERS) {
       await Deno.mkdir(join(copy, each), { recursive: true });
-      for await (const { name } of Deno.readDir(join(folder, each))) {
-        await Deno.copyFile(join(folder, each, name), join(copy, each, name));
+      for await (const { name, isFile } of Deno.readDir(join(folder, each))) {
+        if (isFile) await Deno.copyFile(join(folder, each, name), join(copy, each, name));
       }
     }
     const header = join(copy, "include/llama.h");

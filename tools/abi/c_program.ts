@@ -25,6 +25,7 @@ export function cProgram(
   return [
     "#include <stdio.h>",
     '#include "llama.h"',
+    '#include "mtmd.h"',
     ...Object.entries(C_TYPES).flatMap(([name, type]) => typeAsserts(name, type)),
     ...structs.flatMap(([name, each]) => structAsserts(name, each)),
     "int main(void) {",

@@ -7,7 +7,10 @@ import type { Declarations } from "./declarations.ts";
 const COMPILERS = { host: "cc", arm64: "aarch64-linux-gnu-gcc" };
 
 /** Folders of llama.cpp's headers, in its source. */
-export const HEADER_FOLDERS: readonly string[] = ["include", "ggml/include"];
+export const HEADER_FOLDERS: readonly string[] = ["include", "ggml/include", "tools/mtmd"];
+
+/** Name of the cache that has them. */
+export const HEADER_CACHE = "llorch-llama-headers-mtmd";
 
 /** Facts, or differences from the declarations, or why neither is known. */
 export type Compiled =

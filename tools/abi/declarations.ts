@@ -6,6 +6,8 @@ import {
   GGML_FUNCTIONS,
   LLAMA_FUNCTIONS,
   MACRO_PREFIXES,
+  MTMD_FUNCTIONS,
+  MTMD_STRUCTS,
   STRUCTS,
 } from "./wanted.ts";
 
@@ -17,6 +19,8 @@ export interface Headers {
   readonly ggml: string;
   /** `ggml-backend.h`. */
   readonly backend: string;
+  /** `mtmd.h`. */
+  readonly mtmd: string;
 }
 
 /** A structure by value, by its name. */
@@ -41,6 +45,7 @@ export interface Declarations {
   readonly fields: Readonly<Record<string, Fields>>;
   readonly llama: Readonly<Record<string, Signature>>;
   readonly ggml: Readonly<Record<string, Signature>>;
+  readonly mtmd: Readonly<Record<string, Signature>>;
   /** Names of constants. */
   readonly constants: readonly string[];
 }
@@ -70,10 +75,11 @@ export const C_TYPES: Readonly<Record<string, FieldType>> = {
   llama_seq_id: "i32",
   llama_state_seq_flags: "u32",
   llama_token: "i32",
+  mtmd_progress_callback: "pointer",
 };
 
 /** Types that only pointers to memory of ours have. */
-const POINTED_TO: readonly string[] = ["char", "int8_t"];
+const POINTED_TO: readonly string[] = ["char", "unsigned char", "int8_t"];
 
 /**
  * Reads the wanted declarations from headers.
@@ -83,14 +89,19 @@ const POINTED_TO: readonly string[] = ["char", "int8_t"];
 export function declarationsOf(headers: Headers): Declarations {
   const llama = withoutComments(headers.llama);
   const ggml = [headers.ggml, headers.backend].map(withoutComments).join("\n");
+  const mtmd = withoutComments(headers.mtmd);
   const signatures = (text: string, api: string, names: readonly string[]) =>
     byName(names, (name) => signatureOf(text, api, name));
   return {
-    fields: byName(STRUCTS, (name) => fieldsOf(llama, name)),
+    fields: {
+      ...byName(STRUCTS, (name) => fieldsOf(llama, name)),
+      ...byName(MTMD_STRUCTS, (name) => fieldsOf(mtmd, name)),
+    },
     llama: signatures(llama, "LLAMA_API", LLAMA_FUNCTIONS),
     ggml: signatures(ggml, "GGML_API", GGML_FUNCTIONS),
+    mtmd: signatures(mtmd, "MTMD_API", MTMD_FUNCTIONS),
     constants: [
-      ...enumValues([llama, ggml].join("\n")),
+      ...enumValues([llama, ggml, mtmd].join("\n")),
       ...ENUM_VALUES,
       ...macros(llama),
     ],
@@ -148,7 +159,8 @@ function typedName(
 function parameterType(type: string, of: string): AbiType {
   const base = baseOf(type);
   const stars = starsOf(type);
-  const isData = stars > 1 || STRUCTS.includes(base) || POINTED_TO.includes(base) ||
+  const isData = stars > 1 || STRUCTS.includes(base) || MTMD_STRUCTS.includes(base) ||
+    POINTED_TO.includes(base) ||
     Object.hasOwn(C_TYPES, base);
   return stars > 0 && isData ? "buffer" : valueType(type, of);
 }

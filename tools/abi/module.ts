@@ -8,15 +8,19 @@ export interface Abi {
   readonly FIELDS: Readonly<Record<string, Fields>>;
   readonly LLAMA_FUNCTIONS: Readonly<Record<string, Signature>>;
   readonly GGML_FUNCTIONS: Readonly<Record<string, Signature>>;
+  readonly MTMD_FUNCTIONS: Readonly<Record<string, Signature>>;
   readonly CONSTANTS: Readonly<Record<string, number>>;
   readonly DEFAULTS: Readonly<Record<string, Readonly<Record<string, Default>>>>;
 }
 
+type FunctionLists = "LLAMA_FUNCTIONS" | "GGML_FUNCTIONS" | "MTMD_FUNCTIONS";
+
 /** `abi.ts` as it is imported: structures stand in functions themselves, not by their names. */
-export interface AbiModule extends Omit<Abi, "LLAMA_FUNCTIONS" | "GGML_FUNCTIONS"> {
+export interface AbiModule extends Omit<Abi, FunctionLists> {
   readonly LAYOUTS: Readonly<Record<string, object>>;
   readonly LLAMA_FUNCTIONS: Readonly<Record<string, ModuleSignature>>;
   readonly GGML_FUNCTIONS: Readonly<Record<string, ModuleSignature>>;
+  readonly MTMD_FUNCTIONS: Readonly<Record<string, ModuleSignature>>;
 }
 
 interface ModuleSignature {
@@ -55,6 +59,9 @@ export const LLAMA_FUNCTIONS = ${record(abi.LLAMA_FUNCTIONS, signature)} as cons
 
 /** Functions of libggml. */
 export const GGML_FUNCTIONS = ${record(abi.GGML_FUNCTIONS, signature)} as const;
+
+/** Functions of libmtmd. */
+export const MTMD_FUNCTIONS = ${record(abi.MTMD_FUNCTIONS, signature)} as const;
 
 /** Values of enumerations and macros. */
 export const CONSTANTS = ${record(abi.CONSTANTS, String)} as const;
@@ -101,6 +108,7 @@ export function abiOf(module: AbiModule): Abi {
     FIELDS: module.FIELDS,
     LLAMA_FUNCTIONS: functions(module.LLAMA_FUNCTIONS),
     GGML_FUNCTIONS: functions(module.GGML_FUNCTIONS),
+    MTMD_FUNCTIONS: functions(module.MTMD_FUNCTIONS),
     CONSTANTS: module.CONSTANTS,
     DEFAULTS: module.DEFAULTS,
   };

@@ -16,12 +16,22 @@ export const STRUCTS: readonly string[] = [
   "llama_model_tensor_buft_override",
 ];
 
+/** The same of libmtmd. */
+export const MTMD_STRUCTS: readonly string[] = [
+  "mtmd_context_params",
+  "mtmd_input_text",
+  "mtmd_input_part",
+  "mtmd_decoder_pos",
+];
+
 /** Structures that functions take or return by value. */
 export const BY_VALUE: readonly string[] = [
   "llama_model_params",
   "llama_context_params",
   "llama_sampler_chain_params",
   "llama_batch",
+  "mtmd_context_params",
+  "mtmd_decoder_pos",
 ];
 
 /** Structures whose defaults are compared when the library is opened, with the functions that return them. */
@@ -55,6 +65,7 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_model_n_ctx_train",
   "llama_model_n_embd",
   "llama_model_n_embd_out",
+  "llama_model_n_embd_inp",
   "llama_model_n_layer",
   "llama_model_n_layer_nextn",
   "llama_model_n_swa",
@@ -101,6 +112,7 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_set_n_threads",
   "llama_set_abort_callback",
   "llama_set_embeddings",
+  "llama_set_causal_attn",
   "llama_synchronize",
   "llama_get_logits_ith",
   "llama_set_sampler",
@@ -141,6 +153,35 @@ export const LLAMA_FUNCTIONS: readonly string[] = [
   "llama_sampler_sample",
 ];
 
+/** Functions of libmtmd, declared in `mtmd.h`. Those of `mtmd-helper.h` are not built: they decode files. */
+export const MTMD_FUNCTIONS: readonly string[] = [
+  "mtmd_context_params_default",
+  "mtmd_init_from_file",
+  "mtmd_free",
+  "mtmd_log_set",
+  "mtmd_support_vision",
+  "mtmd_support_audio",
+  "mtmd_get_audio_sample_rate",
+  "mtmd_decode_use_non_causal",
+  "mtmd_decode_use_mrope",
+  "mtmd_bitmap_init",
+  "mtmd_bitmap_init_from_audio",
+  "mtmd_bitmap_free",
+  "mtmd_input_chunks_init",
+  "mtmd_input_chunks_size",
+  "mtmd_input_chunks_get",
+  "mtmd_input_chunks_free",
+  "mtmd_input_chunk_get_type",
+  "mtmd_input_chunk_get_tokens_text",
+  "mtmd_input_chunk_get_tokens_image",
+  "mtmd_input_chunk_get_n_tokens",
+  "mtmd_input_chunk_get_n_pos",
+  "mtmd_image_tokens_get_decoder_pos",
+  "mtmd_tokenize_from_parts",
+  "mtmd_encode_chunk",
+  "mtmd_get_output_embd",
+];
+
 /** Functions of libggml, declared in `ggml.h` and `ggml-backend.h`. */
 export const GGML_FUNCTIONS: readonly string[] = [
   "ggml_set_abort_callback",
@@ -169,6 +210,7 @@ export const ENUMS: readonly string[] = [
   "llama_context_type",
   "ggml_log_level",
   "ggml_backend_dev_type",
+  "mtmd_input_chunk_type",
 ];
 
 /** Single values of larger enumerations. */

@@ -5,8 +5,11 @@ import { isOpenedFile } from "../../daemons/worker/engine/libllama/c/library_fil
 import { output } from "./process.ts";
 import type { Backend, Target } from "./targets.ts";
 
-/** The worker's module that runs in a thread of its own. */
-const THREAD = "daemons/worker/engine/libllama/thread/thread.ts";
+/** The worker's modules that run in threads of their own: llama.cpp's, and the one that decodes pictures. */
+const THREADS = [
+  "daemons/worker/engine/libllama/thread/thread.ts",
+  "daemons/worker/media/decoder.ts",
+];
 
 /** A program's settings from the repository's `deno.json`. */
 export interface RepositoryConfig {
@@ -38,7 +41,7 @@ export async function bundleApp(
       entry,
     ], { cwd: source });
   await bundle(SOURCES[executable]);
-  if (executable === "llorch-candled") await bundle(THREAD);
+  for (const thread of executable === "llorch-candled" ? THREADS : []) await bundle(thread);
   const { unstable, permissions }: RepositoryConfig = JSON.parse(
     await Deno.readTextFile(join(source, "deno.json")),
   );
@@ -85,7 +88,7 @@ export async function nativeFiles(app: string): Promise<string[]> {
     for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
       const path = join(folder, name);
       if (isDirectory) await visit(path);
-      else if (isFile && /\/llama\/.*\.so$/.test(path)) files.push(path);
+      else if (isFile && /\/(?:llama|media)\/.*\.so$/.test(path)) files.push(path);
     }
   };
   await visit(app);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { ExecutableName } from "#shared/executables.ts";
@@ -8,7 +9,8 @@ import type { Target } from "./targets.ts";
 /**
  * Compiles a bundled program into one executable.
  *
- * @param app Folder with `main.js`, `deno.json` and, for a worker, `thread.js` and the libraries in `llama`.
+ * @param app Folder with `main.js`, `deno.json` and, for a worker, its threads' modules and the libraries in
+ * `llama` and, where it sees, in `media`.
  * @param env Environment with the path of `denort`.
  * @returns deno's list of embedded files
  * @throws {LlorchError} with deno's error
@@ -35,6 +37,7 @@ async function compile(
   env: Record<string, string>,
 ): Promise<string> {
   const isWorker = executable === "llorch-candled";
+  const seen = existsSync(join(app, "media")) ? ["media"] : [];
   const { stderr } = await run(Deno.execPath(), [
     "compile",
     "--no-check",
@@ -42,10 +45,13 @@ async function compile(
     `--permission-set=${executable}`,
     `--target=${target.triple}`,
     `--output=${path}`,
-    // The program unpacks the libraries itself; its thread is an entry of its own. What is compiled
+    // The program unpacks the libraries itself; its threads are entries of their own. What is compiled
     // reads no DENO_V8_FLAGS.
     ...(isWorker
-      ? ["--include=llama", "--include=thread.js", `--v8-flags=${YOUNG_HEAP_FLAG}`]
+      ? [
+        ...["llama", "thread.js", "decoder.js", ...seen].map((each) => `--include=${each}`),
+        `--v8-flags=${YOUNG_HEAP_FLAG}`,
+      ]
       : []),
     join(app, "main.js"),
   ], { cwd: app, env: { ...env, NO_COLOR: "1" } });

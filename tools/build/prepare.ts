@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { addBackend, bundleApp } from "./app.ts";
 import { installBackend } from "./install.ts";
 import { buildLibraries } from "./libraries.ts";
+import { buildMedia, placeMedia } from "./media.ts";
 import type { Artifact, BuildPlan } from "./plan.ts";
+import type { Target } from "./targets.ts";
 
 /**
  * Makes the folder of a program: bundled, with the libraries of its backend.
@@ -30,5 +32,21 @@ export async function prepareApp(
     const nodeModules = await installBackend(artifact.backend, target, folder);
     await addBackend(nodeModules, artifact.backend, target, app);
   }
+  if (artifact.backend) await addMedia(target, app, (line) => say(`${artifact.file}: ${line}`));
   return app;
+}
+
+/** Adds libmtmd to an app with llama.cpp's libraries; says why where the worker will read only text. */
+async function addMedia(
+  target: Target,
+  app: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const llama = join(app, "llama");
+  for await (const { name: platform } of Deno.readDir(llama)) {
+    say("building libmtmd, which takes minutes the first time");
+    const built = await buildMedia(join(llama, platform), target);
+    if ("why" in built) return say(`warning: it will see and hear nothing: ${built.why}`);
+    await placeMedia(built.file, join(app, "media", platform));
+  }
 }

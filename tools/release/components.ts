@@ -99,11 +99,7 @@ async function readLicence(
       await Deno.readTextFile(join(folder, "package.json")),
     );
     const texts: string[] = [];
-    const names = [];
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (isFile && /^(licen[cs]e|notice|copying)/i.test(name)) names.push(name);
-    }
-    for (const name of names.sort()) {
+    for (const name of await licenceFiles(folder)) {
       texts.push((await Deno.readTextFile(join(folder, name))).trim());
     }
     const licence = typeof license === "string" ? license : license?.type;
@@ -116,4 +112,18 @@ async function readLicence(
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+/** Licence files of a package, and those of projects that it has in folders of their own. */
+async function licenceFiles(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  const visit = async (inside: string) => {
+    for await (const { name, isFile, isDirectory } of Deno.readDir(join(folder, inside))) {
+      const path = join(inside, name);
+      if (isFile && /^(licen[cs]e|notice|copying)/i.test(name)) found.push(path);
+      else if (isDirectory && inside === "") await visit(name);
+    }
+  };
+  await visit("");
+  return found.sort();
 }

@@ -38,6 +38,7 @@ export async function withLlama(
   return {
     ...component,
     carries,
-    licenceText: `${licenceText}\n\nIt carries ${carries.name} ${carries.version}:\n\n${own}`,
+    licenceText:
+      `${licenceText}\n\nIt carries ${carries.name} ${carries.version}, and on Linux libmtmd of the same source:\n\n${own}`,
   };
 }

@@ -61,8 +61,12 @@ export function shownModel(
 }
 
 /** What a model can do, in Ollama's words. */
-export function capabilitiesOf({ facts, vision }: ModelView): string[] {
-  return [...facts?.skills ?? ["completion"], ...(vision ? ["vision"] : [])];
+export function capabilitiesOf({ facts, vision, audio }: ModelView): string[] {
+  return [
+    ...facts?.skills ?? ["completion"],
+    ...(vision ? ["vision"] : []),
+    ...(audio ? ["audio"] : []),
+  ];
 }
 
 /**

@@ -1,4 +1,5 @@
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../service.ts";
 import { forCaller, modelFor, unusableFor } from "./hide_paths.ts";
@@ -16,7 +17,7 @@ import {
   workerViews,
 } from "../scheduler/views.ts";
 
-/** Waiting jobs whose start is predicted, at most: each prediction looks at the whole queue. */
+/** Waiting jobs whose start is told, at most. */
 const PREDICTED_JOBS = 100;
 
 /** `/v2/models`, `/v2/workers`, `/v2/pools`, `/v2/queue`: the state of the service. */
@@ -54,11 +55,9 @@ export function mountState(app: App, { loop, clock, jobs, pools, access }: Orche
     const shown = waiting.flatMap((job) => {
       const tenant = queued.get(job.job_id)?.tenant ?? "";
       return isShown(tenant) ? [{ job, tenant }] : [];
-    }).map(({ job, tenant }, index) => {
-      if (index >= PREDICTED_JOBS) return { job, tenant };
-      const { predicted_start_ms } = loop.placeOf(job.job_id);
-      return { job: { ...job, predicted_start_ms }, tenant };
     });
+    const predicted = shown.slice(0, PREDICTED_JOBS);
+    const starts = loop.startsOf(predicted.map(({ job }) => job.job_id));
     const now = clock.now();
     const ongoing = [...running.values()]
       .filter(({ tenant }) => isShown(tenant))
@@ -71,7 +70,11 @@ export function mountState(app: App, { loop, clock, jobs, pools, access }: Orche
     const owner = await ownersOf(access, all.map(({ tenant }) => tenant));
     return forCaller(caller, {
       ...counts,
-      jobs: shown.map(({ job, tenant }) => ({ ...job, ...owner(tenant) })),
+      jobs: shown.map(({ job, tenant }) => ({
+        ...job,
+        ...defined({ predicted_start_ms: starts.get(job.job_id) }),
+        ...owner(tenant),
+      })),
       running: ongoing.map(({ job, tenant }) => ({ ...job, ...owner(tenant) })),
     });
   });

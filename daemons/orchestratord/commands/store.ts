@@ -6,7 +6,7 @@ import { defaultStateDir } from "#shared/paths.ts";
 import { openStateDir } from "#shared/state_dir.ts";
 import { type Config, databasePath } from "../config.ts";
 import { openSession, serversOf } from "../open_store.ts";
-import { migrate } from "../store/postgres/migrate.ts";
+import { migrate, versionOf } from "../store/postgres/migrate.ts";
 import { inTransaction } from "../store/postgres/pool.ts";
 import type { Session } from "../store/postgres/session.ts";
 import { parseStoreUrl } from "../store/postgres/store_url.ts";
@@ -41,7 +41,7 @@ export async function store(
   const session = await openSession(servers, "llorch copy", { statementMs: COPY_MS });
   try {
     if (to !== undefined) await copyTo(session, servers.schema, config);
-    else await copyFrom(session, file!);
+    else await copyFrom(session, servers.schema, file!);
     return EXIT.ok;
   } finally {
     await session.close();
@@ -95,8 +95,13 @@ async function copyTo(session: Session, schema: string, config: Config): Promise
   }
 }
 
-async function copyFrom(session: Session, file: string): Promise<void> {
+async function copyFrom(session: Session, schema: string, file: string): Promise<void> {
   if (exists(file)) throw new UsageError(`Cannot write ${file}: it exists; choose another name`);
+  if (await versionOf(session, schema) === 0) {
+    throw new UsageError(
+      `Cannot copy the schema "${schema}": it has no tables; name another with ?schema=NAME`,
+    );
+  }
   const aside = `${file}.${Deno.pid}.incomplete`;
   try {
     await openSqliteStore(aside).close();

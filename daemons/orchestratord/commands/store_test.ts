@@ -117,6 +117,18 @@ postgres.test("store copy refuses a target that is not empty, and leaves both as
       storeCommand(["copy", databasePath(dir)], config, { from: url }),
       /it exists/,
     );
+    const none = url.replace(home.schema, `${home.schema}_none`);
+    const file = join(dir, "back.db");
+    await assert.rejects(storeCommand(["copy", file], config, { from: none }), (error: Error) => {
+      assert.match(`${error}`, /^UsageError: Cannot copy the schema ".*_none": it has no tables/);
+      return true;
+    });
+    assert.deepEqual(
+      (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name).filter((name) =>
+        name.startsWith("back.db")
+      ),
+      [],
+    );
     await assert.rejects(storeCommand(["copy"], config, {}), /^UsageError: The command is missing/);
     await assert.rejects(
       storeCommand(["copy"], config, { to: "mysql://h/d" }),

@@ -1,4 +1,14 @@
-import { type Message, NO_IMAGES, takenHash, takenUrl, withImages } from "#shared/contracts/mod.ts";
+import {
+  type Message,
+  NO_AUDIO,
+  NO_IMAGES,
+  type Sense,
+  senseOf,
+  takenHash,
+  takenUrl,
+  urlOf,
+  withMedia,
+} from "#shared/contracts/mod.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { ImageHosts } from "#shared/net/image_hosts.ts";
 import type { Config } from "../config.ts";
@@ -6,7 +16,7 @@ import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Image, ImageStore } from "../store/image_store.ts";
 import { fetchImage, type ImageSource } from "./fetch_image.ts";
 import { HeldImages } from "./held_images.ts";
-import { ImageRefusal, readDataUrl, readImage } from "./read_image.ts";
+import { ImageRefusal, readDataUrl, readImage, readSound } from "./read_image.ts";
 
 /** Dependencies of {@linkcode Images}. */
 export interface ImagesDeps {
@@ -118,7 +128,7 @@ export class Images {
   async filled(messages: readonly Message[]): Promise<Message[]> {
     const urls = new Map<string, string>();
     for (const url of urlsIn(messages).keys()) urls.set(url, await this.filledUrl(url));
-    return withImages(messages, (url) => urls.get(url));
+    return withMedia(messages, (url) => urls.get(url));
   }
 
   /**
@@ -156,7 +166,9 @@ export class Images {
     const source = isFetched ? "url" : "data";
     try {
       const data = isFetched ? await this.#fetch(url, field) : readDataUrl(url, bounds);
-      const image = await readImage(data, bounds);
+      const image = /^data:audio\//i.test(url)
+        ? await readSound(data, bounds)
+        : await readImage(data, bounds);
       metrics.images.inc({ source, outcome: "taken" });
       return image;
     } catch (error) {
@@ -177,17 +189,17 @@ export class Images {
 }
 
 function dataUrlOf({ format, data }: Image): string {
-  return `data:image/${format};base64,${data.toBase64()}`;
+  return `data:${format === "wav" ? "audio" : "image"}/${format};base64,${data.toBase64()}`;
 }
 
-/** The URL of each image, with the fields that have it. */
+/** The URL of each image and sound, with the fields that have it. */
 function urlsIn(messages: readonly Message[] = []): Map<string, string[]> {
   const fields = new Map<string, string[]>();
   for (const [index, { content }] of messages.entries()) {
     if (typeof content === "string") continue;
     for (const [place, part] of content.entries()) {
-      if (part.type !== "image_url") continue;
-      const { url } = part.image_url;
+      if (part.type === "text") continue;
+      const url = urlOf(part);
       const known = fields.get(url);
       const field = `messages.${index}.content.${place}`;
       if (known) known.push(field);
@@ -198,13 +210,25 @@ function urlsIn(messages: readonly Message[] = []): Map<string, string[]> {
 }
 
 /**
- * Refuses images for a model that reads only text.
+ * Refuses images, or sounds, for a model that does not take them.
  *
+ * @param senses Those that it lacks; none: nothing is refused.
  * @throws {LlorchError} `INVALID_REQUEST` in the words that clients look for
  */
-export function refuseImages(messages: readonly Message[] | undefined, model: string): void {
-  const [fields] = urlsIn(messages).values();
-  if (!fields) return;
-  const message = `${NO_IMAGES}: ${model} reads only text`;
-  throw invalidRequest([{ field: fields[0]!, message }]);
+export function refuseMedia(
+  messages: readonly Message[] = [],
+  senses: readonly Sense[],
+  model: string,
+): void {
+  for (const [index, { content }] of messages.entries()) {
+    if (typeof content === "string") continue;
+    for (const [place, part] of content.entries()) {
+      if (part.type === "text" || !senses.includes(senseOf(part))) continue;
+      const isImage = part.type === "image_url";
+      const message = `${isImage ? NO_IMAGES : NO_AUDIO}: ${model} ${
+        isImage ? "sees" : "hears"
+      } nothing`;
+      throw invalidRequest([{ field: `messages.${index}.content.${place}`, message }]);
+    }
+  }
 }

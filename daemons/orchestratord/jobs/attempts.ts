@@ -2,9 +2,9 @@ import { defined } from "#shared/json.ts";
 import {
   type EndData,
   type ErrorData,
-  imagesOf,
   inferencePart,
   type JobEvent,
+  mediaOf,
   toErrorData,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
@@ -101,8 +101,8 @@ export class Attempts {
       });
     const request = inferencePart(job.facts.request);
     // Without a wait where there is none: it would cost the first token time.
-    const hasImages = !job.facts.isCall && imagesOf(request.messages).length > 0;
-    const attempted = hasImages ? this.#withImages(request, run) : run(request);
+    const hasMedia = !job.facts.isCall && mediaOf(request.messages).length > 0;
+    const attempted = hasMedia ? this.#withMedia(request, run) : run(request);
     // Logged after the request was sent, to lose no time before it.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
@@ -123,8 +123,8 @@ export class Attempts {
     }
   }
 
-  /** Runs an attempt whose request has the bytes of its images. */
-  async #withImages(
+  /** Runs an attempt whose request has the bytes of its images and sounds. */
+  async #withMedia(
     request: ReturnType<typeof inferencePart>,
     run: (request: ReturnType<typeof inferencePart>) => Promise<RelayOutcome>,
   ): Promise<RelayOutcome> {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Content, type TaskRequest } from "#shared/contracts/mod.ts";
+import { type Content, type TaskRequest, urlOf } from "#shared/contracts/mod.ts";
 import type { NewJob } from "../scheduler/state.ts";
 import { tokensAtMost } from "./prompt_size.ts";
 
@@ -54,10 +54,10 @@ function promptText(task: TaskRequest): string {
     (task.messages ?? []).map(({ role, content }) => `${role}\n${linesOf(content)}\n`).join("");
 }
 
-/** Content as text, with an image's hash in its place. */
+/** Content as text, with the hash of an image or sound in its place. */
 function linesOf(content: Content): string {
   if (typeof content === "string") return content;
-  return content.map((part) => part.type === "text" ? part.text : part.image_url.url).join("\n");
+  return content.map((part) => part.type === "text" ? part.text : urlOf(part)).join("\n");
 }
 
 /** A short hash in place of content that may be long and must not be kept. */

@@ -80,9 +80,9 @@ export class Jobs {
     return this.#submissions.submit(task, options);
   }
 
-  /** See {@linkcode Submissions.requireVision}. */
-  requireVision(...args: Parameters<Submissions["requireVision"]>): void {
-    this.#submissions.requireVision(...args);
+  /** See {@linkcode Submissions.requireSenses}. */
+  requireSenses(...args: Parameters<Submissions["requireSenses"]>): void {
+    this.#submissions.requireSenses(...args);
   }
 
   /** Ends a job with `CANCELLED`; false when there is no such live job. */

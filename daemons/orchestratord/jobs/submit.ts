@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "#shared/clock.ts";
 import {
-  imagesOf,
+  mediaOf,
+  type Sense,
+  sensesOf,
   type TaskAccepted,
   type TaskRequest,
-  withImages,
+  withMedia,
 } from "#shared/contracts/mod.ts";
 import { deadline, LATE } from "#shared/deadline.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -12,7 +14,7 @@ import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
-import { type Images, refuseImages, type TakenImages } from "../images/images.ts";
+import { type Images, refuseMedia, type TakenImages } from "../images/images.ts";
 import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
 import type { JobRow, Store, StoredCall } from "../store/job_store.ts";
@@ -138,9 +140,9 @@ export class Submissions {
    */
   async submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     try {
-      const submitted = imagesOf(task.messages).length === 0
+      const submitted = mediaOf(task.messages).length === 0
         ? await this.#accept(task, options)
-        : await this.#acceptWithImages(task, options);
+        : await this.#acceptWithMedia(task, options);
       const outcome = submitted.isRepeat ? "repeated" : "accepted";
       this.#deps.metrics.submitted.inc({ outcome });
       return submitted;
@@ -160,13 +162,13 @@ export class Submissions {
   }
 
   /** Accepts a task in which each image is replaced by its hash. */
-  async #acceptWithImages(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+  async #acceptWithMedia(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     const { images } = this.#deps;
-    this.requireVision(task, options);
+    this.requireSenses(task, options);
     const taken = await images.take(task.messages, options.namesImages);
     const named = (task: TaskRequest): TaskRequest => ({
       ...task,
-      messages: withImages(task.messages ?? [], taken.urlOf),
+      messages: withMedia(task.messages ?? [], taken.urlOf),
     });
     const { asWritten = task } = options;
     // In memory until the job holds them itself.
@@ -179,11 +181,11 @@ export class Submissions {
   }
 
   /**
-   * Refuses images that no model of a name takes, before they are read.
+   * Refuses images and sounds that no model of a name takes, before they are read.
    *
    * @throws {LlorchError} `INVALID_REQUEST`, or why there is no such model
    */
-  requireVision(
+  requireSenses(
     { model, messages }: Pick<TaskRequest, "model" | "messages">,
     { seesTarget = true }: Pick<SubmitOptions, "seesTarget"> = {},
   ): void {
@@ -193,7 +195,7 @@ export class Submissions {
     for (const at of meaning.choices.keys()) {
       try {
         const { fingerprint } = this.#resolve(meaning, at, seesTarget);
-        if (this.#deps.loop.seesImages(fingerprint)) return;
+        if (this.#missing(fingerprint, messages).length === 0) return;
         isBlind = true;
       } catch (error) {
         if (!(error instanceof LlorchError)) throw error;
@@ -201,7 +203,12 @@ export class Submissions {
       }
     }
     if (absent && !isBlind) throw absent;
-    refuseImages(messages, `"${meaning.name}"`);
+    refuseMedia(messages, sensesOf(messages), `"${meaning.name}"`);
+  }
+
+  /** The senses that messages need and a model has not. */
+  #missing(fingerprint: string, messages: TaskRequest["messages"]): Sense[] {
+    return sensesOf(messages).filter((sense) => !this.#deps.loop.hasSense(fingerprint, sense));
   }
 
   /** Path of a job's event stream, as clients see it. */
@@ -284,7 +291,9 @@ export class Submissions {
     const { loop, config, http, images } = this.#deps;
     const { fingerprint, name } = this.#resolve(meaning, at, options.seesTarget ?? true);
     const { taken, durable } = options;
-    if (taken && !loop.seesImages(fingerprint)) refuseImages(task.messages, `"${meaning.name}"`);
+    if (taken) {
+      refuseMedia(task.messages, this.#missing(fingerprint, task.messages), `"${meaning.name}"`);
+    }
     const tenant = options.tenant ?? task.session_id ?? "";
     const demand = demandOf(task, fingerprint, tenant);
     const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {

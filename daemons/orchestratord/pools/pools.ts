@@ -11,7 +11,7 @@ import { HEADERS, SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
-import { withoutHostPaths } from "#shared/models/host_paths.ts";
+import { withoutFolders } from "#shared/models/host_paths.ts";
 import { seenTerm } from "#shared/terms.ts";
 import { isNewer, VERSION } from "#shared/version.ts";
 import type { z } from "zod";
@@ -316,12 +316,12 @@ export class Pools {
         models: report.models,
         unusable: report.unusable?.map(({ reason, ...file }) => ({
           ...file,
-          reason: withoutHostPaths(reason),
+          reason: withoutFolders(reason),
         })),
         workers: report.workers,
         // Clients read it in the errors of their jobs, and must not see the paths of a host.
         exits: report.exits.map(({ detail, ...exit }) =>
-          detail === undefined ? exit : { ...exit, detail: withoutHostPaths(detail) }
+          detail === undefined ? exit : { ...exit, detail: withoutFolders(detail) }
         ),
       },
     });
@@ -377,7 +377,7 @@ export class Pools {
       loop.send({
         kind: "spawn_failed",
         requestId,
-        message: withoutHostPaths(errorMessage(error)),
+        message: withoutFolders(errorMessage(error)),
       });
     }
   }

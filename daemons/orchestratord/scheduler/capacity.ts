@@ -29,6 +29,7 @@ const MARGIN = { share: 0.05, ms: 50 };
  * Why the queue has no place for one more job of a tenant; undefined where it has one.
  *
  * @param startsAtOnce Whether its model has a free slot: then it keeps no promised place from anybody.
+ * @param leaving When waiting jobs leave the queue; {@linkcode leavingTimes}, or what it said a moment ago.
  * @returns `QUEUE_FULL` with the time after which a place is promised; send it to {@linkcode promise}.
  */
 export function refusalOf(
@@ -36,11 +37,12 @@ export function refusalOf(
   tenant: string,
   now: number,
   startsAtOnce = false,
+  leaving: () => Leaving = () => leavingTimes(state, now),
 ): LlorchError | undefined {
   const { queued, promised, policy: { queueCapacity } } = state;
-  const free = queueCapacity - queued.size;
+  const free = Math.max(0, queueCapacity - queued.size);
   if (free > 0 && (startsAtOnce || promised.size === 0)) return undefined;
-  const places = placesOf(state, now);
+  const places = { free, next: leaving() };
   const times = promisedTimes(state, now);
   const isDue = promised.get(tenant)?.isDue(now) === true;
   if (free > 0 && (isDue || isSpare(places, times, now) && !hasMore(state, tenant, now))) {
@@ -74,11 +76,6 @@ export function forgetPromises(state: State, now: number): void {
 interface Places {
   readonly free: number;
   readonly next: Leaving;
-}
-
-function placesOf(state: Readonly<State>, now: number): Places {
-  const free = Math.max(0, state.policy.queueCapacity - state.queued.size);
-  return { free, next: leavingTimes(state, now) };
 }
 
 /** When a place is free, in ms from now; they are numbered from 0. */
@@ -136,7 +133,9 @@ function hasMore(state: Readonly<State>, tenant: string, now: number): boolean {
   );
   if (isAlone) return false;
   let waiting = 0;
-  for (const job of state.queued.values()) if (job.tenant === tenant) waiting++;
+  for (const { interactive, batch } of state.lines.values()) {
+    waiting += (interactive.get(tenant)?.size ?? 0) + (batch.get(tenant)?.size ?? 0);
+  }
   return waiting >= state.policy.queueCapacity / tenantsOf(state, tenant, now);
 }
 

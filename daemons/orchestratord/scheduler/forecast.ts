@@ -17,6 +17,9 @@ import { yieldsTo } from "./yields.ts";
 /** Starts that are followed one by one, at most; from then on they are as frequent as before. */
 const FOLLOWED = 512;
 
+/** The same for a single job: each that is accepted asks for its start. */
+export const FOLLOWED_FOR_ONE = 128;
+
 /** Nine of ten values of a normal distribution are at most this many standard deviations above its mean. */
 const NINE_OF_TEN = 1.28;
 
@@ -42,16 +45,27 @@ export function lateBy({ mean, variance }: Expected): number {
 /** When a job that waits, or would be queued now, will start. Unmeasured times count as 0. */
 export function startOf(state: Readonly<State>, job: Asked, now: number): Start {
   let last: Start | undefined;
-  for (const start of starts(state, job.fingerprint, now, job)) {
+  for (const start of starts(state, job.fingerprint, now, FOLLOWED_FOR_ONE, job)) {
     if (start.job === job) return start.ahead === 0 ? withYield(state, job, start, now) : start;
     last = start;
   }
-  const rest = [...waitingOf(state, job.fingerprint)].length - FOLLOWED;
+  const ahead = waitingCount(state, job.fingerprint);
   const { mean, variance } = last!.expected;
-  return {
-    ahead: FOLLOWED + rest,
-    expected: { mean: mean * (1 + rest / FOLLOWED), variance: variance * (1 + rest / FOLLOWED) },
-  };
+  const share = ahead / FOLLOWED_FOR_ONE;
+  return { ahead, expected: { mean: mean * share, variance: variance * share } };
+}
+
+/** The starts of a model's next waiting jobs, which are followed together. */
+export function startsOf(
+  state: Readonly<State>,
+  fingerprint: string,
+  now: number,
+): ReadonlyMap<Asked, Start> {
+  const found = new Map<Asked, Start>();
+  for (const start of starts(state, fingerprint, now, FOLLOWED)) {
+    found.set(start.job, start.ahead === 0 ? withYield(state, start.job, start, now) : start);
+  }
+  return found;
 }
 
 /** The start of the job that is next: a running job may give it its slot. */
@@ -91,7 +105,7 @@ export function leavingTimes(state: Readonly<State>, now: number): Leaving {
     if (!isMeasured(state, fingerprint, now)) continue;
     let durations = 0;
     let count = 0;
-    for (const { job, expected } of starts(state, fingerprint, now)) {
+    for (const { job, expected } of starts(state, fingerprint, now, FOLLOWED)) {
       times.push(lateBy(expected));
       durations += durationOf(state, job)?.mean ?? 0;
       count++;
@@ -130,11 +144,12 @@ function* starts(
   state: Readonly<State>,
   fingerprint: string,
   now: number,
+  followed: number,
   asked?: Asked,
 ): Generator<Start & { readonly job: Asked }> {
   const slots = slotsOf(state, fingerprint, now);
   const owns = ownsOf(state, fingerprint, asked);
-  for (let ahead = 0; ahead < FOLLOWED; ahead++) {
+  for (let ahead = 0; ahead < followed; ahead++) {
     const own = nextOf(state, owns, now);
     if (!own) return;
     const job = own.next!;
@@ -245,6 +260,15 @@ function nextOf(state: Readonly<State>, owns: readonly Own[], now: number): Own 
     if (isBetter) [best, isBestUrgent] = [own, isFirstUrgent];
   }
   return best;
+}
+
+function waitingCount(state: Readonly<State>, fingerprint: string): number {
+  const lines = state.lines.get(fingerprint);
+  let count = 0;
+  for (const line of lines ? [lines.interactive, lines.batch] : []) {
+    for (const own of line.values()) count += own.size;
+  }
+  return count;
 }
 
 function* waitingOf(state: Readonly<State>, fingerprint: string): Generator<Job> {

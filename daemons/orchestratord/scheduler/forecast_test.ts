@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { A, B, pool, progress, Run, submit, worker } from "../testing/scheduler.ts";
-import { type Asked, leavingTimes, startOf } from "./forecast.ts";
+import { type Asked, leavingTimes, startOf, startsOf } from "./forecast.ts";
 import { measureServed } from "./rates.ts";
 
 /** A model of 10 ms for each token and 100 ms for the first, whose answers use all of their max_tokens. */
@@ -105,4 +105,17 @@ Deno.test("places in the queue become free as jobs start; what was never measure
   const other = new Run();
   other.at(0, pool([worker("w", A)]), submit("runs", 0), submit("waits", 0));
   assert.deepEqual(leavingTimes(other.state, 0).times, []);
+});
+
+Deno.test("the starts of many waiting jobs are those that each is told alone", () => {
+  const run = measured(2);
+  for (let n = 0; n < 40; n++) {
+    run.at(0, submit(`j${n}`, n, { maxTokens: 50 + n, tenant: `t${n % 3}` }));
+  }
+  const starts = startsOf(run.state, A, 100);
+  const queued = [...run.state.queued.values()];
+  assert.equal(starts.size, queued.length);
+  for (const job of queued) {
+    assert.deepEqual(starts.get(job)!, { ...startOf(run.state, job, 100), job });
+  }
 });

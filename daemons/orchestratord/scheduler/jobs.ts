@@ -16,6 +16,7 @@ import { isPinned } from "./workers.ts";
 export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
   if (job.deaths > 0) state.blamed.add(job.id);
+  state.overdueFrom = Math.min(state.overdueFrom, job.deadlineAt ?? Infinity);
   enqueue(state, {
     hasFallback: false,
     keepMs: undefined,

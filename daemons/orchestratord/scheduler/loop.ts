@@ -1,21 +1,22 @@
 import type { Clock } from "#shared/clock.ts";
-import type { Attempt } from "#shared/contracts/mod.ts";
+import type { Attempt, Sense } from "#shared/contracts/mod.ts";
 import type { Happened, Watch } from "./watch.ts";
 import { isServed, startsAtOnce } from "./fallbacks.ts";
 import type { Choice, Meaning } from "./names.ts";
 import {
+  hasSense,
   meaningIn,
   nameIndex,
   type NameWarning,
   nameWarnings,
   resolveChoice,
   type ResolvedModel,
-  seesImages,
 } from "./resolve.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { type Load, loadOf } from "./loading.ts";
-import { type Asked, endOf, lateBy, type Start, startOf } from "./forecast.ts";
+import { type Asked, endOf, lateBy, type Start, startOf, startsOf } from "./forecast.ts";
+import { RecentForecasts } from "./recent_forecasts.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
 
@@ -48,6 +49,7 @@ export interface Place {
 export class Loop {
   #state: State;
   readonly #clock: Clock;
+  readonly #forecasts = new RecentForecasts();
   readonly #mayDecide: () => boolean;
   #effects: Effects = () => {};
   #inputs: Input[] = [];
@@ -157,9 +159,9 @@ export class Loop {
     return isServed(this.#state, fingerprint);
   }
 
-  /** See {@linkcode seesImages}. */
-  seesImages(fingerprint: string): boolean {
-    return seesImages(this.#state.pools.values(), fingerprint);
+  /** See {@linkcode hasSense}. */
+  hasSense(fingerprint: string, sense: Sense): boolean {
+    return hasSense(this.#state.pools.values(), fingerprint, sense);
   }
 
   /** See {@linkcode nameIndex}. */
@@ -181,9 +183,13 @@ export class Loop {
   ): Place {
     const now = this.#clock.steady();
     const isFree = startsAtOnce(this.#state, job.fingerprint, now);
-    const refusal = isFallback && isFree
-      ? undefined
-      : refusalOf(this.#state, job.tenant, now, isFree);
+    const refusal = isFallback && isFree ? undefined : refusalOf(
+      this.#state,
+      job.tenant,
+      now,
+      isFree,
+      () => this.#forecasts.leaving(this.#state, now),
+    );
     if (refusal) {
       const { retryAfterMs = 0 } = refusal;
       this.send({ kind: "turned_away", tenant: job.tenant, retryAfterMs });
@@ -191,7 +197,7 @@ export class Loop {
     }
     const start = isFree
       ? { ahead: 0, expected: { mean: 0, variance: 0 } }
-      : startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
+      : this.#forecasts.startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
     const place = placeFrom(start);
     const startMs = place.predicted_start_ms;
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
@@ -211,11 +217,24 @@ export class Loop {
     const job = this.#state.queued.get(jobId);
     if (!job) return { queue_position: 0, predicted_start_ms: 0 };
     const now = this.#clock.steady();
-    const { queue_position, predicted_start_ms } = placeFrom(startOf(this.#state, job, now));
-    return {
-      queue_position,
-      predicted_start_ms: Math.max(predicted_start_ms, Math.round(job.notBefore - now)),
-    };
+    return placeFrom(startOf(this.#state, job, now), job.notBefore - now);
+  }
+
+  /** When some jobs that wait will start, in ms from now, by their ids. */
+  startsOf(jobIds: readonly string[]): ReadonlyMap<string, number> {
+    const now = this.#clock.steady();
+    const followed = new Map<string, ReturnType<typeof startsOf>>();
+    const found = new Map<string, number>();
+    for (const id of jobIds) {
+      const job = this.#state.queued.get(id);
+      if (!job) continue;
+      const { fingerprint } = job;
+      let starts = followed.get(fingerprint);
+      if (!starts) followed.set(fingerprint, starts = startsOf(this.#state, fingerprint, now));
+      const start = starts.get(job) ?? startOf(this.#state, job, now);
+      found.set(id, placeFrom(start, job.notBefore - now).predicted_start_ms);
+    }
+    return found;
   }
 
   /** When a job will have ended nine times of ten, in ms from now; undefined where nothing was measured. */
@@ -243,6 +262,10 @@ export class Loop {
   }
 }
 
-function placeFrom({ ahead, expected }: Start): Place {
-  return { queue_position: ahead, predicted_start_ms: Math.round(expected.mean) };
+/** @param leastMs What its pause leaves, in ms. */
+function placeFrom({ ahead, expected }: Start, leastMs = 0): Place {
+  return {
+    queue_position: ahead,
+    predicted_start_ms: Math.round(Math.max(leastMs, expected.mean)),
+  };
 }

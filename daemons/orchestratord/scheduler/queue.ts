@@ -103,14 +103,14 @@ export function urgentSince(
   now: number,
 ): number | undefined {
   const lines = state.lines.get(fingerprint);
-  let since: number | undefined;
-  for (const own of [...lines?.interactive.values() ?? [], ...lines?.batch.values() ?? []]) {
-    const first = firstOf(own);
-    if (first && isUrgent(state, first, now)) {
-      since = Math.min(since ?? Infinity, first.waitingSince);
+  let since = Infinity;
+  for (const line of lines ? [lines.interactive, lines.batch] : []) {
+    for (const own of line.values()) {
+      const first = firstOf(own);
+      if (first && first.waitingSince < since && isUrgent(state, first, now)) since = first.waitingSince;
     }
   }
-  return since;
+  return since === Infinity ? undefined : since;
 }
 
 /** Whether a job counts as interactive: a batch job does once it has waited long enough. */

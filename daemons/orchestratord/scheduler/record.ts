@@ -61,6 +61,7 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       return beginReload(state, input.reload, now);
     case "policy":
       state.policy = input.policy;
+      state.overdueFrom = state.replicasFrom = -Infinity;
       return preloadAll(state);
     case "drain":
       state.draining = true;

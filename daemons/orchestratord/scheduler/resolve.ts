@@ -1,4 +1,4 @@
-import type { PoolModel } from "#shared/contracts/mod.ts";
+import type { PoolModel, Sense } from "#shared/contracts/mod.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { isReference } from "#shared/models/reference.ts";
 import { shortNameOf } from "#shared/models/short_name.ts";
@@ -17,12 +17,12 @@ export interface ResolvedModel {
   readonly model: PoolModel;
 }
 
-/** Whether every pool that has a model serves it with an engine that takes images. */
-export function seesImages(pools: Iterable<Pool>, fingerprint: string): boolean {
+/** Whether every pool that has a model serves it with an engine that takes images, or sound. */
+export function hasSense(pools: Iterable<Pool>, fingerprint: string, sense: Sense): boolean {
   const models = [...pools].flatMap((pool) =>
     pool.models.filter((model) => model.fingerprint === fingerprint)
   );
-  return models.length > 0 && models.every(({ vision }) => vision === true);
+  return models.length > 0 && models.every((model) => model[sense] === true);
 }
 
 /** Every name by which a pool's model can be asked for. */

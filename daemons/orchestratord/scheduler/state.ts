@@ -263,6 +263,10 @@ export interface State {
   /** Waiting jobs that are stored while the database takes no writes; see `storage.ts`. */
   readonly held: Set<string>;
   isStorageWritable: boolean;
+  /** No deadline or queue timeout of a job comes before this time; see `step.ts`. */
+  overdueFrom: number;
+  /** No model has waited long enough for one more worker before this time; see `step.ts`. */
+  replicasFrom: number;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
   /** Places in the queue that were promised to tenants' clients; see `capacity.ts`. */
@@ -470,6 +474,8 @@ export function initialState(policy: Policy, start = 0): State {
     blamed: new Set(),
     held: new Set(),
     isStorageWritable: true,
+    overdueFrom: -Infinity,
+    replicasFrom: -Infinity,
     running: new Map(),
     shares: new Map(),
     promised: new Map(),

@@ -39,6 +39,9 @@ import { seatOnOwn, tryAlone } from "./suspects.ts";
 import { freeSeat, isLoadedOrLoading, isLoading, usedSlots, warmSeat } from "./workers.ts";
 import { yieldSlots } from "./yields.ts";
 
+/** Longest time between two looks for models that need one more worker, in ms. */
+const REPLICAS_LOOK_MS = 1_000;
+
 /** Applies one input. */
 export function step(
   state: State,
@@ -87,10 +90,16 @@ function mayYieldNow(state: Readonly<State>, input: Input): readonly string[] {
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
+  if (now < state.overdueFrom) return;
+  const { queueTimeoutMs } = state.policy;
+  // A job that begins to wait from now on cannot wait too long before.
+  let next = now + queueTimeoutMs;
   const overdue: Job[] = [];
   for (const jobs of [state.queued, state.running]) {
     for (const job of jobs.values()) {
-      if (job.deadlineAt !== undefined && now >= job.deadlineAt) overdue.push(job);
+      if (job.deadlineAt === undefined) continue;
+      if (now >= job.deadlineAt) overdue.push(job);
+      else next = Math.min(next, job.deadlineAt);
     }
   }
   const message = "The job did not end before its deadline";
@@ -98,12 +107,13 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
     endJob(state, id, { code: "DEADLINE_UNMET", message }, now, effects);
   }
 
-  const { queueTimeoutMs } = state.policy;
   const timedOut: Job[] = [];
   for (const job of state.queued.values()) {
     if (state.held.has(job.id)) continue;
     if (now - job.waitingSince > queueTimeoutMs) timedOut.push(job);
+    else next = Math.min(next, job.waitingSince + queueTimeoutMs);
   }
+  state.overdueFrom = next;
   for (const { id } of timedOut) {
     const message = `The job waited longer than ${queueTimeoutMs} ms for a worker`;
     endJob(state, id, { code: "QUEUE_TIMEOUT", message }, now, effects);
@@ -187,9 +197,18 @@ function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]):
 
 /** Loads another worker for each model whose slots are all taken and whose jobs have waited long enough. */
 function loadReplicas(state: State, now: number, effects: Effect[]): void {
+  if (now < state.replicasFrom) return;
+  const { replicaAfterMs } = state.policy;
+  // No later, since batch jobs may come to count as interactive ones.
+  state.replicasFrom = now + Math.min(replicaAfterMs, REPLICAS_LOOK_MS);
   for (const fingerprint of state.lines.keys()) {
     const since = urgentSince(state, fingerprint, now) ?? now;
-    if (now - since < state.policy.replicaAfterMs || isLoading(state, fingerprint)) continue;
+    if (now - since < replicaAfterMs) {
+      state.replicasFrom = Math.min(state.replicasFrom, since + replicaAfterMs);
+      continue;
+    }
+    state.replicasFrom = now;
+    if (isLoading(state, fingerprint)) continue;
     // A worker that has just stopped yielding: the next input dispatches its jobs.
     if (freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now))) continue;
     const site = planReplica(state, fingerprint, now);

@@ -206,6 +206,21 @@ Deno.test("step() ends jobs at their deadline and after the queue timeout", () =
   assert.ok(timedOut.some((e) => e.kind === "fail" && e.error.code === "QUEUE_TIMEOUT"));
 });
 
+Deno.test("step() sees deadlines and timeouts that begin or change between two looks", () => {
+  const run = new Run({ queueTimeoutMs: 10_000 });
+  const codes = (effects: ReturnType<Run["at"]>) =>
+    effects.flatMap((e) => e.kind === "fail" ? [`${e.jobId} ${e.error.code}`] : []);
+  run.at(0, pool([worker("w1", A)]), submit("runs", 0), { kind: "tick" });
+  run.at(100, submit("soon", 100, { deadlineAt: 300 }), { kind: "tick" });
+  assert.deepEqual(codes(run.at(299, { kind: "tick" })), []);
+  assert.deepEqual(codes(run.at(300, { kind: "tick" })), ["soon DEADLINE_UNMET"]);
+  run.at(400, submit("waits", 400));
+  run.at(401, pool([worker("w1", A)]), { kind: "tick" });
+  const policy = { ...run.state.policy, queueTimeoutMs: 1_000 };
+  assert.deepEqual(codes(run.at(1_400, { kind: "policy", policy }, { kind: "tick" })), []);
+  assert.deepEqual(codes(run.at(1_401, { kind: "tick" })), ["waits QUEUE_TIMEOUT"]);
+});
+
 Deno.test("step() starts the queue timeout of a job again when it loses its worker", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));

@@ -4,6 +4,7 @@ import type {
   PoolModel,
   PoolView,
   QueueView,
+  Sense,
   UnusableModelView,
   WorkerState,
   WorkerView,
@@ -12,7 +13,7 @@ import { defined } from "#shared/json.ts";
 import { defaultLoadBytes, defaultLoadSource } from "./load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
-import { nameIndex, namesOf, seesImages } from "./resolve.ts";
+import { hasSense, nameIndex, namesOf } from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { anywhere, breakerKey, type Pool, type State, type Worker } from "./state.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading, isPinned, usedSlots } from "./workers.ts";
@@ -47,7 +48,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         }),
         size_bytes: model.size_bytes,
         ...defined({ facts: model.facts ?? known?.facts }),
-        ...(seesImages(state.pools.values(), model.fingerprint) ? { vision: true as const } : {}),
+        ...sensesOf(state, model.fingerprint),
         ...defined({ elsewhere: withElsewhere(known?.elsewhere, model.elsewhere) }),
         estimated_bytes: known?.estimated_bytes ?? defaultLoadBytes(model, usualKind(pool)),
         ...defined({
@@ -204,4 +205,12 @@ function waitReason(state: Readonly<State>, job: Job, now: number): string {
 
 function holds(state: Readonly<State>, fingerprint: string, ids: ReadonlySet<string>): boolean {
   return [...ids].some((id) => state.workers.get(id)?.report.fingerprint === fingerprint);
+}
+
+function sensesOf({ pools }: Pick<Readonly<State>, "pools">, fingerprint: string) {
+  const has = (sense: Sense) => hasSense(pools.values(), fingerprint, sense);
+  return {
+    ...(has("vision") ? { vision: true as const } : {}),
+    ...(has("audio") ? { audio: true as const } : {}),
+  };
 }

@@ -1,10 +1,10 @@
 import type { ImageFormat } from "#shared/images/header.ts";
 
-/** An image of a request. */
+/** An image or a sound of a request. */
 export interface Image {
   /** Hexadecimal. */
   readonly sha256: string;
-  readonly format: ImageFormat;
+  readonly format: ImageFormat | "wav";
   readonly data: Uint8Array<ArrayBuffer>;
 }
 

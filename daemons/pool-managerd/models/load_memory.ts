@@ -198,7 +198,7 @@ function layersOf({ gpu_layers }: Settings): Pick<FoundModel, "gpu_layers"> {
  * loads with the same context and slots.
  */
 export function measurementKey(
-  model: Named & Pick<PoolModel, "fingerprint">,
+  model: Named & Pick<PoolModel, "fingerprint" | "projector">,
   worker: WorkerLlama,
   engines: Engines,
 ): string {
@@ -207,10 +207,13 @@ export function measurementKey(
   const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
   const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
   const { speculative, draft_tokens, checkpoint_mib, cache_mib, backend_sampling } = own;
+  const { no_mmproj_offload } = own;
   const settings = command || url ? { command, url } : {
     ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
     ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
     ...{ speculative, draft_tokens, checkpoint_mib, cache_mib, backend_sampling },
+    no_mmproj_offload,
+    projector: model.projector?.path,
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
   return configured.length === 0

@@ -41,6 +41,7 @@ export function engineQuestions(
     return loadArgs({
       ...{ device: { id: placeOf(ids.slice(0, count)), kind }, split, context, slots, gpuLayers },
       modelPath: model.path,
+      projectorPath: model.projector?.path,
       modelNames: [model.model_ref, ...model.aliases],
     }, { threads: worker.threads, llama: worker });
   };

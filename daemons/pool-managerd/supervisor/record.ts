@@ -54,6 +54,8 @@ export interface DeviceBytes {
 export interface SpawnPlan {
   readonly request: SpawnRequest;
   readonly modelPath: string;
+  /** Path of the file with which the model sees or hears. */
+  readonly projectorPath?: string | undefined;
   /** Every name of the model. */
   readonly modelNames: readonly string[];
   readonly sizeBytes: number;

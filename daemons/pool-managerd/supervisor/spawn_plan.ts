@@ -32,6 +32,7 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   return {
     request,
     modelPath: model.path,
+    projectorPath: model.projector?.path,
     modelNames: [model.model_ref, ...model.aliases],
     sizeBytes: model.size_bytes,
     device: { id: placeOf(devices.map(({ id }) => id)), kind: devices[0].kind },

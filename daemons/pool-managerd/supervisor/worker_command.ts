@@ -58,7 +58,15 @@ export function workerArgs(
 /** What a worker is to load. */
 export type LoadPlan = Pick<
   SpawnPlan,
-  "modelPath" | "modelNames" | "device" | "split" | "context" | "slots" | "gpuLayers" | "engine"
+  | "projectorPath"
+  | "modelPath"
+  | "modelNames"
+  | "device"
+  | "split"
+  | "context"
+  | "slots"
+  | "gpuLayers"
+  | "engine"
 >;
 
 /** The part of a worker's arguments on which the memory of its load depends. */
@@ -74,6 +82,7 @@ export function loadArgs(
   ];
   return [
     ["--model", plan.modelPath],
+    ...(plan.projectorPath === undefined || plan.engine ? [] : [["--mmproj", plan.projectorPath]]),
     ["--gpu", plan.device.kind === "cpu" ? "none" : gpuNumbers(plan.device.id)],
     ["--context", String(plan.context)],
     ["--slots", String(plan.slots)],

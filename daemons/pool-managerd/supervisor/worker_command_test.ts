@@ -43,6 +43,17 @@ Deno.test("workerArgs() has all settings of a worker except its secrets", () => 
   );
 });
 
+Deno.test("workerArgs() has the projector of a model that our own worker serves", () => {
+  const engine = engineSection.parse({ command: "x", models: ["demo"] });
+  const given = (changes: Partial<SpawnPlan>) => {
+    const projectorPath = "/models/demo.mmproj.gguf";
+    const args = workerArgs(plan({ projectorPath, ...changes }), workerRecord(), SETTINGS);
+    return args[args.indexOf("--mmproj") + 1];
+  };
+  assert.equal(given({}), "/models/demo.mmproj.gguf");
+  assert.equal(given({ engine }), "--worker-id");
+});
+
 Deno.test("workerArgs() has no setting that a worker would refuse because it has no effect", () => {
   const llama = { llama: { draft_tokens: 4 }, models: { other: { speculative: "mtp" } } } as never;
   const args = workerArgs(plan(), workerRecord(), { ...SETTINGS, llama }).join(" ");

@@ -9,6 +9,8 @@ const REPLACEMENT = "\ufffd";
 
 /** The text of a token, also of a control token, or its bytes if it is a part of a character. */
 export function pieceOf(token: number, engine: Vocabulary): TokenPiece {
+  // It is of a picture or of sound.
+  if (token < 0) return "";
   const text = engine.controlText(token) ?? engine.detokenize([token]);
   const bytes = text.includes(REPLACEMENT) ? engine.partBytes(token) : undefined;
   return bytes ? [...bytes] : text;

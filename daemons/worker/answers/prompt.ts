@@ -1,15 +1,11 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import {
-  type ExecuteRequest,
-  isTokenId,
-  type Message,
-  type TextMessage,
-} from "#shared/contracts/request.ts";
-import { NO_IMAGES } from "#shared/contracts/images.ts";
+import { type ExecuteRequest, isTokenId, type Message } from "#shared/contracts/request.ts";
 import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { Engine } from "../engine/engine.ts";
+import { isMedia } from "../engine/media_tokens.ts";
+import { readMedia } from "./media.ts";
 
 /** A prompt as text, as token ids, or as a chat with tools. */
 export interface PromptFields extends ToolFields {
@@ -37,7 +33,7 @@ const GAP_ROOM = 256;
 /** The part of an engine that turns prompts into tokens. */
 type Tokenizer = Pick<
   Engine,
-  "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context"
+  "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context" | "media" | "blindness"
 >;
 
 /**
@@ -50,10 +46,13 @@ const MOST_TOKENIZED = 32_768;
 const CUT_MARGIN = 64;
 
 /** A prompt as tokens, and how its answer is read if it is a chat. */
-export type Prompt = Pick<ChatPrompt, "tokens"> & Partial<ChatPrompt>;
+export type Prompt = Pick<ChatPrompt, "tokens"> & Partial<ChatPrompt> & {
+  /** Lets go of its pictures; to be called once. Absent: it has none. */
+  readonly release?: () => void;
+};
 
 /**
- * Converts a prompt to tokens.
+ * Converts a prompt to tokens. Whoever evaluates it must release it after that.
  *
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` if a text or chat is far too long for the context
  */
@@ -79,30 +78,16 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
     const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;
     const continueFinal = fields.continue_final_message;
     const tools = offeredTools(fields);
-    return await engine.tokenizeChat({
-      messages: textOnly(messages),
-      tools,
-      effort,
-      kwargs,
-      continueFinal,
-    }, seen);
+    const { texts, media, release } = await readMedia(messages, engine);
+    try {
+      const chat = { messages: texts, tools, effort, kwargs, continueFinal, media };
+      return { ...await engine.tokenizeChat(chat, seen), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
   return { tokens: [...prompt_tokens ?? []] };
-}
-
-/**
- * The messages of a chat for an engine that reads only text.
- *
- * @throws {LlorchError} `INVALID_REQUEST` that names the first image
- */
-function textOnly(messages: readonly Message[]): TextMessage[] {
-  return messages.map((message, index) => {
-    const { content } = message;
-    if (typeof content === "string") return { ...message, content };
-    const at = content.findIndex(({ type }) => type === "image_url");
-    const reason = `${NO_IMAGES}: this model reads only text`;
-    throw invalidRequest([{ field: `messages.${index}.content.${at}`, message: reason }]);
-  });
 }
 
 /**
@@ -138,6 +123,10 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
     throw invalidRequest([{ field: "prompt", message: "has no tokens" }]);
   }
   if (prompt.length >= engine.context) throw tooLong(prompt.length, engine);
+  if (isMedia(prompt.at(-1))) {
+    const message = "end with an image, after which the model has nothing to answer";
+    throw invalidRequest([{ field: "messages", message }]);
+  }
 }
 
 /** Most probabilities of a prompt, which one event carries: that of each token and of its candidates. */

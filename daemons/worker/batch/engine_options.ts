@@ -24,6 +24,8 @@ export function openingOptions(config: WorkerConfig) {
     slots: config.slots,
     threads: usableThreads(threadsOf(config.threads)),
     settings: config,
+    projector: config.mmproj,
+    projectorOnGpu: !config.no_mmproj_offload,
   } satisfies Partial<EngineOptions>;
 }
 

@@ -1,7 +1,13 @@
 import { MOST_KEPT } from "#shared/config/llama.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { Logger } from "#shared/logging.ts";
-import { checkLength, checkPromptLogprobs, checkTokenIds, readPrompt } from "../answers/prompt.ts";
+import {
+  checkLength,
+  checkPromptLogprobs,
+  checkTokenIds,
+  type Prompt,
+  readPrompt,
+} from "../answers/prompt.ts";
 import { type Reading, readingOf } from "../answers/reading.ts";
 import type { Answer, AnswerObserver } from "../answers/answer.ts";
 import { Run, type ThinkingLimit } from "./run.ts";
@@ -92,11 +98,27 @@ export class Generator {
    * @throws {LlorchError} if the request is invalid, too long, or cannot be accepted now
    */
   async execute(request: ExecuteRequest, log = this.#options.log): Promise<Answer> {
-    const { engine, workerId, modelRef } = this.#options;
+    const { engine } = this.#options;
     const order = attemptOrder(request);
     this.#table.check(order, this.#loop.free);
     checkTokenIds(request, engine);
     const prompt = await readPrompt(request, engine);
+    try {
+      return await this.#run(request, prompt, order, log);
+    } catch (error) {
+      prompt.release?.();
+      throw error;
+    }
+  }
+
+  /** Accepts a request whose prompt is read; it releases the prompt once it has ended. */
+  async #run(
+    request: ExecuteRequest,
+    prompt: Prompt,
+    order: ReturnType<typeof attemptOrder>,
+    log: Logger,
+  ): Promise<Answer> {
+    const { engine, workerId, modelRef } = this.#options;
     checkLength(prompt.tokens, engine);
     checkPromptLogprobs(request, prompt.tokens.length);
     const reading = readingOf(request, prompt, engine);
@@ -118,6 +140,7 @@ export class Generator {
       thinking,
       seed,
       sampling,
+      release: prompt.release,
       promptLogprobs: request.prompt_logprobs,
       promptProgress: request.prompt_progress,
       tokenTimings: request.token_timings,

@@ -1,6 +1,6 @@
 import { onAbort } from "#shared/aborts.ts";
 import { mostKeptBytes } from "#shared/config/llama.ts";
-import type { LoadMemory } from "#shared/contracts/worker.ts";
+import { type LoadMemory, MEDIA_TOKEN } from "#shared/contracts/worker.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { withTemplate } from "#shared/models/template_file.ts";
@@ -15,6 +15,7 @@ import {
   type LoadEngine,
 } from "../engine/engine.ts";
 import { type EngineCalls, engineOptions } from "./engine_options.ts";
+import { isMedia } from "../engine/media_tokens.ts";
 import { Generator } from "./generator.ts";
 import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from "../model.ts";
 import { SlotFiles } from "../slots/slot_files.ts";
@@ -143,11 +144,17 @@ function serve(
     },
     cancel: (order) => generator.cancel(order),
     async tokenize(fields) {
-      const { tokens } = await readPrompt(fields, engine);
+      const { tokens: own, release } = await readPrompt(fields, engine);
+      release?.();
+      const tokens = own.map((token) => isMedia(token) ? MEDIA_TOKEN : token);
       return fields.with_pieces ? { tokens, pieces: await piecesOf(tokens, engine) } : { tokens };
     },
     detokenize: (tokens) => textOf(tokens, engine),
-    render: async (chat) => (await readPrompt(chat, engine)).text ?? "",
+    async render(chat) {
+      const { text = "", release } = await readPrompt(chat, engine);
+      release?.();
+      return text;
+    },
     template: () => engine.template,
     embed: (request, signal) => vectors.embed(engine, request, signal),
     rerank: (request, signal) => vectors.rerank(engine, request, signal),

@@ -9,6 +9,7 @@ import {
 } from "../answers/answer.ts";
 import { type Emission, Output, type OutputOptions } from "../answers/output.ts";
 import type { Chosen, Engine, Odds, Sampling } from "../engine/engine.ts";
+import { isMedia } from "../engine/media_tokens.ts";
 
 const REPLACEMENT = "\ufffd";
 
@@ -29,6 +30,8 @@ export interface RunSpec extends AnswerSpec {
   /** Most tokens of thoughts, and the tokens that end one; undefined: no limit. */
   readonly thinking?: ThinkingLimit | undefined;
   readonly sampling: Sampling;
+  /** Called once when it has ended: its pictures are not needed any more. */
+  readonly release?: (() => void) | undefined;
   /** Whether each step of the prompt is reported. */
   readonly promptProgress?: boolean | undefined;
   /** Most probable candidates to report for each token of the prompt; undefined: nothing is reported. */
@@ -103,6 +106,7 @@ export class Run {
       onRoom: context.wake,
       onEnded() {
         spec.sampling.dispose();
+        spec.release?.();
         context.onEnded();
         context.wake();
       },
@@ -120,7 +124,7 @@ export class Run {
     this.#isStarted = true;
     this.answer.start(this.#counts());
     this.#reportPrompt();
-    this.sampling.see(prompt);
+    this.sampling.see(prompt.some(isMedia) ? prompt.filter((token) => !isMedia(token)) : prompt);
     if (thinking?.most === 0) this.sampling.forbid(thinking.opening);
     this.#limitThought();
     let events = 0;

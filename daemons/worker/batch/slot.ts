@@ -6,6 +6,7 @@ import {
   type StateMark,
 } from "../engine/engine.ts";
 import { commonLength } from "../engine/common_length.ts";
+import { isMedia, runEnd, tellingLength, wholeLength } from "../engine/media_tokens.ts";
 import type { Run } from "./run.ts";
 
 /** Most tokens of one step that are scored while others generate. */
@@ -27,6 +28,8 @@ export class Slot {
   #done = 0;
   #usedAt = 0;
   #leader: Leader | undefined;
+  /** The run whose pictures are still encoded. */
+  #encoding: Run | undefined;
 
   constructor(sequence: EngineSequence) {
     this.sequence = sequence;
@@ -39,6 +42,11 @@ export class Slot {
   /** When it was last in use, in milliseconds of the process's clock. */
   get usedAt(): number {
     return this.#usedAt;
+  }
+
+  /** Whether the run waits for its pictures, which are encoded beside the steps of others. */
+  get isEncoding(): boolean {
+    return this.#run !== undefined && this.#encoding === this.#run;
   }
 
   /** Prompt tokens that are evaluated. */
@@ -97,16 +105,33 @@ export class Slot {
     const own = this.#run;
     if (!own || this.remaining === 0 || own.scoredTo > 0) return 0;
     if ((own.sampling.adapter ?? 0) !== (sampling.adapter ?? 0)) return 0;
-    return Math.min(commonLength(own.tokens, tokens), own.tokens.length - 1, tokens.length - 1);
+    const common = Math.min(
+      commonLength(own.tokens, tokens),
+      own.tokens.length - 1,
+      tokens.length - 1,
+    );
+    return tellingLength(tokens, wholeLength(tokens, common));
   }
 
-  /** Gives the slot to a run. */
-  assign(run: Run): void {
+  /**
+   * Gives the slot to a run.
+   *
+   * @returns what the run waits for before its next step; undefined: nothing
+   */
+  assign(run: Run): Promise<void> | undefined {
     this.#run = run;
     this.#leader = undefined;
     this.#done = this.sequence.trim(this.shared(run), run.tokens);
     run.evaluated(this.#done, this.#done);
     run.start();
+    // Earlier attempts may have ended it; then its pictures are gone.
+    if (run.ended) return undefined;
+    const encoding = this.sequence.prepare(run.tokens, this.#done);
+    if (!encoding) return undefined;
+    this.#encoding = run;
+    return encoding.then(() => {}).finally(() => {
+      if (this.#encoding === run) this.#encoding = undefined;
+    });
   }
 
   /**
@@ -117,7 +142,7 @@ export class Slot {
   async step(prefill: number): Promise<void> {
     const run = this.#run!;
     if (!this.#generation && prefill < this.remaining) {
-      const end = this.#done + prefill;
+      const end = this.#endOf(prefill, run.tokens);
       const tokens = run.tokens.slice(this.#done, end);
       if (this.isScoring) {
         const next = run.tokens.slice(this.#done + 1, end + 1);
@@ -143,6 +168,13 @@ export class Slot {
     this.#force(run.length > before ? [all.at(-1)!.token] : []);
   }
 
+  /** Where a step of so many tokens ends: with a picture, or before one, which has a step of its own. */
+  #endOf(prefill: number, tokens: readonly number[]): number {
+    const end = this.#done + prefill;
+    const run = runEnd(tokens, this.#done);
+    return isMedia(tokens[this.#done]) ? run : Math.min(end, run);
+  }
+
   #generate(tokens: readonly number[]): void {
     this.#generation?.close();
     const run = this.#run!;
@@ -165,6 +197,7 @@ export class Slot {
     this.#generation = undefined;
     this.#run = undefined;
     this.#leader = undefined;
+    this.#encoding = undefined;
     this.#usedAt = performance.now();
     generation?.close();
   }

@@ -120,7 +120,9 @@ export class StepLoop {
       await this.#doBetween();
       await this.#serveFollowers();
       await this.#assignWaiting();
-      const ready = this.#slots.filter(({ run, leader }) => run && !leader && canStep(run));
+      const ready = this.#slots.filter(({ run, leader, isEncoding }) =>
+        run && !leader && !isEncoding && canStep(run)
+      );
       if (ready.length > 0) await this.#step(ready);
       else {
         await this.#sleep();
@@ -175,6 +177,16 @@ export class StepLoop {
     }
   }
 
+  #assign(slot: Slot, run: Run): void {
+    this.#guard(slot, () => {
+      const encoding = slot.assign(run);
+      encoding?.then(() => this.wake(), (error) => {
+        if (slot.run === run) this.#fail(slot, error);
+        this.wake();
+      });
+    });
+  }
+
   /** Prepares a free slot for a run; returns what gives it the slot. */
   async #place(run: Run, free: readonly Slot[]): Promise<(run: Run) => void> {
     const { cache } = this.#options;
@@ -193,7 +205,7 @@ export class StepLoop {
     const leader = source?.leader;
     if (leader) return (run) => slot.follow(run, leader);
     if (source) await this.#copy(source, slot);
-    return (run) => this.#guard(slot, () => slot.assign(run));
+    return (run) => this.#assign(slot, run);
   }
 
   /** What a run can go on from once it was copied into its slot. */
@@ -246,7 +258,7 @@ export class StepLoop {
       }
       const state = states.get(leader.slot);
       if (state) await cache.put(state, slot.sequence);
-      if (!run.ended) this.#guard(slot, () => slot.assign(run));
+      if (!run.ended) this.#assign(slot, run);
     }
   }
 

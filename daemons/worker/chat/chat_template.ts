@@ -18,6 +18,7 @@ import {
 } from "./continued_turn.ts";
 import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
+import { NO_MEDIA, tokenizeAround, withoutMarkers } from "./media_markers.ts";
 import type { Limits } from "./jinja/budget.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
@@ -188,9 +189,15 @@ export class ChatTemplate {
     );
     const continuesText = continueFinal && !continuesThought;
     const answerStart = continuesText ? withTextOf(turns.at(-1)!, start, syntax.thought) : start;
-    const tokens = await tokenizeBroken(text, cut, this.#tokenizer, true, seen);
+    const tokens = await tokenizeAround(
+      options.media ?? NO_MEDIA,
+      text,
+      seen,
+      (part, seen) => tokenizeBroken(part, cut, this.#tokenizer, true, seen),
+    );
     const begun = continuesText ? own.at(-1)?.message.content : undefined;
-    const whole = cut === undefined ? text : partsAt(text, cut).join("");
+    const shown = withoutMarkers(text, options.media ?? NO_MEDIA);
+    const whole = cut === undefined ? shown : partsAt(shown, cut).join("");
     return { tokens, text: whole, answerStart, syntax, ...(begun ? { begun } : {}) };
   }
 

@@ -35,6 +35,8 @@ export interface RenderOptions {
   readonly continueFinal?: boolean | undefined;
   /** Whether it ends within the thought of that turn, and not within its text. */
   readonly continuesThought?: boolean | undefined;
+  /** Tokens that stand for texts which the turns have in the place of pictures and sound. */
+  readonly media?: ReadonlyMap<string, readonly number[]> | undefined;
   /** The name under which the template gets the tools. */
   readonly toolsAs?: ToolName | undefined;
 }

@@ -31,6 +31,32 @@ export interface Chat {
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the last message is continued; default: if it is the assistant's. */
   readonly continueFinal?: boolean | undefined;
+  /** Tokens that stand for what messages have in the place of pictures and sound. */
+  readonly media?: ReadonlyMap<string, readonly number[]> | undefined;
+}
+
+/** Files of pictures that a model sees, and of sound that it hears. */
+export interface EngineMedia {
+  /**
+   * Takes a picture for a prompt.
+   *
+   * @throws {BadMedia}
+   */
+  image(file: Uint8Array<ArrayBuffer>): Promise<TakenMedium>;
+  /**
+   * Takes sound for a prompt.
+   *
+   * @throws {BadMedia}
+   */
+  sound(file: Uint8Array<ArrayBuffer>): Promise<TakenMedium>;
+}
+
+/** A picture or sound that a request uses until it releases it. */
+export interface TakenMedium {
+  /** Tokens that stand for it in a prompt. Negative ones are no tokens of the vocabulary. */
+  readonly tokens: readonly number[];
+  /** To be called once. */
+  release(): void;
 }
 
 /** A gap in a text. What people wrote around it stays text, also where it looks like a token. */
@@ -65,6 +91,10 @@ export interface EngineOptions {
   /** CPU threads; `auto` measures some numbers. */
   readonly threads: number | "auto";
   readonly settings: LlamaSettings;
+  /** Path of the projector with which it sees or hears; undefined: it reads only text. */
+  readonly projector: string | undefined;
+  /** Whether the projector is on the GPU, if the model is. */
+  readonly projectorOnGpu: boolean;
   /** A chat template in place of the model's own. */
   readonly chatTemplate: string | undefined;
   /** Paths of the adapters that requests may name. */
@@ -152,6 +182,10 @@ export interface Engine {
   readonly template: TemplateReply;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
+  /** Reads pictures and sound; undefined: it reads only text. */
+  readonly media?: EngineMedia | undefined;
+  /** Why it reads only text, where it was to read more. */
+  readonly blindness?: string | undefined;
   /** What the model can do. */
   readonly capabilities: readonly Capability[];
   /**
@@ -310,6 +344,11 @@ export interface EngineSequence {
    * @returns how many tokens are left: fewer than `length` if the model cannot be cut there
    */
   trim(length: number, prompt?: readonly number[]): number;
+  /**
+   * Encodes the pictures and sound of a prompt from an index on, which takes long; undefined if there is nothing
+   * to encode. Their tokens can be evaluated without it, but then all others wait.
+   */
+  prepare(tokens: readonly number[], from: number): Promise<unknown> | undefined;
   /** Evaluates tokens without choosing a next one. */
   prefill(tokens: readonly number[], sampling: Sampling): Promise<void>;
   /**

@@ -6,7 +6,7 @@ import { UNSTATED_CONTEXT } from "#shared/models/default_load.ts";
 import { isNeverCalled, plainHost } from "#shared/net/addresses.ts";
 import { serverBase } from "#shared/net/server_url.ts";
 import { readSecretFile } from "#shared/secrets.ts";
-import type { LoadModel } from "../model.ts";
+import { type LoadModel, UnusableModelError } from "../model.ts";
 import { tryCapabilities } from "./capabilities.ts";
 import { detectServer } from "./detect.ts";
 import { RemoteModel } from "./remote_model.ts";
@@ -33,9 +33,7 @@ export const loadElsewhere: LoadModel = async (config, context) => {
   const { signal, log } = context;
   const { url: text, api_key_file, ca_file, health_path = HEALTH_PATH } = config.openai;
   const url = new URL(text!);
-  const apiKey = api_key_file === undefined
-    ? undefined
-    : readSecretFile(api_key_file, "API key file");
+  const apiKey = keyOf(api_key_file);
   const http = trusting(ca_file);
   const server = openaiServer(serverBase(text!), {
     apiKey,
@@ -47,9 +45,12 @@ export const loadElsewhere: LoadModel = async (config, context) => {
     await answers(server, health_path, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       const why = errorMessage(error).replace(GOES_ON, "");
-      throw new LlorchError("WORKER_START_FAILED", `Cannot use the server at ${url.host}: ${why}`, {
-        cause: error,
-      });
+      const message = `Cannot use the server at ${url.host}: ${why}`;
+      // Each further try may count against the key, or lock the account.
+      const isRefused = error instanceof LlorchError && error.code === "UNAUTHORIZED";
+      throw isRefused
+        ? new UnusableModelError(message, { cause: error })
+        : new LlorchError("WORKER_START_FAILED", message, { cause: error });
     });
     const wanted = { name: config.model, isOneOfMany: true };
     const { kind, name } = await detectServer(server, wanted, signal);
@@ -95,6 +96,16 @@ export const loadElsewhere: LoadModel = async (config, context) => {
     throw error;
   }
 };
+
+/** @throws {UnusableModelError} if the file cannot be used */
+function keyOf(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readSecretFile(path, "API key file");
+  } catch (error) {
+    throw new UnusableModelError(errorMessage(error), { cause: error });
+  }
+}
 
 /**
  * Asks for the server's health. A refusal of the request is an answer, and so is a server that is busy.

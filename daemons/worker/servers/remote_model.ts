@@ -1,4 +1,4 @@
-import { imagesOf, NO_IMAGES } from "#shared/contracts/images.ts";
+import { imagesOf, NO_AUDIO, NO_IMAGES, sensesOf } from "#shared/contracts/images.ts";
 import type { Capability, ServerLoad } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { TemplateReply } from "#shared/contracts/worker.ts";
@@ -193,6 +193,10 @@ export class RemoteModel implements Model {
     kind.check?.(request);
     if (!(kind.vision ?? config.openai.vision)) {
       refuseImages(request.messages, "the server of this model reads only text");
+    }
+    if (sensesOf(request.messages).includes("audio")) {
+      const message = `${NO_AUDIO}: the server of this model gets no sound`;
+      throw invalidRequest([{ field: "messages", message }]);
     }
     // A server would call the address of any other URL.
     if (imagesOf(request.messages).some(({ image_url: { url } }) => !/^data:/i.test(url))) {

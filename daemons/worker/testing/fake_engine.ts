@@ -235,6 +235,8 @@ export class FakeSequence implements EngineSequence {
     this.#engine.puts.push(this.#index);
   }
 
+  prepare(): undefined {}
+
   trim(length: number): number {
     return this.tokens.length = Math.min(this.tokens.length, length);
   }

@@ -19,6 +19,8 @@ export interface Options {
   readonly context?: number;
   readonly threads?: number | "auto";
   readonly settings?: LlamaSettings;
+  /** Path of a projector. */
+  readonly projector?: string;
   /** Paths of adapters by name. */
   readonly adapters?: Record<string, string>;
   readonly onWarning?: (message: string) => void;
@@ -35,6 +37,7 @@ export function engineOptions(
     ...{ model, gpu: undefined, gpuLayers: undefined, context: undefined, slots: 1, threads: 1 },
     memory: () => Promise.resolve({ weight_bytes: 0, kv_bytes_per_token: 0, compute_bytes: 0 }),
     ...{ chatTemplate: undefined, adapters: new Map(Object.entries(adapters)) },
+    ...{ projector: undefined, projectorOnGpu: true },
     settings: { batch_size: 64, ...settings },
     onProgress() {},
     onWarning() {},

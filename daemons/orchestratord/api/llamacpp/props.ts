@@ -39,7 +39,11 @@ export function mountProps(app: App, orchestrator: Orchestrator): void {
       total_slots: Math.max(1, reports.reduce((sum, { slots }) => sum + slots, 0)),
       model_alias: name,
       model_path: shown.name,
-      modalities: { vision: shown.view.vision === true, video: false, audio: false },
+      modalities: {
+        vision: shown.view.vision === true,
+        video: false,
+        audio: shown.view.audio === true,
+      },
       endpoint_slots: false as const,
       endpoint_props: false as const,
       endpoint_metrics: true as const,

@@ -236,7 +236,10 @@ Deno.test("a part that cannot be taken is refused by its place", () => {
     "messages.0.content.0.type: write images as parts of type image_url",
   ]);
   assert.deepEqual(of("user", [{ type: "input_audio" }]), [
-    "messages.0.content.0.type: parts of type input_audio are not supported",
+    "messages.0.content.0.input_audio: must have data",
+  ]);
+  assert.deepEqual(of("user", [{ type: "file" }]), [
+    "messages.0.content.0.type: parts of type file are not supported",
   ]);
   const [message] = chat({ messages: [{ role: "user", content: [text, image, text] }] }).messages!;
   assert.deepEqual(message?.content, [text, image, text]);

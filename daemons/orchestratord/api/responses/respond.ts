@@ -110,7 +110,7 @@ async function askedBy(
   let tasks = tasksOf(sent);
   let items: readonly Item[] = sent;
   if (hasRemoteImages(sent)) {
-    jobs.requireVision(tasks.task, { seesTarget: seesPaths(caller) });
+    jobs.requireSenses(tasks.task, { seesTarget: seesPaths(caller) });
     items = await fetchedItems(images, sent);
     tasks = tasksOf(items);
   }

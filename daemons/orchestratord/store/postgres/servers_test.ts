@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { HAS_OPENSSL, withCertificates } from "../../../../tests/support/certificates.ts";
 import {
   type Postgres,
   startPostgres,
   WHY_NO_POSTGRES,
 } from "../../../../tests/support/postgres.ts";
+import { configSchema } from "../../config.ts";
+import { checkStore } from "../../open_store.ts";
 import { needsTls, Servers, type ServersOptions } from "./servers.ts";
 import { parseStoreUrl } from "./store_url.ts";
 
@@ -14,7 +17,7 @@ const WHY_NOT = WHY_NO_POSTGRES ?? (HAS_OPENSSL ? undefined : "needs openssl");
 const PASSWORD = "correct horse";
 
 async function withTlsServer(
-  test: (server: Postgres, url: string, ca: string) => Promise<void>,
+  test: (server: Postgres, url: string, ca: string, caFile: string) => Promise<void>,
 ): Promise<void> {
   await withCertificates(async ({ cert, key, ca }) => {
     const server = await startPostgres({ listens: true });
@@ -30,7 +33,7 @@ async function withTlsServer(
       await server.stop("fast");
       await server.start();
       const url = server.url().replace("//llorch@", "//guarded@");
-      await test(server, url, await Deno.readTextFile(ca));
+      await test(server, url, await Deno.readTextFile(ca), ca);
     } finally {
       await server.remove();
     }
@@ -42,7 +45,7 @@ Deno.test({
     (WHY_NOT === undefined ? "" : ` (skipped: ${WHY_NOT})`),
   ignore: WHY_NOT !== undefined,
   fn: () =>
-    withTlsServer(async (_, url, ca) => {
+    withTlsServer(async (_, url, ca, caFile) => {
       const open = (more: Partial<ServersOptions>) =>
         new Servers({ url: parseStoreUrl(url), ca, password: () => PASSWORD, ...more }).open(
           "test",
@@ -55,6 +58,11 @@ Deno.test({
       await session.close();
       await assert.rejects(open({ password: () => "wrong" }), /password authentication failed/);
       await assert.rejects(open({ password: () => "" }), Error);
+      const wrong = join(dirname(caFile), "password");
+      await Deno.writeTextFile(wrong, "wrong", { mode: 0o600 });
+      const store = { url, password_file: wrong, tls: { ca: caFile } };
+      const problems = await checkStore(configSchema.parse({ store }));
+      assert.deepEqual(problems.map(({ key }) => key), [["store", "password_file"]]);
       await withCertificates(async (others) => {
         const ca = await Deno.readTextFile(others.ca);
         await assert.rejects(open({ ca }), /certificate|issuer/i);

@@ -48,6 +48,8 @@ export function parseStoreUrl(text: string): StoreUrl {
       throw new RangeError(`must not have "${name}": known are ${FIELDS.join(", ")}`);
     }
   }
+  const twice = FIELDS.find((name) => fields.getAll(name).length > 1);
+  if (twice !== undefined) throw new RangeError(`must not have "${twice}" more than once`);
   const wanted = fields.get("target_session_attrs") ?? "read-write";
   if (wanted !== "read-write") {
     throw new RangeError(
@@ -55,7 +57,10 @@ export function parseStoreUrl(text: string): StoreUrl {
     );
   }
   const schema = fields.get("schema") ?? SCHEMA;
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith("pg_")) {
+  if (schema.startsWith("pg_")) {
+    throw new RangeError(`must not have the schema "${schema}": PostgreSQL keeps pg_ for itself`);
+  }
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new RangeError(
       `must not have the schema "${schema}": 1 to 63 of a-z, 0-9 and _ are allowed, no digit first`,
     );

@@ -31,6 +31,8 @@ for (
     ["postgres://me@h/d?sslmode=disable", /must not have "sslmode": known are host, port, schema/],
     ["postgres://me@h/d?target_session_attrs=any", /always needs read-write/],
     ["postgres://me@h/d?schema=A;B", /must not have the schema "A;B"/],
+    ["postgres://me@h/d?schema=pg_x", /must not have the schema "pg_x": PostgreSQL keeps pg_/],
+    ["postgres://me@h/d?schema=a&schema=b", /must not have "schema" more than once/],
     ["postgres://me@h:99999/d", /port from 1 to 65535/],
   ] as const
 ) {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isTerminal } from "#shared/contracts/mod.ts";
 import { openDatabase } from "#shared/sqlite.ts";
 import { Committer, type CommitterOptions } from "#shared/committer.ts";
@@ -109,6 +109,7 @@ export function openSqliteStore(
   const selectHolder = db.prepare("SELECT job_id FROM jobs WHERE idempotency_key = ?");
   const countStart = db.prepare("UPDATE starts SET count = ?");
   const charge = charging(db);
+  const applyPatch = patching(db);
 
   /** Returns whether the job's terminal event is one of them, and new. */
   const writeEvents = (jobId: string, events: readonly NumberedEvent[]): boolean => {
@@ -160,13 +161,13 @@ export function openSqliteStore(
     },
     sync: () => wal.sync(),
     append: (jobId, take) =>
-      committer.keep((db) => {
+      committer.keep(() => {
         const { events, patch, charge: charged } = take();
         const hasEnded = writeEvents(jobId, events);
-        if (patch) applyPatch(db, jobId, patch);
+        if (patch) applyPatch(jobId, patch);
         if (charged && hasEnded) charge(charged);
       }),
-    update: (jobId, patch) => committer.keep((db) => applyPatch(db, jobId, patch)),
+    update: (jobId, patch) => committer.keep(() => applyPatch(jobId, patch)),
     remove: (jobId) =>
       committer.keep((db) => {
         db.prepare("DELETE FROM events WHERE job_id = ?").run(jobId);
@@ -229,9 +230,20 @@ function one(row: Row | undefined): JobRow | undefined {
   return row && toJob(row);
 }
 
-function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
-  const names = Object.keys(patch) as (keyof JobPatch)[];
-  if (names.length === 0) return;
+/** Applies patches to jobs; a statement is prepared once for each combination of fields. */
+function patching(db: DatabaseSync): (jobId: string, patch: JobPatch) => void {
+  const statements = new Map<string, StatementSync>();
+  return (jobId, patch) => {
+    const names = Object.keys(patch) as (keyof JobPatch)[];
+    if (names.length === 0) return;
+    const key = names.join();
+    let statement = statements.get(key);
+    if (!statement) statements.set(key, statement = db.prepare(updateOf(names)));
+    statement.run(...names.map((name) => asValue(patch[name])), jobId);
+  };
+}
+
+function updateOf(names: readonly (keyof JobPatch)[]): string {
   const assignments = names.map((name) => {
     const column = PATCH_COLUMNS[name];
     // Erased content stays erased, whatever its job still does.
@@ -239,8 +251,7 @@ function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
       ? `${column} = CASE WHEN ${column} = ${ERASED} THEN ${ERASED} ELSE ? END`
       : `${column} = ?`;
   }).join(", ");
-  const values = names.map((name) => asValue(patch[name]));
-  db.prepare(`UPDATE jobs SET ${assignments} WHERE job_id = ?`).run(...values, jobId);
+  return `UPDATE jobs SET ${assignments} WHERE job_id = ?`;
 }
 
 function selectPage(db: DatabaseSync, filter: JobFilter): ListedRow[] {

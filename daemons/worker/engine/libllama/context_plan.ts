@@ -17,6 +17,8 @@ export interface ContextShape {
   readonly guesses: boolean;
   /** Whether all tokens of a part may have outputs, as where a prompt is scored. */
   readonly scores: boolean;
+  /** Tokens of a picture that must be evaluated at once: a batch holds them. */
+  readonly wholeTokens?: number;
 }
 
 /** How a context is made, and what it can do. */
@@ -30,9 +32,9 @@ export interface ContextPlan {
 /** Plans the context of a model, for all of its slots. */
 export function planContext(
   facts: ModelFacts,
-  { slots, context, settings, maxThreads, guesses, scores }: ContextShape,
+  { slots, context, settings, maxThreads, guesses, scores, wholeTokens = 0 }: ContextShape,
 ): ContextPlan {
-  const batchSize = settings.batch_size ?? DEFAULT_BATCH;
+  const batchSize = Math.max(settings.batch_size ?? DEFAULT_BATCH, wholeTokens);
   const contextPerSlot = contextOf(facts, context);
   const shape = { contextPerSlot, batchSize };
   const memory = memoryOf(facts, shape);

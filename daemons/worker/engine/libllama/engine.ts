@@ -10,6 +10,7 @@ import type {
   BegunAnswer,
   Chat,
   Engine,
+  EngineMedia,
   EngineSequence,
   Gap,
   Sampling,
@@ -25,6 +26,7 @@ import { addressOf } from "./c/c_values.ts";
 import { DryBlanks } from "./dry_blanks.ts";
 import { createGrammars } from "./grammars.ts";
 import type { Llama } from "./c/library.ts";
+import type { Media } from "./media.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";
@@ -37,6 +39,10 @@ export interface EngineParts {
   readonly llama: Llama;
   readonly thread: EngineThread;
   readonly facts: ModelFacts;
+  /** Undefined: the model reads only text. */
+  readonly media: Media | undefined;
+  /** Why there is none, if there was to be. */
+  readonly blindness: string | undefined;
   readonly vocabulary: Vocabulary;
   readonly dryBlanks: DryBlanks;
   readonly tokenizer: LlamaTokenizer;
@@ -89,6 +95,14 @@ export class LibllamaEngine implements Engine {
     this.#anchor = silent === undefined ? [] : [silent];
   }
 
+  get media(): EngineMedia | undefined {
+    return this.#parts.media;
+  }
+
+  get blindness(): string | undefined {
+    return this.#parts.blindness;
+  }
+
   get threads(): number {
     return this.#parts.threads();
   }
@@ -121,7 +135,7 @@ export class LibllamaEngine implements Engine {
   }
 
   async tokenizeChat(
-    { messages, tools, effort, kwargs, continueFinal }: Chat,
+    { messages, tools, effort, kwargs, continueFinal, media }: Chat,
     seen?: TokensSeen,
   ): Promise<ChatPrompt> {
     const { chatTemplate } = this.#parts;
@@ -134,7 +148,7 @@ export class LibllamaEngine implements Engine {
       }]);
     }
     const variables = { ...effort && chatTemplate.effort(effort), ...kwargs };
-    const options = { kwargs: variables, ...defined({ continueFinal }) };
+    const options = { kwargs: variables, ...defined({ continueFinal, media }) };
     const prompt = await chatTemplate.tokenize(messages, tools, seen, options);
     return { ...prompt, tokens: this.#withStart(prompt.tokens) };
   }
@@ -214,11 +228,13 @@ export class LibllamaEngine implements Engine {
   }
 
   stop(): void {
+    this.#parts.media?.stop();
     this.#parts.thread.stop();
   }
 
   async dispose(): Promise<void> {
-    const { vocabulary, drafts, thread, dryBlanks } = this.#parts;
+    const { vocabulary, drafts, thread, dryBlanks, media } = this.#parts;
+    await media?.close();
     await dryBlanks.close();
     vocabulary.close();
     for (const sampling of drafts) sampling.dispose();

@@ -1,6 +1,7 @@
 import type { KeptState, Sampling } from "../engine.ts";
 import type { EngineThread } from "./engine_thread.ts";
 import { commonLength } from "../common_length.ts";
+import { tellingLength, wholeLength } from "../media_tokens.ts";
 import { CutRange, type Memory } from "./held/cut_range.ts";
 
 /** What is copied of a sequence, as far as it decides which prompts can go on from it. */
@@ -9,6 +10,8 @@ export interface CopiedFacts {
   /** Pointer of the adapter that they were evaluated with; 0: none. */
   readonly adapter: number;
   readonly memory: Memory;
+  /** Of the pieces among them that take fewer positions than tokens: where each ends, and how many fewer. */
+  readonly shorter: readonly { readonly end: number; readonly less: number }[];
   /** The states in it that it can be taken back to. */
   readonly checkpoints: readonly { readonly length: number; readonly bytes: number }[];
 }
@@ -45,7 +48,7 @@ export class LibllamaKeptState implements KeptState {
   includes(other: KeptState): boolean {
     if (!(other instanceof LibllamaKeptState)) return false;
     const { tokens, adapter } = other.facts;
-    return reusable(this.facts, tokens, adapter, tokens.length) === tokens.length;
+    return reusable(this.facts, tokens, adapter, (length) => length) === tokens.length;
   }
 
   forget(): void {
@@ -60,17 +63,20 @@ export function sharedByCopy(
   prompt: readonly number[],
   adapter: number,
 ): number {
-  return reusable(facts, prompt, adapter, prompt.length - 1);
+  return reusable(facts, prompt, adapter, (length) => {
+    const most = Math.min(length, prompt.length - 1);
+    return tellingLength(prompt, wholeLength(prompt, most));
+  });
 }
 
 function reusable(
   { tokens, adapter: own, memory, checkpoints }: CopiedFacts,
   prompt: readonly number[],
   adapter: number,
-  most: number,
+  bounded: (length: number) => number,
 ): number {
   if (adapter !== own) return 0;
-  const common = Math.min(commonLength(tokens, prompt), most);
+  const common = bounded(commonLength(tokens, prompt));
   const range = new CutRange(memory);
   range.restored(tokens.length);
   if (range.allows(common, tokens.length)) return common;

@@ -6,6 +6,7 @@ import type { ChatTemplate } from "../../chat/chat_template.ts";
 import { openChatTemplate } from "../../chat/open_template.ts";
 import type { RawText } from "../../chat/raw_text.ts";
 import type { SpecialToken } from "../../chat/tokenizer.ts";
+import { Decoders } from "../../media/decoders.ts";
 import { UnusableModelError } from "../../model.ts";
 import { textStack } from "../../stack.ts";
 import type { Engine, EngineOptions } from "../engine.ts";
@@ -17,6 +18,7 @@ import { LookupPredictor } from "./guess/lookup.ts";
 import { OwnLayersPredictor } from "./guess/own_layers.ts";
 import { holdersOf } from "./holders.ts";
 import type { Predictor } from "./guess/predictor.ts";
+import { Media } from "./media.ts";
 import { LlamaTokenizer } from "./text/tokenizer.ts";
 import { LibllamaEngine } from "./engine.ts";
 import { type EngineThread, OrderError } from "./engine_thread.ts";
@@ -24,7 +26,7 @@ import { guardChoices } from "./grammar_watch.ts";
 import { NO_GRAMMARS } from "./grammars.ts";
 import { guesserOf } from "./memory.ts";
 import { loadError } from "./load_error.ts";
-import { type OpenContext, Opening } from "./opening.ts";
+import { NO_LIBRARY, type OpenContext, Opening } from "./opening.ts";
 import type { ModelFacts } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import { samplingPlan } from "./sampling_plan.ts";
@@ -100,6 +102,8 @@ export async function openEngine(
   if ((settings.cpu_moe || settings.cpu_moe_layers) && facts.experts === 0) {
     options.onWarning("the model has no experts: cpu_moe and cpu_moe_layers have no effect");
   }
+  const openMedia = await opening.media();
+  const media = openMedia && new Media({ ...openMedia, decoders: new Decoders(DECODING) });
   const vocabulary = new Vocabulary(llama, facts.vocabulary);
   const missing = vocabulary.missingByte();
   if (missing !== undefined) {
@@ -111,7 +115,7 @@ export async function openEngine(
   let threads = candidates[0]!;
   const group = (open: OpenContext, predictor?: NewPredictor) =>
     sequencesOf(thread, open, {
-      ...{ settings, predictor, threads: () => threads, onWarning: options.onWarning },
+      ...{ settings, predictor, media, threads: () => threads, onWarning: options.onWarning },
       ends: (token) => vocabulary.endsGeneration(token),
     });
   const drafts: LibllamaSampling[] = [];
@@ -133,7 +137,9 @@ export async function openEngine(
   }
   const engine = new LibllamaEngine({
     backend: gpus[0]?.backend.toLowerCase() ?? "cpu",
-    ...{ llama, thread, facts, vocabulary, tokenizer, sequences, drafts, adapters, contextPerSlot },
+    ...{ llama, thread, facts, media, vocabulary, tokenizer, sequences, drafts, adapters },
+    contextPerSlot,
+    blindness: media || options.projector === undefined ? undefined : NO_LIBRARY,
     dryBlanks: new DryBlanks(llama, vocabulary, (samplers) => thread.free(samplers)),
     threads: () => threads,
     specials,
@@ -220,6 +226,9 @@ function ownPredictor(settings: LlamaSettings): NewPredictor | undefined {
   }
 }
 
+/** Bounds of pictures; the orchestrator has bounds of its own, which are settings. */
+const DECODING = { mostPixels: 64_000_000, mostSeconds: 1_800, deadlineMs: 30_000 };
+
 /** Time that `--threads auto` may add to a load, in milliseconds. */
 const CALIBRATION_MS = 2_000;
 
@@ -234,6 +243,7 @@ interface GroupOptions {
   readonly threads: () => number;
   /** Undefined: nothing is guessed. */
   readonly predictor: NewPredictor | undefined;
+  readonly media: Media | undefined;
   readonly ends: (token: number) => boolean;
   readonly onWarning: (message: string) => void;
 }
@@ -242,7 +252,7 @@ interface GroupOptions {
 function sequencesOf(
   thread: EngineThread,
   { plan, context, rollback }: OpenContext,
-  { settings, threads, predictor, ends, onWarning }: GroupOptions,
+  { settings, threads, predictor, media, ends, onWarning }: GroupOptions,
 ): LibllamaSequence[] {
   const { order: { sequences, contextPerSequence, batchSize }, memory, guesses: most } = plan;
   const canGuess = most > 0 && (memory.kind !== "recurrent" || rollback > 0);
@@ -258,7 +268,7 @@ function sequencesOf(
   return Array.from({ length: sequences }, (_, id) =>
     new LibllamaSequence({
       ...{ id, thread, contextId: context, collector, context: contextPerSequence, batchSize },
-      ...{ memory, checkpoints, ends },
+      ...{ memory, checkpoints, media, ends },
       predictor: canGuess ? predictor?.({ slot: id, most, collector }) : undefined,
     }));
 }

@@ -1,10 +1,11 @@
 import { DEFAULT_CONTEXT, EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { defined } from "#shared/json.ts";
 import type { Logger } from "#shared/logging.ts";
 import { UnusableModelError } from "../../model.ts";
 import type { EngineOptions } from "../engine.ts";
 import { showNoGpu, showOnlyGpus, usesGpu } from "./backend.ts";
-import { builtGpuBackends, cpuBinaries, gpuBinaries } from "./c/carried.ts";
+import { builtGpuBackends, cpuBinaries, gpuBinaries, mediaLibrary } from "./c/carried.ts";
 import { reportsFreePages } from "./c/huge_pages.ts";
 import { type Library, openLibrary } from "./c/library.ts";
 import { threadsToTry } from "./calibrate.ts";
@@ -16,12 +17,21 @@ import { type Holders, holdersOf } from "./holders.ts";
 import { guesserOf } from "./memory.ts";
 import { folderToOpen } from "./libraries.ts";
 import { crashReason, isOfTheFile, loadError } from "./load_error.ts";
-import type { ContextOrder, DeviceFacts, ModelFacts } from "./thread/messages.ts";
+import type { ContextOrder, DeviceFacts, MediaFacts, ModelFacts } from "./thread/messages.ts";
 
 /** What decides how a model is opened. */
 export type OpeningOptions = Pick<
   EngineOptions,
-  "model" | "gpu" | "gpuLayers" | "memory" | "context" | "slots" | "settings" | "threads"
+  | "model"
+  | "gpu"
+  | "gpuLayers"
+  | "memory"
+  | "context"
+  | "slots"
+  | "settings"
+  | "threads"
+  | "projector"
+  | "projectorOnGpu"
 >;
 
 /** Hears of a load. */
@@ -51,6 +61,12 @@ export async function openAhead(thread: EngineThread): Promise<void> {
   openLibrary(folder);
 }
 
+/** A projector, which is open in a thread of its own. */
+export interface OpenMedia {
+  readonly thread: EngineThread;
+  readonly facts: MediaFacts;
+}
+
 /** A model's context, which is open. */
 export interface OpenContext {
   readonly plan: ContextPlan;
@@ -67,12 +83,15 @@ export class Opening {
   readonly thread: EngineThread;
   readonly libraries: Promise<OpenLibraries>;
   readonly #options: OpeningOptions;
+  readonly #allocates: boolean;
   readonly #log: Logger | undefined;
   /** llama.cpp's warnings so far. */
   readonly #lines: string[] = [];
   #events: OpeningEvents | undefined;
   #model: Promise<ModelFacts> | undefined;
   #context: Promise<OpenContext | undefined> | undefined;
+  #media: Promise<OpenMedia | undefined> | undefined;
+  #mediaThread: EngineThread | undefined;
   #watch: Disposable | undefined;
   /** Path of the draft model, while it is loaded or after that failed. */
   #draft: string | undefined;
@@ -88,6 +107,7 @@ export class Opening {
     { thread = new EngineThread(), log }: { thread?: EngineThread; log?: Logger } = {},
   ) {
     this.#options = options;
+    this.#allocates = allocates;
     this.#log = log;
     this.thread = thread;
     thread.listen({
@@ -122,10 +142,17 @@ export class Opening {
     return this.#context;
   }
 
+  /** The projector, opened once; undefined if none is asked for, or this build has no libmtmd. */
+  media(): Promise<OpenMedia | undefined> {
+    this.#media ??= this.#openMedia();
+    this.#media.catch(() => {});
+    return this.#media;
+  }
+
   /** Makes a context of a model, for all slots. */
   async makeContext(
     facts: ModelFacts,
-    shape: Pick<ContextShape, "context" | "guesses" | "scores">,
+    shape: Pick<ContextShape, "context" | "guesses" | "scores" | "wholeTokens">,
   ): Promise<OpenContext> {
     const { slots, settings, threads } = this.#options;
     const maxThreads = Math.max(...threadsToTry(threads));
@@ -168,6 +195,7 @@ export class Opening {
 
   /** Stops and frees everything, and waits for that. */
   async abandon(): Promise<void> {
+    await this.#mediaThread?.close();
     await this.thread.close();
     this.settle();
   }
@@ -212,7 +240,45 @@ export class Opening {
     const how = guesserOf(settings);
     if (how === "draft") return undefined;
     if (how === "mtp" && facts.draftLayers === 0) throw failed(noDraftLayers(model));
-    return await this.makeContext(facts, { context, guesses: how !== undefined, scores: true });
+    const wholeTokens = (await this.media())?.facts.wholeTokens;
+    const shape = { context, guesses: how !== undefined, scores: true };
+    return await this.makeContext(facts, { ...shape, ...defined({ wholeTokens }) });
+  }
+
+  async #openMedia(): Promise<OpenMedia | undefined> {
+    const { projector, projectorOnGpu, threads } = this.#options;
+    if (projector === undefined) return undefined;
+    const { model } = await this.model();
+    const { library: { folder }, gpus } = await this.libraries;
+    const carried = mediaLibrary(folder);
+    if (carried === undefined) {
+      this.#warn(`it sees and hears nothing: ${NO_LIBRARY}`);
+      return undefined;
+    }
+    const media = await folderToOpen(carried);
+    const thread = new EngineThread();
+    this.#mediaThread = thread;
+    thread.listen({ onProgress: () => {}, onWarning: (message) => this.#warn(message) });
+    try {
+      const facts = await thread.call("openMedia", {
+        ...{ folder, media, model, path: projector },
+        // The steps of others go on beside it.
+        threads: Math.ceil(Math.max(...threadsToTry(threads)) / 2),
+        // libmtmd cannot load without memory: a rehearsal takes it of the process.
+        usesGpu: gpus.length > 0 && projectorOnGpu && this.#allocates,
+      });
+      return { thread, facts };
+    } catch (error) {
+      if (error instanceof LlorchError) throw error;
+      const lines = error instanceof OrderError ? error.log : [];
+      const reason = lines.at(-1) ?? errorMessage(error);
+      throw failed(`Cannot load the projector "${projector}" (--mmproj): ${reason}`);
+    }
+  }
+
+  #warn(message: string): void {
+    if (this.#lines.length < MOST_LINES) this.#lines.push(message);
+    this.#events?.onWarning(message);
   }
 
   /** @returns the exit code */
@@ -237,6 +303,11 @@ export class Opening {
       : new LlorchError("WORKER_START_FAILED", message, { cause });
   }
 }
+
+/** Why a worker reads only text. */
+export const NO_LIBRARY =
+  "this build of llorch-candled has no libmtmd (build it on Linux, where a C++ " +
+  "compiler is)";
 
 function noDraftLayers(model: string): string {
   return `Cannot load model "${model}" with speculative = "mtp": its file has no layers for ` +

@@ -12,7 +12,9 @@ import type { Predictor } from "./guess/predictor.ts";
 import type { CheckpointBook } from "./held/checkpoint_book.ts";
 import { commonLength } from "../common_length.ts";
 import { CutRange, type Memory } from "./held/cut_range.ts";
+import { isMedia, runEnd, tellingLength, wholeLength } from "../media_tokens.ts";
 import { placesToKeep } from "./held/places.ts";
+import type { Media } from "./media.ts";
 import {
   bearsMark,
   markedSize,
@@ -41,6 +43,8 @@ export interface SequenceOptions {
   readonly memory: Memory;
   /** The states that it and its neighbours can go back to. */
   readonly checkpoints: CheckpointBook;
+  /** The pictures and sound of prompts; undefined: they are text. */
+  readonly media: Media | undefined;
   /** Whether a token ends what somebody says. */
   readonly ends: (token: number) => boolean;
   /** Guesses the next tokens; undefined: nothing is guessed. */
@@ -53,6 +57,10 @@ export class LibllamaSequence implements EngineSequence {
   readonly #range: CutRange;
   /** The evaluated tokens. */
   #tokens: number[] = [];
+  /** Of the pieces among them that take fewer positions than tokens: where each ends, and how many fewer. */
+  #shorter: readonly { readonly end: number; readonly less: number }[] = [];
+  /** Tokens up to the end of the last piece. */
+  #mediaEnd = 0;
   /** The adapter that they were evaluated with; 0: none. */
   #adapter = 0;
   /** Lengths at which checkpoints are to be kept, in ascending order. */
@@ -80,28 +88,31 @@ export class LibllamaSequence implements EngineSequence {
   #copied(tokens: readonly number[]): CopiedFacts {
     const { id, checkpoints, memory } = this.#options;
     return {
-      ...{ tokens, memory, adapter: this.#adapter },
+      ...{ tokens, memory, adapter: this.#adapter, shorter: this.#shorter },
       checkpoints: checkpoints.longest(id, MOST_SAVED),
     };
   }
 
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number {
     if (own(sampling).adapter !== this.#adapter) return 0;
-    return this.#reusable(Math.min(this.#common(tokens), tokens.length - 1));
+    const common = Math.min(this.#common(tokens), tokens.length - 1);
+    return this.#reusable(tellingLength(tokens, wholeLength(tokens, common)));
   }
 
   trim(length: number, prompt?: readonly number[]): number {
     const { id, collector, checkpoints, memory, ends } = this.#options;
     const shared = prompt ? this.#common(prompt) : 0;
-    const left = this.#reusable(length);
+    const left = this.#reusable(wholeLength(this.#tokens, length));
     if (left < this.#tokens.length || left === 0) {
       const isThere = left === 0 || this.#range.allows(left, this.#tokens.length);
       const checkpoint = isThere ? undefined : checkpoints.find(id, left);
-      collector.cut(id, left, checkpoint?.id);
+      collector.cut(id, this.#positionOf(left), checkpoint?.id);
       if (checkpoint) checkpoints.use(checkpoint);
       if (!isThere || left === 0) this.#range.restored(left);
       checkpoints.cut(id, left);
       this.#tokens.length = left;
+      this.#shorter = this.#shorter.filter(({ end }) => end <= left);
+      if (left < this.#mediaEnd) this.#mediaEnd = 1 + this.#tokens.findLastIndex(isMedia);
     }
     this.#places = prompt && memory.kind !== "whole"
       ? placesToKeep({ prompt, from: left, shared, ends })
@@ -109,10 +120,44 @@ export class LibllamaSequence implements EngineSequence {
     return left;
   }
 
+  prepare(tokens: readonly number[], from: number): Promise<unknown> | undefined {
+    const { media } = this.#options;
+    if (!media || !tokens.some(isMedia)) return undefined;
+    const encoded: Promise<unknown>[] = [];
+    for (let at = from; at < tokens.length; at = runEnd(tokens, at)) {
+      if (isMedia(tokens[at])) encoded.push(media.encode(media.pieceAt(tokens, at)));
+    }
+    return encoded.length > 0 ? Promise.all(encoded) : undefined;
+  }
+
   async prefill(tokens: readonly number[], sampling: Sampling): Promise<void> {
     this.#adapter = own(sampling).adapter;
+    for (let at = 0; at < tokens.length;) {
+      const end = runEnd(tokens, at);
+      if (isMedia(tokens[at])) await this.#evaluateMedia(tokens, at, end);
+      else {await this.#evaluateText(
+          at === 0 && end === tokens.length ? tokens : tokens.slice(at, end),
+        );}
+      at = end;
+    }
+  }
+
+  async #evaluateText(tokens: readonly number[]): Promise<void> {
     await this.#run(this.#part(tokens, 0));
     this.#tokens.push(...tokens);
+    this.#range.evaluated(this.#tokens.length);
+  }
+
+  async #evaluateMedia(tokens: readonly number[], from: number, end: number): Promise<void> {
+    const media = this.#options.media!;
+    const piece = media.pieceAt(tokens, from);
+    const encoded = await media.encode(piece);
+    const own = tokens.slice(from, end);
+    await this.#options.collector.run({ ...this.#part(own, 0), media: encoded });
+    this.#tokens.push(...own);
+    const less = piece.count - piece.positions;
+    this.#mediaEnd = this.#tokens.length;
+    if (less !== 0) this.#shorter = [...this.#shorter, { end: this.#mediaEnd, less }];
     this.#range.evaluated(this.#tokens.length);
   }
 
@@ -180,6 +225,8 @@ export class LibllamaSequence implements EngineSequence {
       throw error;
     }
     this.#tokens = [...facts.tokens];
+    this.#shorter = facts.shorter;
+    this.#mediaEnd = 1 + this.#tokens.findLastIndex(isMedia);
     this.#adapter = facts.adapter;
     this.#range.restored(facts.tokens.length);
     for (const [index, checkpoint] of begun.entries()) {
@@ -191,6 +238,8 @@ export class LibllamaSequence implements EngineSequence {
     const { thread, contextId: context, id: sequence, collector, checkpoints } = this.#options;
     // Another worker may have another adapter with the same name.
     if (this.#tokens.length === 0 || this.#adapter !== 0) return 0;
+    // A file has tokens only, which do not tell the positions.
+    if (this.#shorter.length > 0) return 0;
     const saved = checkpoints.longest(sequence, MOST_SAVED);
     await thread.call("save", {
       ...{ context, cuts: collector.takeCuts(), sequence, path },
@@ -214,7 +263,8 @@ export class LibllamaSequence implements EngineSequence {
         limit: markedSize(mark, context),
       });
       const { tokens, checkpoints } = withoutMark(mark, written.tokens);
-      this.#tokens = [...tokens];
+      this.#tokens = [...tokens].map((token) => token | 0);
+      this.#mediaEnd = 1 + this.#tokens.findLastIndex(isMedia);
       this.#adapter = 0;
       this.#range.restored(tokens.length);
       await this.#readCheckpoints(path, written.end, checkpoints);
@@ -251,9 +301,15 @@ export class LibllamaSequence implements EngineSequence {
   ): Promise<readonly Chosen[]> {
     using _ = sampling.use();
     const { collector, predictor, memory, context, batchSize, id } = this.#options;
+    if (input.some(isMedia)) {
+      const text = 1 + input.findLastIndex(isMedia);
+      await this.prefill(input.slice(0, text), sampling);
+      input = input.slice(text);
+    }
     // What is taken back must have been in one batch.
     const room = Math.min(context - this.#tokens.length, batchSize) - input.length;
-    const guess = predictor && room > 0
+    // What drafts knows nothing of pictures.
+    const guess = predictor && room > 0 && this.#mediaEnd === 0
       ? predictor.guess([...this.#tokens, ...input], room, input.length)
       : [];
     // Await only if needed: a wait would miss the step of this turn.
@@ -288,7 +344,7 @@ export class LibllamaSequence implements EngineSequence {
       // What was evaluated stays, also where nothing can be chosen after it.
       const right = Math.max(0, chosen.length - 1);
       this.#tokens.push(...guessed.slice(0, right));
-      if (right < guessed.length) collector.cut(id, this.#tokens.length);
+      if (right < guessed.length) collector.cut(id, this.#positionOf(this.#tokens.length));
       this.#range.evaluated(goesAhead ? evaluated + 1 : evaluated, right);
     }
     // Where the run wanted no more, the guess was not wrong.
@@ -299,13 +355,14 @@ export class LibllamaSequence implements EngineSequence {
   /** Evaluates a part, and keeps the checkpoints whose places are in it. */
   async #run(part: PartOrder): Promise<Exclude<PartResult, { error: string }>> {
     const { id, checkpoints, collector } = this.#options;
-    const end = part.position + part.tokens.length;
+    const from = this.#tokens.length;
     const kept = this.#places
-      .filter((place) => place >= part.position && place < end)
+      .filter((place) => place >= from && place < from + part.tokens.length)
       .flatMap((place) => checkpoints.begin(id, place) ?? []);
     if (kept.length === 0) return await collector.run(part);
     try {
-      const result = await collector.run({ ...part, keep: kept });
+      const keep = kept.map(({ id, length }) => ({ id, length: part.position + length - from }));
+      const result = await collector.run({ ...part, keep });
       kept.forEach((checkpoint, at) => checkpoints.add(checkpoint, result.kept?.[at] ?? 0));
       return result;
     } catch (error) {
@@ -327,9 +384,16 @@ export class LibllamaSequence implements EngineSequence {
     return checkpoints.find(id, length)?.length ?? 0;
   }
 
+  /** The position after the first `length` tokens. */
+  #positionOf(length: number): number {
+    let position = length;
+    for (const { end, less } of this.#shorter) if (end <= length) position -= less;
+    return position;
+  }
+
   #part(tokens: readonly number[], outputs: number): PartOrder {
     const { id: sequence } = this.#options;
-    const position = this.#tokens.length;
+    const position = this.#positionOf(this.#tokens.length);
     return { sequence, position, tokens, outputs, adapter: this.#adapter };
   }
 }

@@ -99,6 +99,39 @@ export const FIELDS = {
     pattern: "pointer",
     buft: "pointer",
   },
+  mtmd_context_params: {
+    use_gpu: "bool",
+    device: "pointer",
+    print_timings: "bool",
+    n_threads: "i32",
+    image_marker: "pointer",
+    media_marker: "pointer",
+    flash_attn_type: "i32",
+    warmup: "bool",
+    image_min_tokens: "i32",
+    image_max_tokens: "i32",
+    cb_eval: "pointer",
+    cb_eval_user_data: "pointer",
+    batch_max_tokens: "i32",
+    progress_callback: "pointer",
+    progress_callback_user_data: "pointer",
+  },
+  mtmd_input_text: {
+    text: "pointer",
+    text_len: "usize",
+    add_special: "bool",
+    parse_special: "bool",
+  },
+  mtmd_input_part: {
+    text: "pointer",
+    bitmap: "pointer",
+  },
+  mtmd_decoder_pos: {
+    t: "u32",
+    x: "u32",
+    y: "u32",
+    z: "u32",
+  },
 } as const;
 
 /** The same as Deno takes them by value. */
@@ -169,6 +202,26 @@ export const LAYOUTS = {
   llama_batch: {
     struct: ["i32", "pointer", "pointer", "pointer", "pointer", "pointer", "pointer"],
   },
+  mtmd_context_params: {
+    struct: [
+      "u8",
+      "pointer",
+      "u8",
+      "i32",
+      "pointer",
+      "pointer",
+      "i32",
+      "u8",
+      "i32",
+      "i32",
+      "pointer",
+      "pointer",
+      "i32",
+      "pointer",
+      "pointer",
+    ],
+  },
+  mtmd_decoder_pos: { struct: ["u32", "u32", "u32", "u32"] },
 } as const;
 
 /** Functions of libllama. */
@@ -205,6 +258,7 @@ export const LLAMA_FUNCTIONS = {
   llama_model_n_ctx_train: { parameters: ["pointer"], result: "i32" },
   llama_model_n_embd: { parameters: ["pointer"], result: "i32" },
   llama_model_n_embd_out: { parameters: ["pointer"], result: "i32" },
+  llama_model_n_embd_inp: { parameters: ["pointer"], result: "i32" },
   llama_model_n_layer: { parameters: ["pointer"], result: "i32" },
   llama_model_n_layer_nextn: { parameters: ["pointer"], result: "i32" },
   llama_model_n_swa: { parameters: ["pointer"], result: "i32" },
@@ -263,6 +317,7 @@ export const LLAMA_FUNCTIONS = {
   llama_set_n_threads: { parameters: ["pointer", "i32", "i32"], result: "void" },
   llama_set_abort_callback: { parameters: ["pointer", "pointer", "pointer"], result: "void" },
   llama_set_embeddings: { parameters: ["pointer", "bool"], result: "void" },
+  llama_set_causal_attn: { parameters: ["pointer", "bool"], result: "void" },
   llama_synchronize: { parameters: ["pointer"], result: "void" },
   llama_get_logits_ith: { parameters: ["pointer", "i32"], result: "pointer" },
   llama_set_sampler: { parameters: ["pointer", "i32", "pointer"], result: "bool" },
@@ -338,6 +393,44 @@ export const GGML_FUNCTIONS = {
   ggml_backend_cpu_buffer_type: { parameters: [], result: "pointer" },
 } as const;
 
+/** Functions of libmtmd. */
+export const MTMD_FUNCTIONS = {
+  mtmd_context_params_default: { parameters: [], result: LAYOUTS.mtmd_context_params },
+  mtmd_init_from_file: {
+    parameters: ["buffer", "pointer", LAYOUTS.mtmd_context_params],
+    result: "pointer",
+  },
+  mtmd_free: { parameters: ["pointer"], result: "void" },
+  mtmd_log_set: { parameters: ["pointer", "pointer"], result: "void" },
+  mtmd_support_vision: { parameters: ["pointer"], result: "bool" },
+  mtmd_support_audio: { parameters: ["pointer"], result: "bool" },
+  mtmd_get_audio_sample_rate: { parameters: ["pointer"], result: "i32" },
+  mtmd_decode_use_non_causal: { parameters: ["pointer", "pointer"], result: "bool" },
+  mtmd_decode_use_mrope: { parameters: ["pointer"], result: "bool" },
+  mtmd_bitmap_init: { parameters: ["u32", "u32", "buffer"], result: "pointer" },
+  mtmd_bitmap_init_from_audio: { parameters: ["usize", "buffer"], result: "pointer" },
+  mtmd_bitmap_free: { parameters: ["pointer"], result: "void" },
+  mtmd_input_chunks_init: { parameters: [], result: "pointer" },
+  mtmd_input_chunks_size: { parameters: ["pointer"], result: "usize" },
+  mtmd_input_chunks_get: { parameters: ["pointer", "usize"], result: "pointer" },
+  mtmd_input_chunks_free: { parameters: ["pointer"], result: "void" },
+  mtmd_input_chunk_get_type: { parameters: ["pointer"], result: "i32" },
+  mtmd_input_chunk_get_tokens_text: { parameters: ["pointer", "buffer"], result: "pointer" },
+  mtmd_input_chunk_get_tokens_image: { parameters: ["pointer"], result: "pointer" },
+  mtmd_input_chunk_get_n_tokens: { parameters: ["pointer"], result: "usize" },
+  mtmd_input_chunk_get_n_pos: { parameters: ["pointer"], result: "i32" },
+  mtmd_image_tokens_get_decoder_pos: {
+    parameters: ["pointer", "i32", "usize"],
+    result: LAYOUTS.mtmd_decoder_pos,
+  },
+  mtmd_tokenize_from_parts: {
+    parameters: ["pointer", "pointer", "buffer", "usize", "bool"],
+    result: "i32",
+  },
+  mtmd_encode_chunk: { parameters: ["pointer", "pointer"], result: "i32" },
+  mtmd_get_output_embd: { parameters: ["pointer"], result: "pointer" },
+} as const;
+
 /** Values of enumerations and macros. */
 export const CONSTANTS = {
   LLAMA_VOCAB_TYPE_NONE: 0,
@@ -390,6 +483,10 @@ export const CONSTANTS = {
   GGML_BACKEND_DEVICE_TYPE_IGPU: 2,
   GGML_BACKEND_DEVICE_TYPE_ACCEL: 3,
   GGML_BACKEND_DEVICE_TYPE_META: 4,
+  MTMD_INPUT_CHUNK_TYPE_TEXT: 0,
+  MTMD_INPUT_CHUNK_TYPE_IMAGE: 1,
+  MTMD_INPUT_CHUNK_TYPE_AUDIO: 2,
+  MTMD_INPUT_CHUNK_TYPE_COUNT: 3,
   GGML_TYPE_F32: 0,
   GGML_TYPE_F16: 1,
   GGML_TYPE_BF16: 30,

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { BUILD_INFO } from "#shared/build_info.ts";
@@ -22,6 +22,18 @@ export function cpuBinaries(): string | undefined {
 export function gpuBinaries(): string | undefined {
   const [backend] = builtGpuBackends();
   return backend === undefined ? undefined : binaries(backend);
+}
+
+/**
+ * Folder of libmtmd for the libraries of a folder; undefined if there is none. A checkout has it once
+ * `deno task media` has built it.
+ *
+ * @param carried Folder of libraries as this program carries it, named after their platform.
+ */
+export function mediaLibrary(carried: string): string | undefined {
+  const above = BUILD_INFO ? "./" : "../../../../../dist/";
+  const folder = fileURLToPath(new URL(`${above}media/${basename(carried)}`, import.meta.url));
+  return existsSync(folder) ? folder : undefined;
 }
 
 /** Folder of a backend's libraries; undefined if there are none. */

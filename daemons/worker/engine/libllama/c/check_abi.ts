@@ -13,6 +13,9 @@ import { type FieldType, layoutOf } from "./layout.ts";
 /** A structure whose defaults a function returns. */
 export type ParamsStruct = keyof typeof DEFAULTS;
 
+/** A structure that a function returns in memory. */
+export type ReturnedStruct = ParamsStruct | "mtmd_context_params";
+
 /** Functions that return the defaults. Both structures are returned in memory, not in registers. */
 const DEFAULT_FUNCTIONS: Readonly<Record<ParamsStruct, string>> = {
   llama_model_params: "llama_model_default_params",
@@ -63,19 +66,24 @@ export function abiProblem(probe: AbiProbe): string | undefined {
   if (version === undefined) return "it does not say its version";
   if (version !== VERSION) return `its version is ${version} instead of ${VERSION}`;
   for (const struct of Object.keys(DEFAULT_FUNCTIONS) as ParamsStruct[]) {
-    const reason = defaultsProblem(struct, probe.defaults(struct), probe.unwritten);
+    const reason = structProblem(struct, probe.defaults(struct), probe.unwritten, DEFAULTS[struct]);
     if (reason !== undefined) return `it says that it is version ${version}, but ${reason}`;
   }
   return undefined;
 }
 
-function defaultsProblem(
-  struct: ParamsStruct,
+/**
+ * What is different in the defaults of a structure from what is declared; undefined if nothing is.
+ *
+ * @param bytes Those of the structure, and {@linkcode TAIL_BYTES} behind them.
+ */
+export function structProblem(
+  struct: ReturnedStruct,
   bytes: Uint8Array,
   unwritten: number,
+  defaults: Readonly<Record<string, Value>>,
 ): string | undefined {
   const fields: Readonly<Record<string, FieldType>> = FIELDS[struct];
-  const defaults: Readonly<Record<string, Value>> = DEFAULTS[struct];
   const { size, offsets } = layoutOf(fields);
   if (bytes.length !== size + TAIL_BYTES) {
     return `${struct} came back as ${bytes.length} bytes instead of ${size + TAIL_BYTES}`;
@@ -172,15 +180,30 @@ export function openProbe(path: string, isX64 = Deno.build.arch === "x86_64"): A
       const text = library.symbols.llama_version?.() ?? null;
       return text === null ? undefined : Deno.UnsafePointerView.getCString(text);
     },
-    defaults: (struct) => isX64 ? writtenDefaults(path, struct) : returnedDefaults(path, struct),
+    defaults: (struct) => openStructProbe(path, struct, DEFAULT_FUNCTIONS[struct], isX64).bytes,
     unwritten: isX64 ? FILL : 0,
     close: () => library.close(),
   };
 }
 
+/**
+ * The bytes of a structure that a function without parameters returns, with those behind it, and the value of
+ * those that C did not write.
+ *
+ * @throws {Error} as {@linkcode openProbe}
+ */
+export function openStructProbe(
+  path: string,
+  struct: ReturnedStruct,
+  name: string,
+  isX64 = Deno.build.arch === "x86_64",
+): { readonly bytes: Uint8Array; readonly unwritten: number } {
+  const bytes = isX64 ? writtenDefaults(path, struct, name) : returnedDefaults(path, struct, name);
+  return { bytes, unwritten: isX64 ? FILL : 0 };
+}
+
 /** Defaults in memory of ours, on x86-64. */
-function writtenDefaults(path: string, struct: ParamsStruct): Uint8Array {
-  const name = DEFAULT_FUNCTIONS[struct];
+function writtenDefaults(path: string, struct: ReturnedStruct, name: string): Uint8Array {
   const bytes = new Uint8Array(layoutOf(FIELDS[struct]).size + TAIL_BYTES).fill(FILL);
   const library = Deno.dlopen(path, {
     defaults: { name, parameters: ["buffer"], result: "pointer" },
@@ -197,8 +220,7 @@ function writtenDefaults(path: string, struct: ParamsStruct): Uint8Array {
 }
 
 /** Defaults in memory of Deno's, elsewhere. */
-function returnedDefaults(path: string, struct: ParamsStruct): Uint8Array {
-  const name = DEFAULT_FUNCTIONS[struct];
+function returnedDefaults(path: string, struct: ReturnedStruct, name: string): Uint8Array {
   const tail = Array.from({ length: TAIL_BYTES / 8 }, () => "u64" as const);
   const library = Deno.dlopen(path, {
     defaults: { name, parameters: [], result: { struct: [...LAYOUTS[struct].struct, ...tail] } },

@@ -14,9 +14,14 @@ export const GPU_BACKENDS: readonly string[] = ["ggml-cuda", "ggml-vulkan", "ggm
 /** Folder of a backend for another version of the system's libraries, inside the folder of the others. */
 export const FALLBACK = "fallback";
 
+/** The library that reads pictures and sound for llama.cpp. It is in a folder of its own, beside the others' one. */
+export const MEDIA_LIBRARY = "mtmd";
+/** File name of {@linkcode MEDIA_LIBRARY}, which is built for Linux alone. */
+export const MEDIA_FILE = `lib${MEDIA_LIBRARY}.so`;
+
 /** Whether the engine opens the library of this name; node-llama-cpp's packages bring others, too. */
 export function isOpened(name: string): boolean {
-  return /^(?:llama|ggml|ggml-base)$/.test(name) || isCpuBackend(name) ||
+  return /^(?:llama|ggml|ggml-base|mtmd)$/.test(name) || isCpuBackend(name) ||
     GPU_BACKENDS.includes(name);
 }
 

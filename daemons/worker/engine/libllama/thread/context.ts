@@ -4,6 +4,7 @@ import { addressOf, cString, pointerAt, setFields } from "../c/c_values.ts";
 import { Chooser } from "./chooser.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { DecodeError, Decoder } from "./decoder.ts";
+import { decodeMedia } from "./embeddings.ts";
 import type { DraftFunctions } from "../c/draft_functions.ts";
 import { Drafter } from "./drafter.ts";
 import { layoutOf } from "../c/layout.ts";
@@ -164,7 +165,10 @@ export class Context {
     for (const part of parts) {
       if (this.#broken.has(part.sequence)) results.set(part, { error: CANNOT_CUT });
     }
-    const left = parts.filter((part) => !results.has(part));
+    const left = parts.filter((part) => !results.has(part) && !part.media);
+    for (const part of parts) {
+      if (part.media && !results.has(part)) this.#computeMedia(part, results);
+    }
     for (const batch of pack(left, this.#decoder.capacity, this.#outputs)) {
       this.#compute(batch, results);
     }
@@ -302,6 +306,18 @@ export class Context {
     }
     for (const [index, part] of batch.entries()) {
       this.#finish(part, rows[index]!, results, kept[index]);
+    }
+  }
+
+  #computeMedia(part: PartOrder, results: Map<PartOrder, PartResult>): void {
+    try {
+      this.#adapt(part.adapter);
+      decodeMedia(this.#llama, this.#pointer, part, this.#decoder.capacity);
+      results.set(part, { choices: [], scores: [] });
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#removeFrom(part.sequence, part.position);
+      results.set(part, { error: error.message });
     }
   }
 

@@ -162,7 +162,8 @@ export class Decoder {
   }
 }
 
-function reasonOf(result: number): string {
+/** Why a decode ended so. */
+export function reasonOf(result: number): string {
   switch (result) {
     case 1:
       return "llama.cpp finds no room in the cache for these tokens";

@@ -27,6 +27,7 @@ import {
 } from "./messages.ts";
 import { type ModelFields, type ModelParams, modelParams } from "./model_params.ts";
 import { nativeFunctions } from "../c/native_functions.ts";
+import { MediaHost } from "./media_host.ts";
 import { VectorContext } from "./vector_context.ts";
 
 /** Most lines that are kept for the reason of a failure. */
@@ -65,6 +66,8 @@ export class Host {
   #library: Library | undefined;
   #lines: string[] = [];
   #allocates = true;
+  /** Only in the thread that encodes pictures and sound, which has nothing else. */
+  #media: MediaHost | undefined;
 
   constructor(shared: SharedArrayBuffer, send: (reply: Reply) => void) {
     this.#shared = new Int32Array(shared);
@@ -108,6 +111,16 @@ export class Host {
         this.#contexts[context]!.forgetState(id);
         return true;
       },
+      openMedia: (order) => {
+        this.#media = new MediaHost(order, this.#native.nothing, (line) => {
+          if (this.#lines.length < MOST_LINES) this.#lines.push(line);
+          this.#send({ log: [CONSTANTS.GGML_LOG_LEVEL_WARN, line] });
+        });
+        return this.#media.facts;
+      },
+      medium: (order) => this.#media!.take(order),
+      encode: ({ piece }) => this.#media!.encode(piece),
+      forgetMedia: ({ pieces }) => this.#media!.forget(pieces),
       vectors: (order) => this.#computeVectors(order),
       loaded: () => this.#endCallbacks(),
       free: ({ samplers }) => this.#freeSamplers(samplers),
@@ -349,6 +362,7 @@ export class Host {
   }
 
   #close(): true {
+    this.#media?.free();
     if (!this.#library) return true;
     for (const context of this.#contexts.splice(0)) context.free();
     for (const context of this.#vectors.values()) context.free();

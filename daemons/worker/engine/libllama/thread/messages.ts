@@ -91,6 +91,58 @@ export interface DraftOrder {
   readonly count: number;
 }
 
+/** A picture or sound for libmtmd: decoded, and no file any more. */
+export type MediumOrder =
+  | {
+    readonly kind: "image";
+    readonly width: number;
+    readonly height: number;
+    readonly rgb: Uint8Array<ArrayBuffer>;
+  }
+  | { readonly kind: "sound"; readonly samples: Float32Array<ArrayBuffer> };
+
+/** What libmtmd makes of a medium, in the order of the prompt: text around it, and pieces to encode. */
+export type PieceFacts =
+  | { readonly tokens: readonly number[] }
+  | {
+    /** Its number, by which it is encoded. */
+    readonly piece: number;
+    readonly count: number;
+    /** Positions that it takes in a prompt; fewer than its tokens with M-RoPE. */
+    readonly positions: number;
+    /** Whether its tokens see each other, so that they must be evaluated at once. */
+    readonly isWhole: boolean;
+    readonly places: Places | undefined;
+  };
+
+/** Where the tokens of a piece are, with M-RoPE: four numbers for each, all first ones before all second ones. */
+export interface Places {
+  readonly numbers: Int32Array<ArrayBuffer>;
+  /** Whether the fourth ones count from the position of the piece, as the others do. */
+  readonly movesLast: boolean;
+}
+
+/** What is known of a projector. */
+export interface MediaFacts {
+  readonly sees: boolean;
+  readonly hears: boolean;
+  /** Samples of a second of sound; 0 if it hears nothing. */
+  readonly sampleRate: number;
+  /** Tokens of a large picture that must be evaluated at once; 0: none must. */
+  readonly wholeTokens: number;
+  /** Whether positions are not counts of tokens. */
+  readonly usesPlaces: boolean;
+  /** Bytes of an encoded token. */
+  readonly tokenBytes: number;
+}
+
+/** An encoded piece: the numbers of each of its tokens, one token after the other, in shared memory. */
+export interface Encoded {
+  readonly numbers: SharedArrayBuffer;
+  readonly isWhole: boolean;
+  readonly places: Places | undefined;
+}
+
 /** Tokens of one sequence to evaluate. */
 export interface PartOrder {
   readonly sequence: number;
@@ -106,6 +158,8 @@ export interface PartOrder {
   /** What to do with the outputs. */
   readonly choose?: ChooseOrder | undefined;
   readonly score?: ScoreOrder | undefined;
+  /** What its tokens stand for, if they are those of a picture or of sound; then it has no outputs. */
+  readonly media?: Encoded;
   /** Checkpoints to keep, in the order of their lengths; none is where outputs are kept before it. */
   readonly keep?: readonly Keep[];
 }
@@ -254,6 +308,22 @@ export interface Orders {
     answer: true;
   };
   forgetState: { take: { context: number; id: number }; answer: true };
+  /** Opens libmtmd in a thread of its own, with the projector of a model that another thread has open. */
+  openMedia: {
+    take: {
+      folder: string;
+      media: string;
+      model: number;
+      path: string;
+      threads: number;
+      usesGpu: boolean;
+    };
+    answer: MediaFacts;
+  };
+  medium: { take: MediumOrder; answer: readonly PieceFacts[] };
+  encode: { take: { piece: number }; answer: SharedArrayBuffer };
+  /** Frees the media of these pieces. */
+  forgetMedia: { take: { pieces: readonly number[] }; answer: true };
   vectors: { take: VectorsOrder; answer: readonly (Float32Array | string)[] };
   /** Callbacks into JavaScript end here: they must not be called from other threads. */
   loaded: { take: Record<string, never>; answer: true };
