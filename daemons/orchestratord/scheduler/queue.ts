@@ -107,7 +107,9 @@ export function urgentSince(
   for (const line of lines ? [lines.interactive, lines.batch] : []) {
     for (const own of line.values()) {
       const first = firstOf(own);
-      if (first && first.waitingSince < since && isUrgent(state, first, now)) since = first.waitingSince;
+      if (first && first.waitingSince < since && isUrgent(state, first, now)) {
+        since = first.waitingSince;
+      }
     }
   }
   return since === Infinity ? undefined : since;

@@ -68,9 +68,11 @@ for (const [name, write] of Object.entries(MODELS)) {
     const ask = (cacheBytes: number, slots: number) =>
       new Promise<{ texts: string[]; cached: number[] }>((resolve, reject) => {
         withModel(write, { cacheBytes, slots, context: 512 }, async ({ generate }) => {
-          const all = await Promise.all(prompts.map((prompt_tokens) =>
-            generate({ prompt_tokens, max_tokens: 30, temperature: 0 })
-          ));
+          const all = await Promise.all(
+            prompts.map((prompt_tokens) =>
+              generate({ prompt_tokens, max_tokens: 30, temperature: 0 })
+            ),
+          );
           resolve({
             texts: all.map(textOf),
             cached: all.map((events) => endOf(events).tokens_cached),
