@@ -1,6 +1,7 @@
 /**
  * Which jobs wait for a busy worker though another one has a free slot: those whose prompt it has read, and
- * which start sooner there than another worker could read it.
+ * which start sooner there than another worker could read it. They also let others have that slot first, for a
+ * while: with more chats than slots, each worker so gets the chats that it has read.
  *
  * @module
  */
@@ -8,6 +9,19 @@ import type { Job } from "./job.ts";
 import { leftOf, readingOf } from "./rates.ts";
 import type { State } from "./state.ts";
 import { warmWorker } from "./workers.ts";
+
+/** A job lets others pass for as many times as long as reading its prompt takes. */
+const PASSED = 4;
+
+/** But no longer than this, in ms. */
+const MOST_PASSED_MS = 2_000;
+
+/** Whether others are asked first for a slot of a worker that has not read a job's prompt. */
+export function letsOthersPass(state: Readonly<State>, job: Job, now: number): boolean {
+  const worker = warmWorker(state, job, now);
+  if (!worker || worker.heldElsewhere > 0) return false;
+  return now - job.waitingSince < Math.min(PASSED * readingOf(state, job), MOST_PASSED_MS);
+}
 
 /** Whether a job without a free slot where its prompt was read waits for one there. */
 export function awaitsItsWorker(state: Readonly<State>, job: Job, now: number): boolean {

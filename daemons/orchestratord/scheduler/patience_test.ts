@@ -45,6 +45,16 @@ Deno.test("a job does not wait for its worker where that takes longer, or where 
   assert.deepEqual(dispatched(busy(20).at(10_000, next(100))), ["chat-2 w2"]);
 });
 
+Deno.test("of jobs that wait, each worker gets those that it has read, though others came first", () => {
+  const run = busy(200);
+  run.at(10_000, submit("x", 10_000, { tokensIn: 1_000, affinity: [], maxTokens: 300 }));
+  assert.equal(run.state.running.get("x")?.lease?.workerId, "w2");
+  run.at(10_500, next(1_000), submit("new", 10_500, { tokensIn: 10, affinity: [], maxTokens: 10 }));
+  // The chat came first, but its worker is another one.
+  const end = { kind: "attempt_ended", jobId: "x", attempt: 1, tokensOut: 0 } as const;
+  assert.deepEqual(dispatched(run.at(10_600, { ...end, outcome: DONE })), ["new w2"]);
+});
+
 Deno.test("a job that waits for its worker lets others pass, and not for longer than it could read", () => {
   const run = busy(20);
   run.at(10_000, next(1_000));

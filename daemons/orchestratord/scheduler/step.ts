@@ -26,7 +26,7 @@ import { dispatch, endJob } from "./jobs.ts";
 import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
-import { awaitsItsWorker } from "./patience.ts";
+import { awaitsItsWorker, letsOthersPass } from "./patience.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { firstTokenAfter } from "./rates.ts";
 import { record } from "./record.ts";
@@ -120,25 +120,42 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Dispatches the waiting jobs of one model for which there are free slots. */
+/** Dispatches the waiting jobs of one model for which there are free slots: first those that have most of one. */
 function seatWaiting(state: State, fingerprint: string, now: number, effects: Effect[]): void {
+  if (!freeSeat(state, fingerprint, now)) return;
+  const passed = seatUnless(letsOthersPass, state, fingerprint, now, effects);
+  if (passed > 0) seatUnless(awaitsItsWorker, state, fingerprint, now, effects);
+}
+
+/**
+ * Dispatches jobs in their order, apart from those that wait for their worker.
+ *
+ * @returns how many of those there are
+ */
+function seatUnless(
+  waits: typeof awaitsItsWorker,
+  state: State,
+  fingerprint: string,
+  now: number,
+  effects: Effect[],
+): number {
   const patient = new Set<string>();
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now, patient);
-    if (!job) return;
+    if (!job) return patient.size;
     if (job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;
     }
     const warm = warmSeat(state, job, now);
-    if (!warm && awaitsItsWorker(state, job, now)) {
+    if (!warm && waits(state, job, now)) {
       patient.add(job.id);
       continue;
     }
     const seat = warm ?? freeSeat(state, fingerprint, now, job);
     // The free workers may be too small for it: it waits for a larger one, and the jobs behind it wait, too.
-    if (!seat) return;
+    if (!seat) return patient.size;
     dispatch(state, job, seat, now, effects);
   }
 }
