@@ -10,17 +10,14 @@ import { leftOf, readingOf } from "./rates.ts";
 import type { State } from "./state.ts";
 import { warmWorker } from "./workers.ts";
 
-/** A job lets others pass for as many times as long as reading its prompt takes. */
-const PASSED = 4;
-
-/** But no longer than this, in ms. */
+/** A job lets others pass for at most this time, in ms. */
 const MOST_PASSED_MS = 2_000;
 
 /** Whether others are asked first for a slot of a worker that has not read a job's prompt. */
 export function letsOthersPass(state: Readonly<State>, job: Job, now: number): boolean {
   const worker = warmWorker(state, job, now);
   if (!worker || worker.heldElsewhere > 0) return false;
-  return now - job.waitingSince < Math.min(PASSED * readingOf(state, job), MOST_PASSED_MS);
+  return now - job.waitingSince < MOST_PASSED_MS && readingOf(state, job) > 0;
 }
 
 /** Whether a job without a free slot where its prompt was read waits for one there. */

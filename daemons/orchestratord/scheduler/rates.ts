@@ -134,8 +134,9 @@ export function readingOf(
   state: Readonly<State>,
   { fingerprint, tokensIn }: Pick<Job, "fingerprint" | "tokensIn">,
 ): number {
-  const reading = state.rates.get(fingerprint)?.reading;
-  return reading ? (reading.at(tokensIn) ?? 0) - (reading.at(0) ?? 0) : 0;
+  const rates = state.rates.get(fingerprint);
+  // The first token itself comes after one that is read, too.
+  return Math.max(0, (rates?.reading.at(tokensIn) ?? 0) - (rates?.tokenMs ?? 0));
 }
 
 /** How long a job that starts now will hold a slot, in ms; undefined before a job of its model was measured. */
