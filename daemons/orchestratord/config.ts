@@ -226,7 +226,7 @@ export const configSchema = z.strictObject({
     batch_promote_ms: millis(300_000, "After this time a batch job counts as interactive"),
   }).prefault({}),
   fair: z.strictObject({
-    yield_after_ms: z.number().int().min(0).default(1000).describe(
+    yield_after_ms: z.number().int().min(0).default(750).describe(
       "A job of a client that has had more than its share gives its slot to others that have waited " +
         "for this long, and goes on later; 0: never",
     ),

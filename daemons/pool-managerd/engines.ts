@@ -215,6 +215,7 @@ function statedMemory(memory: number) {
     window_bytes_per_token: undefined,
     state_bytes_per_slot: undefined,
     checkpoint_bytes: undefined,
+    kept_bytes: undefined,
     block_count: undefined,
   };
 }

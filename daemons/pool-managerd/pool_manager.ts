@@ -120,6 +120,7 @@ async function open(
   const instruments = createInstruments();
   let link: Link | undefined;
   const onChange = () => link?.changed();
+  let retentionMs = Infinity;
   const savedSlots = openSavedSlots({ dir: dir.slotsDir, config: config.saved_slots, clock, log });
   stack.defer(() => savedSlots?.close());
   const table = systemProcessTable();
@@ -219,6 +220,7 @@ async function open(
     catalog,
     staging,
     savedSlots,
+    cacheExpireMs: () => Math.min(config.saved_slots.expire_ms, retentionMs),
     probe: httpProbe,
     estimate: estimateMemory,
     estimates,
@@ -302,7 +304,10 @@ async function open(
       heartbeat: config.heartbeat,
       state,
       acknowledge: (workerIds) => supervisor.acknowledge(workerIds),
-      onRetention: (ms) => savedSlots?.limit(ms),
+      onRetention(ms) {
+        retentionMs = ms;
+        savedSlots?.limit(ms);
+      },
       // With running workers the pool manager continues, so that they are not lost.
       onTwin() {
         if (supervisor.workers().length === 0) ended.resolve(EXIT.failed);

@@ -153,6 +153,10 @@ export const workerConfig = z.strictObject({
     ),
   saved_slots_dir: z.string().min(1).optional()
     .describe("Folder for saved slots; without it, none are saved"),
+  cache_expire_ms: millis(
+    300_000,
+    "A state beside the slots is erased this long after its last use",
+  ),
   metrics_interval_ms: millis(500, "Time between the metrics events of a stream"),
   stop_deadline_ms: millis(25_000, "Streams that still run this long after a stop request are cut"),
   slow_reader_ms: millis(30_000, "A stream whose reader reads nothing for this long is closed"),

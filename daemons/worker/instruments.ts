@@ -10,6 +10,8 @@ export interface Figures {
   /** undefined: no server behind it says it. */
   readonly serverLoad: () => ServerLoad | undefined;
   readonly memoryBytes: () => number;
+  /** Memory of states beside the slots. */
+  readonly cacheBytes: () => number;
 }
 
 /** The worker's metrics. */
@@ -62,6 +64,11 @@ export function createInstruments(figures: Figures): Instruments {
       "server_waiting_requests",
       "Requests in the queue of the server behind it, other clients' included; 0 if it says nothing",
       () => figures.serverLoad()?.waiting ?? 0,
+    ],
+    [
+      "cache_bytes",
+      "Main memory of what slots held before other prompts took them",
+      figures.cacheBytes,
     ],
     ["memory_bytes", "Memory that the process holds, on its device too", figures.memoryBytes],
   ];

@@ -70,6 +70,8 @@ export interface Model {
   readonly active: number;
   /** Requests that wait for a slot. */
   readonly waiting: number;
+  /** Memory of states beside the slots, in bytes; undefined if another program keeps them. */
+  readonly cacheBytes?: number;
   /** Whether nothing runs or waits. */
   readonly idle: boolean;
   /** Undefined if slots cannot be saved, or no folder is configured. */

@@ -86,6 +86,7 @@ export class Worker implements Daemon {
       waiting: () => this.#model?.waiting ?? 0,
       serverLoad: () => this.#model?.serverLoad,
       memoryBytes: () => this.#memoryBytes(),
+      cacheBytes: () => this.#model?.cacheBytes ?? 0,
     });
     this.#app = createWorkerApp({
       worker: this,

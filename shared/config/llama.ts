@@ -137,6 +137,17 @@ export function mostCheckpointBytes(
   return checkpoint_mib * 2 ** 20;
 }
 
+/** Most states beside the slots, for each slot. */
+export const MOST_KEPT = 8;
+
+/** Most memory of states beside the slots in MiB, unless configured otherwise. */
+const CACHE_MIB = 512;
+
+/** Most bytes of states beside the slots; 0: none are kept. */
+export function mostKeptBytes({ cache_mib = CACHE_MIB }: Pick<LlamaSettings, "cache_mib">): number {
+  return cache_mib * 2 ** 20;
+}
+
 /** A setting that contradicts another one. */
 export interface Contradiction {
   readonly key: keyof LlamaSettings;
@@ -202,6 +213,10 @@ export const llamaShape = {
   checkpoint_mib: z.number().int().min(0).max(1_000_000).optional()
     .describe(
       "Most memory in MiB for states that prompts can go back to, of models with recurrent or sliding-window layers; default: 512",
+    ),
+  cache_mib: z.number().int().min(0).max(1_000_000).optional()
+    .describe(
+      "Most main memory in MiB for what slots held before other prompts took them; default: 512",
     ),
   draft_tokens: z.number().int().min(1).max(256).optional()
     .describe(

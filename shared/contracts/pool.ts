@@ -139,6 +139,9 @@ export const poolModel = z.object({
   checkpoint_bytes: bytes.optional().meta({
     description: "Most copies of states and windows that prompts go back to, in main memory",
   }),
+  kept_bytes: bytes.optional().meta({
+    description: "Most copies of what slots held before other prompts took them, in main memory",
+  }),
   batch_tokens: z.number().int().min(1).optional()
     .meta({ description: "Tokens computed at once; absent if not configured" }),
   block_count: z.number().int().min(0).optional(),

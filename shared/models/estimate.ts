@@ -1,4 +1,4 @@
-import { MOST_CHECKPOINTS } from "../config/llama.ts";
+import { MOST_CHECKPOINTS, MOST_KEPT } from "../config/llama.ts";
 import { defined } from "../json.ts";
 import type { GgufInfo } from "./gguf.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
@@ -26,6 +26,8 @@ export interface ModelMemory {
   readonly cpu_weight_bytes?: number | undefined;
   /** Most copies of states and windows, in bytes: they are in main memory, wherever the layers are. */
   readonly checkpoint_bytes?: number | undefined;
+  /** Most copies of what slots held, in bytes: they are in main memory, too. */
+  readonly kept_bytes?: number | undefined;
   /** Memory that an earlier load actually took. */
   readonly measured?: {
     readonly context: number;
@@ -80,6 +82,8 @@ export interface LoadExtras {
   readonly draftsItself: boolean;
   /** Most bytes of copies of states and windows; 0: none are kept. */
   readonly checkpointBytes: number;
+  /** Most bytes of copies of what slots held; 0: none are kept. */
+  readonly keptBytes: number;
 }
 
 /** llama.cpp rounds the cells of a slot up to a multiple of this. */
@@ -138,7 +142,8 @@ export function withCacheTypes<M extends ModelMemory>(
 /** Adds to a model's figures those of its host's settings. */
 export function withExtras<M extends ModelMemory>(
   model: M,
-  { batchTokens, adapterBytes, draft, guesses, draftsItself, checkpointBytes }: LoadExtras,
+  { batchTokens, adapterBytes, draft, guesses, draftsItself, checkpointBytes, keptBytes }:
+    LoadExtras,
 ): M {
   const buffers = (memory: ModelMemory) =>
     Math.max(0, memory.compute_bytes - PROCESS_BYTES) *
@@ -159,13 +164,14 @@ export function withExtras<M extends ModelMemory>(
     kv_bytes_per_token: model.kv_bytes_per_token + draftPerToken,
     ...(states === 0 ? {} : { state_bytes_per_slot: states }),
     ...(hasCopies ? { checkpoint_bytes: checkpointBytes } : {}),
+    kept_bytes: keptBytes,
   };
 }
 
 /**
  * Estimates the memory of a load on its device, in bytes: weights, slots, and compute buffers. If
  * an earlier load was measured, it is the measured figure plus the difference between the two
- * loads.
+ * loads; it had none of the copies then that are made later.
  *
  * With only some layers on the device, weights and cache count by the share of those layers; a
  * measured figure must then be of a load with the same layers.
@@ -173,7 +179,7 @@ export function withExtras<M extends ModelMemory>(
 export function estimateMemory(model: ModelMemory, load: Load): number {
   const { measured } = model;
   if (measured) {
-    const before = growing(model, { ...load, ...measured });
+    const before = growing(withoutCopies(model), { ...load, ...measured });
     return Math.max(0, Math.round(measured.memory_bytes - before)) + growing(model, load);
   }
   const weights = Math.ceil(deviceWeights(model) * deviceShare(model, load));
@@ -198,13 +204,13 @@ export function splitMemory(model: ModelMemory, load: Load): SplitMemory | undef
 
 /**
  * Estimates the main memory of a load in bytes: weights and cache of the layers that are not on its
- * device, what settings keep there, and checkpoints.
+ * device, what settings keep there, and copies.
  */
 export function estimateHostMemory(model: ModelMemory, load: Load): number {
   const rest = 1 - deviceShare(model, load);
   const kept = model.weight_bytes - deviceWeights(model);
   const own = rest * (deviceWeights(model) + cacheBytes(model, load)) + kept;
-  return Math.ceil(own) + checkpointBytes(model, load);
+  return Math.ceil(own) + copyBytes(model, load);
 }
 
 /** Weights that are on devices if all layers are. */
@@ -215,7 +221,7 @@ function deviceWeights({ weight_bytes, cpu_weight_bytes = 0 }: ModelMemory): num
 /** The part of a load's memory that grows with its context and slots. */
 function growing(model: ModelMemory, load: Load): number {
   const cache = Math.ceil(cacheBytes(model, load) * deviceShare(model, load));
-  return cache + checkpointBytes(model, load) + maskBytes(model, load);
+  return cache + copyBytes(model, load) + maskBytes(model, load);
 }
 
 function maskBytes({ batch_tokens = BATCH_TOKENS }: ModelMemory, { context }: Load): number {
@@ -223,9 +229,15 @@ function maskBytes({ batch_tokens = BATCH_TOKENS }: ModelMemory, { context }: Lo
 }
 
 /**
- * Most copies of states and windows. They are counted with a device's memory, unless the figures are
- * {@linkcode withoutCheckpoints}.
+ * Most copies of states that prompts go back to, and of what slots held. They are counted with a device's
+ * memory, unless the figures are {@linkcode withoutCopies}.
  */
+export function copyBytes(model: ModelMemory, load: Load): number {
+  const { kept_bytes = 0 } = model;
+  return checkpointBytes(model, load) + Math.min(kept_bytes, MOST_KEPT * cacheBytes(model, load));
+}
+
+/** Most copies of states and windows. */
 function checkpointBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
   const { checkpoint_bytes = 0, window_tokens = 0, window_bytes_per_token = 0 } = model;
   const batch = model.batch_tokens ?? BATCH_TOKENS;
@@ -237,9 +249,9 @@ function checkpointBytes(model: ModelMemory, { context, slots, cacheType = "f16"
   return Math.ceil(Math.min(checkpoint_bytes, slots * MOST_CHECKPOINTS * copy));
 }
 
-/** The figures of a load on a GPU, which has no checkpoints. */
-export function withoutCheckpoints<M extends ModelMemory>(model: M): M {
-  return { ...model, checkpoint_bytes: undefined };
+/** The figures of a load on a GPU, which has no copies. */
+export function withoutCopies<M extends ModelMemory>(model: M): M {
+  return { ...model, checkpoint_bytes: undefined, kept_bytes: undefined };
 }
 
 /** KV cache and recurrent states of all slots. */

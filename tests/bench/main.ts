@@ -8,6 +8,7 @@ import { columns } from "#shared/columns.ts";
 import { durableAccepts } from "./accept.ts";
 import { answerCosts } from "./answers/answers.ts";
 import type { Bench } from "./bench.ts";
+import { keptChats } from "./chats.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { openConsoles } from "./consoles.ts";
@@ -37,6 +38,7 @@ const BENCHES: Readonly<
 > = {
   accept: [durableAccepts],
   answers: [answerCosts],
+  chats: [keptChats],
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
   dialects: [dialectFirstToken, dialectTokens, leavingClients],

@@ -39,7 +39,10 @@ export function runMix({ yieldAfterMs, longAtOnce, restoreMs, tokenMs }: Mix): O
   const timers = new Timers();
   const state: State = new Run({ queueCapacity: Infinity, queueTimeoutMs: Infinity, yieldAfterMs })
     .state;
-  const jobs = new Map<string, { at: number; tokens: number; has: number; attempt: number }>();
+  const jobs = new Map<
+    string,
+    { at: number; tokens: number; has: number; attempt: number; reportedAt: number }
+  >();
   const waits: number[] = [];
   const yields = new Map<string, number>();
   let tokens = 0;
@@ -51,7 +54,13 @@ export function runMix({ yieldAfterMs, longAtOnce, restoreMs, tokenMs }: Mix): O
   const carryOut = (effect: Effect) => {
     if (effect.kind === "abort") {
       yields.set(effect.jobId, (yields.get(effect.jobId) ?? 0) + 1);
-      jobs.get(effect.jobId)!.attempt = -1;
+      const job = jobs.get(effect.jobId)!;
+      job.attempt = -1;
+      // What it was sent since its last report is not lost.
+      const more = Math.floor((timers.now - job.reportedAt) / tokenMs);
+      const got = Math.min(more, job.tokens - job.has - 1);
+      job.has += got;
+      tokens += got;
     } else if (effect.kind === "dispatch") run(effect.jobId, effect.attempt);
   };
   const run = (jobId: string, attempt: number) => {
@@ -72,6 +81,7 @@ export function runMix({ yieldAfterMs, longAtOnce, restoreMs, tokenMs }: Mix): O
       });
     };
     const report = () => {
+      job.reportedAt = timers.now;
       const tokensOut = job.has - before;
       send({ kind: "progress", jobId, attempt, tokensOut });
       if (job.attempt !== attempt) return;
@@ -94,7 +104,7 @@ export function runMix({ yieldAfterMs, longAtOnce, restoreMs, tokenMs }: Mix): O
   };
   const submit = (tenant: string, size: number) => {
     const id = `${tenant}-${count++}`;
-    jobs.set(id, { at: timers.now, tokens: size, has: 0, attempt: -1 });
+    jobs.set(id, { at: timers.now, tokens: size, has: 0, attempt: -1, reportedAt: 0 });
     const job: NewJob = {
       ...{ id, model: "a", fingerprint: A, priority: "interactive", tenant, queuedAt: timers.now },
       ...{

@@ -149,7 +149,7 @@ export class Attempts {
     const { id: jobId } = job;
     switch (event.event) {
       case "started":
-        loop.send({ kind: "heard", jobId, attempt });
+        loop.send({ kind: "heard", jobId, attempt, ...readOf(event.data) });
         if (!job.hasStarted) metrics.queueWait.observe((now - job.facts.createdAt) / 1000);
         return job.start(event.data, now);
       case "token": {
@@ -271,4 +271,11 @@ function unresumable(): LlorchError {
     "The worker was lost in the middle of the answer, and its engine does not report the token ids that " +
       "are needed to go on: send the request again",
   );
+}
+
+/** How many tokens of its prompt an attempt reads, if its worker says so. */
+function readOf(
+  { tokens_in, tokens_cached }: Extract<WorkerEvent, { event: "started" }>["data"],
+): { tokensRead?: number } {
+  return tokens_in === undefined ? {} : { tokensRead: tokens_in - (tokens_cached ?? 0) };
 }

@@ -74,6 +74,8 @@ export interface Lease {
   readonly since: number;
   /** Tokens delivered in this attempt, as last reported. */
   tokensOut: number;
+  /** When its worker began with it, and how many tokens of its prompt that reads; undefined before. */
+  begun: { readonly at: number; readonly tokensRead: number } | undefined;
   /** When its first token was reported. */
   firstTokenAt: number | undefined;
   /** When tokens were last reported. */

@@ -53,7 +53,7 @@ export function dispatch(
   job.attempt++;
   job.lease = {
     ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0, isHeard: false },
-    ...{ firstTokenAt: undefined, progressAt: now },
+    ...{ firstTokenAt: undefined, progressAt: now, begun: undefined },
     charged: charge(state, job),
     had: 0,
   };

@@ -1,6 +1,6 @@
 import type { DeviceKind, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultLoad, LOAD_DEFAULTS } from "#shared/models/default_load.ts";
-import { estimateMemory, withoutCheckpoints } from "#shared/models/estimate.ts";
+import { estimateMemory, withoutCopies } from "#shared/models/estimate.ts";
 
 /**
  * Memory that a load with a pool's default settings takes on its device, in bytes: the pool's own figure,
@@ -13,7 +13,7 @@ export function defaultLoadBytes(model: PoolModel, kind: DeviceKind = "cuda"): n
   const reported = model.default_load?.device_bytes[kind];
   if (reported !== undefined) return reported;
   const { gpu_layers: gpuLayers, measured, ...figures } = model;
-  const memory = kind === "cpu" ? figures : withoutCheckpoints(figures);
+  const memory = kind === "cpu" ? figures : withoutCopies(figures);
   const load = defaultLoad(model);
   // A measurement with some layers on a GPU does not apply to a load entirely on the CPU.
   if (kind === "cpu" && gpuLayers !== undefined) return estimateMemory(memory, load);

@@ -68,23 +68,30 @@ export function resume(state: State, now: number): void {
 }
 
 /**
- * The job of a model that is served next: interactive jobs before batch jobs, where a batch job that has
+ * The job of a model that is served next, apart from some: interactive jobs before batch jobs, where a batch job that has
  * waited long enough counts as interactive; then the tenant with the lowest cost; then the oldest job.
  */
-export function nextJob(state: Readonly<State>, fingerprint: string, now: number): Job | undefined {
+export function nextJob(
+  state: Readonly<State>,
+  fingerprint: string,
+  now: number,
+  apart: ReadonlySet<string> = NONE,
+): Job | undefined {
   const lines = state.lines.get(fingerprint);
   if (!lines) return undefined;
   const { interactive, batch } = lines;
   let best: Job | undefined;
-  for (const own of interactive.values()) best = better(state, best, firstOf(own));
+  for (const own of interactive.values()) best = better(state, best, firstOf(own, apart));
   for (const own of batch.values()) {
-    const first = firstOf(own);
-    if (isUrgent(state, first, now)) best = better(state, best, first);
+    const first = firstOf(own, apart);
+    if (first && isUrgent(state, first, now)) best = better(state, best, first);
   }
   if (best) return best;
-  for (const own of batch.values()) best = better(state, best, firstOf(own));
+  for (const own of batch.values()) best = better(state, best, firstOf(own, apart));
   return best;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Since when the longest waiting job of a model that counts as interactive has been waiting; undefined
@@ -100,7 +107,9 @@ export function urgentSince(
   for (const line of lines ? [lines.interactive, lines.batch] : []) {
     for (const own of line.values()) {
       const first = firstOf(own);
-      if (first.waitingSince < since && isUrgent(state, first, now)) since = first.waitingSince;
+      if (first && first.waitingSince < since && isUrgent(state, first, now)) {
+        since = first.waitingSince;
+      }
     }
   }
   return since === Infinity ? undefined : since;
@@ -137,16 +146,23 @@ export function queueOrder(state: Readonly<State>, now: number): Job[] {
     .map(({ job }) => job);
 }
 
-function better(state: Readonly<State>, best: Job | undefined, other: Job): Job {
-  if (!best) return other;
+function better(
+  state: Readonly<State>,
+  best: Job | undefined,
+  other: Job | undefined,
+): Job | undefined {
+  if (!best || !other) return best ?? other;
   const ahead = costSoFar(state, other.tenant) - costSoFar(state, best.tenant) ||
     other.queuedAt - best.queuedAt;
   return ahead < 0 ? other : best;
 }
 
-function firstOf(jobs: ReadonlyMap<string, Job>): Job {
-  for (const job of jobs.values()) return job;
-  throw new Error("A tenant in a line must have a waiting job");
+function firstOf(
+  jobs: ReadonlyMap<string, Job>,
+  apart: ReadonlySet<string> = NONE,
+): Job | undefined {
+  for (const job of jobs.values()) if (!apart.has(job.id)) return job;
+  return undefined;
 }
 
 function lineOf(state: State, job: Job): Map<string, Job> {

@@ -36,6 +36,7 @@ function ratesOf(state: State, key: string): Rates {
     loadMs: undefined,
     tokenMs: undefined,
     firstToken: new LineFit(),
+    reading: new LineFit(),
     call: new LineFit(),
     lengths: new Lengths(),
   };
@@ -59,6 +60,16 @@ export function measureFirstToken(
   ms: number,
 ): void {
   ratesOf(state, fingerprint).firstToken.note(tokensIn, ms);
+}
+
+/** Notes how long a worker took from the beginning of an attempt to its first token. */
+export function measureReading(
+  state: State,
+  fingerprint: string,
+  tokensRead: number,
+  ms: number,
+): void {
+  ratesOf(state, fingerprint).reading.note(tokensRead, ms);
 }
 
 /** Notes an attempt that has ended with an answer; its first token was noted when it came. */
@@ -116,6 +127,16 @@ export function firstTokenAfter(
   { fingerprint, tokensIn }: Pick<Job, "fingerprint" | "tokensIn">,
 ): number {
   return state.rates.get(fingerprint)?.firstToken.at(tokensIn) ?? 0;
+}
+
+/** How much longer a worker that has nothing of a job's prompt takes to read it, in ms; 0 before it was measured. */
+export function readingOf(
+  state: Readonly<State>,
+  { fingerprint, tokensIn }: Pick<Job, "fingerprint" | "tokensIn">,
+): number {
+  const rates = state.rates.get(fingerprint);
+  // The first token itself comes after one that is read, too.
+  return Math.max(0, (rates?.reading.at(tokensIn) ?? 0) - (rates?.tokenMs ?? 0));
 }
 
 /** How long a job that starts now will hold a slot, in ms; undefined before a job of its model was measured. */

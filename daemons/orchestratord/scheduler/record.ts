@@ -10,7 +10,7 @@ import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
 import { noteMissing } from "./missing.ts";
-import { measureFirstToken, measureLoad, measureServed } from "./rates.ts";
+import { measureFirstToken, measureLoad, measureReading, measureServed } from "./rates.ts";
 import { beginReload } from "./reload.ts";
 import { giveUp, preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
 import type { Job } from "./job.ts";
@@ -95,8 +95,10 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       return;
     case "heard": {
       const job = state.running.get(input.jobId);
-      if (job?.attempt === input.attempt) hear(state, job, now);
-      return;
+      if (job?.attempt !== input.attempt || !job.lease) return;
+      const { tokensRead } = input;
+      if (tokensRead !== undefined) job.lease.begun ??= { at: now, tokensRead };
+      return hear(state, job, now);
     }
     case "progress":
       return recordProgress(state, input, now);
@@ -118,6 +120,8 @@ function recordProgress(
   if (lease.firstTokenAt === undefined) {
     lease.firstTokenAt = now;
     measureFirstToken(state, job.fingerprint, job.tokensIn, now - lease.since);
+    const { begun } = lease;
+    if (begun) measureReading(state, job.fingerprint, begun.tokensRead, now - begun.at);
   }
   lease.tokensOut = input.tokensOut;
   lease.progressAt = now;

@@ -208,6 +208,8 @@ export interface Rates {
   tokenMs: number | undefined;
   /** From dispatch to the first token, in ms, by tokens of the prompt. */
   readonly firstToken: LineFit;
+  /** From the beginning of an attempt on its worker to its first token, in ms, by tokens that it reads. */
+  readonly reading: LineFit;
   /** The same of a whole call that generates nothing. */
   readonly call: LineFit;
   readonly lengths: Lengths;
@@ -334,7 +336,13 @@ export type Input =
   | { readonly kind: "slots_held"; readonly slots: ReadonlyMap<string, number> }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
   /** An attempt goes on, though it has delivered nothing yet. */
-  | { readonly kind: "heard"; readonly jobId: string; readonly attempt: number }
+  | {
+    readonly kind: "heard";
+    readonly jobId: string;
+    readonly attempt: number;
+    /** It begins now, and reads this many tokens of its prompt. */
+    readonly tokensRead?: number;
+  }
   /** `tokensOut`: delivered in this attempt so far, at least one. */
   | {
     readonly kind: "progress";

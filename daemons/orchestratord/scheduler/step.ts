@@ -9,9 +9,10 @@
  *    more, or none in service while they have a fallback; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
  *    While the daemon stops, nothing else is done;
  * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
- * 4. suspects take the workers that were loaded for them; at a tick, running jobs yield to others that have
- *    waited for long (`yields.ts`); the waiting jobs of each model take its free
- *    slots, in the order of `queue.ts`; a job whose deadline comes before its first token ends instead;
+ * 4. suspects take the workers that were loaded for them; running jobs yield to others that have waited for
+ *    long (`yields.ts`), at ticks and as they report progress; the waiting jobs of each model take its free
+ *    slots, in the order of `queue.ts`, but for those that wait for the worker that has read their prompt
+ *    (`patience.ts`); a job whose deadline comes before its first token ends instead;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
  *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
  *    loaded, models whose slots are all taken are loaded once more;
@@ -25,6 +26,7 @@ import { dispatch, endJob } from "./jobs.ts";
 import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
+import { awaitsItsWorker, letsOthersPass } from "./patience.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { firstTokenAfter } from "./rates.ts";
 import { record } from "./record.ts";
@@ -60,7 +62,9 @@ export function step(
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
   seatOnOwn(state, now, effects);
-  if (input.kind === "tick") yieldSlots(state, now, effects);
+  for (const fingerprint of mayYieldNow(state, input)) {
+    yieldSlots(state, fingerprint, now, effects);
+  }
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
   tryAlone(state, now, effects);
@@ -75,6 +79,14 @@ export function step(
 function mayEndWorker(input: Input): boolean {
   if (input.kind === "tick" || input.kind === "unload") return true;
   return input.kind === "attempt_ended" && input.outcome.kind === "lost";
+}
+
+/** Models whose running jobs may have to yield now: ticks alone would let others wait for up to one more. */
+function mayYieldNow(state: Readonly<State>, input: Input): readonly string[] {
+  if (input.kind === "tick") return [...state.lines.keys()];
+  if (input.kind !== "progress") return [];
+  const fingerprint = state.running.get(input.jobId)?.fingerprint;
+  return fingerprint !== undefined && state.lines.has(fingerprint) ? [fingerprint] : [];
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
@@ -108,19 +120,42 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Dispatches the waiting jobs of one model for which there are free slots. */
+/** Dispatches the waiting jobs of one model for which there are free slots: first those that have most of one. */
 function seatWaiting(state: State, fingerprint: string, now: number, effects: Effect[]): void {
+  if (!freeSeat(state, fingerprint, now)) return;
+  const passed = seatUnless(letsOthersPass, state, fingerprint, now, effects);
+  if (passed > 0) seatUnless(awaitsItsWorker, state, fingerprint, now, effects);
+}
+
+/**
+ * Dispatches jobs in their order, apart from those that wait for their worker.
+ *
+ * @returns how many of those there are
+ */
+function seatUnless(
+  waits: typeof awaitsItsWorker,
+  state: State,
+  fingerprint: string,
+  now: number,
+  effects: Effect[],
+): number {
+  const patient = new Set<string>();
   while (true) {
-    const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now);
-    if (!job) return;
+    const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now, patient);
+    if (!job) return patient.size;
     if (job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;
     }
-    const seat = warmSeat(state, job, now) ?? freeSeat(state, fingerprint, now, job);
+    const warm = warmSeat(state, job, now);
+    if (!warm && waits(state, job, now)) {
+      patient.add(job.id);
+      continue;
+    }
+    const seat = warm ?? freeSeat(state, fingerprint, now, job);
     // The free workers may be too small for it: it waits for a larger one, and the jobs behind it wait, too.
-    if (!seat) return;
+    if (!seat) return patient.size;
     dispatch(state, job, seat, now, effects);
   }
 }

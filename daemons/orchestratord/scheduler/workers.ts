@@ -261,6 +261,16 @@ function holdersOfJob(state: Readonly<State>, job: Job): (worker: Worker) => boo
     job.attempt === 0 && job.tokensAtMost < context || context >= (largest ??= largestContext());
 }
 
+/** The worker that last served a job's session or a prompt with the same beginning, if it may have a slot for it. */
+export function warmWorker(state: Readonly<State>, job: Job, now: number): Worker | undefined {
+  const holds = holdersOfJob(state, job);
+  for (const key of job.affinity) {
+    const worker = state.workers.get(state.warm.get(key) ?? "");
+    if (worker?.report.fingerprint !== job.fingerprint) continue;
+    if (takesJobs(state, worker, now, job) && holds(worker)) return worker;
+  }
+}
+
 /** The worker with a free slot that last served a job's session, or a prompt with the same beginning. */
 export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
   const holds = holdersOfJob(state, job);

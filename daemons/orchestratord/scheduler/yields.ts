@@ -8,29 +8,54 @@ import { costOf, expectedCost, hadSoFar } from "./fairness.ts";
 import { handOver } from "./jobs.ts";
 import { nextJob } from "./queue.ts";
 import type { Job } from "./job.ts";
-import type { Sized } from "./rates.ts";
+import { durationOf, leftOf, type Sized } from "./rates.ts";
 import type { Effect, State } from "./state.ts";
 import { freeSeat, holdersOf, takesJobs, usedSlots } from "./workers.ts";
 
 /** A job yields at most this often, so that it ends in time whatever others do. */
-export const MOST_YIELDS = 16;
+export const MOST_YIELDS = 32;
+
+/** No job yields where a slot will be free anyway within this share of `yieldAfterMs`. */
+const SOON = 0.25;
 
 /**
- * At a tick, lets one job of each model yield whose next waiting job has waited for `yieldAfterMs` while every
- * slot is taken.
+ * Lets running jobs of a model yield, one to each job that has waited for `yieldAfterMs`, unless a slot is free,
+ * or soon will be.
  */
-export function yieldSlots(state: State, now: number, effects: Effect[]): void {
+export function yieldSlots(
+  state: State,
+  fingerprint: string,
+  now: number,
+  effects: Effect[],
+): void {
   const { yieldAfterMs } = state.policy;
-  if (yieldAfterMs === 0) return;
-  for (const fingerprint of [...state.lines.keys()]) {
-    const next = nextJob(state, fingerprint, now);
-    if (!next || now - next.waitingSince < yieldAfterMs) continue;
-    if (freeSeat(state, fingerprint, now)) continue;
+  if (yieldAfterMs === 0 || freeSeat(state, fingerprint, now)) return;
+  const served = new Set<string>();
+  let freeInMs = soonestEnd(state, fingerprint, now);
+  while (freeInMs > SOON * yieldAfterMs) {
+    const next = nextJob(state, fingerprint, now, served);
+    if (!next || now - next.waitingSince < yieldAfterMs) return;
     const victim = yieldsTo(state, next, now);
-    if (!victim) continue;
+    if (!victim) return;
+    served.add(next.id);
+    freeInMs = Math.min(freeInMs, durationOf(state, next)?.mean ?? Infinity);
     victim.yields++;
     handOver(state, victim, "others have waited for its slot", now, effects);
   }
+}
+
+/** When the first of a model's running jobs is expected to end, in ms from now. */
+function soonestEnd(state: Readonly<State>, fingerprint: string, now: number): number {
+  let soonest = Infinity;
+  for (const worker of holdersOf(state, fingerprint)) {
+    if (!takesJobs(state, worker, now)) continue;
+    for (const id of worker.jobs) {
+      const job = state.running.get(id);
+      const left = job && leftOf(state, job, now);
+      soonest = Math.min(soonest, left?.mean ?? Infinity);
+    }
+  }
+  return soonest;
 }
 
 /**

@@ -33,6 +33,32 @@ Deno.test("a long job gives its slot to one that has waited, and goes on as anot
   assert.deepEqual([long.attempt, long.delivered, long.yields, long.failures], [2, 1100, 1, 0]);
 });
 
+Deno.test("several jobs yield at once where several wait, and none where a slot will be free soon", () => {
+  /** Two slots, held by long jobs; two others wait whose answers take `shortMs`. */
+  const two = (shortMs: number, leftTokens = 3_000) => {
+    const run = new Run({ yieldAfterMs: 1_000, queueCapacity: 100 });
+    const workers = pool([worker("w", A, { slots: 2 })]);
+    const longs = [0, 1].map((n) =>
+      submit(`long-${n}`, 0, { ...LONG, maxTokens: 1_000 + leftTokens })
+    );
+    run.at(0, workers, ...longs);
+    const served = { tokensIn: 1, tokensOut: 100, answerTokens: 100, isCut: true, speaks: true };
+    run.at(0, {
+      ...{ kind: "history", fingerprint: A },
+      served: { ...served, serviceMs: shortMs, firstTokenMs: shortMs / 100 },
+    });
+    run.at(100, progress("long-0"), progress("long-1"));
+    run.at(5_000, workers, progress("long-0", 1_000), progress("long-1", 1_000));
+    const short = { tenant: "short", maxTokens: 100 };
+    run.at(5_000, submit("a", 5_000, short), submit("b", 5_000, short));
+    run.at(5_950, progress("long-0", 1_200), progress("long-1", 1_200));
+    return dispatched(run.at(6_000, TICK));
+  };
+  assert.deepEqual(two(1_000), ["a w", "b w"]);
+  assert.deepEqual(two(100), ["a w"], "the second starts when the first has ended");
+  assert.deepEqual(two(1_000, 230), [], "a long one is about to end");
+});
+
 Deno.test("no job yields to its own tenant, to a batch job, to a longer one, or before it has had its turn", () => {
   for (
     const other of [

@@ -9,11 +9,12 @@ import {
 import { defaultLoad, type LoadDefaults, type LoadSize } from "#shared/models/default_load.ts";
 import type { SplitMemory } from "#shared/models/device_split.ts";
 import {
+  copyBytes,
   estimateHostMemory,
   type Load,
   type ModelMemory,
   splitMemory,
-  withoutCheckpoints,
+  withoutCopies,
 } from "#shared/models/estimate.ts";
 import type { PlaceSettings } from "./load_memory.ts";
 import { type LoadSettings, type Measurement, nearest, sameLoad } from "./measurement.ts";
@@ -64,16 +65,18 @@ export function loadFigure(
   const load = loadOf(settings);
   const isCpu = settings.device_kind === "cpu";
   const besideBytes = isCpu ? 0 : estimateHostMemory(model, load);
+  // What was measured had none of them yet, and what the engine says has.
+  const copies = isCpu ? copyBytes(model, load) : 0;
   const said = nearest(known.said, settings);
   const taken = nearest(known.measured, settings);
   const isSame = (other: LoadSettings | undefined) => other && sameLoad(other, settings);
   // 1
   if (said && isSame(said)) {
     const { device_bytes, host_bytes: hostBytes } = said;
-    const takenBytes = taken && isSame(taken) ? taken.memory_bytes : 0;
+    const takenBytes = taken && isSame(taken) ? taken.memory_bytes + copies : 0;
     return { deviceBytes: Math.max(device_bytes, takenBytes), hostBytes, basis: "engine" };
   }
-  const figures = isCpu ? { ...model, cpu_weight_bytes: undefined } : withoutCheckpoints(model);
+  const figures = isCpu ? { ...model, cpu_weight_bytes: undefined } : withoutCopies(model);
   const by = (measured: Measurement | undefined) => estimate({ ...figures, measured }, load);
   // 2, 4, 5
   if (!said || isSame(taken)) {
@@ -85,7 +88,10 @@ export function loadFigure(
   }
   // 3
   return {
-    deviceBytes: by({ ...said, memory_bytes: said.device_bytes }),
+    deviceBytes: by({
+      ...said,
+      memory_bytes: said.device_bytes - (isCpu ? copyBytes(model, loadOf(said)) : 0),
+    }),
     hostBytes: Math.max(besideBytes, said.host_bytes),
     basis: "formula by the engine's figure",
   };
@@ -187,7 +193,7 @@ function withoutLayers(
 ): DefaultLoad["fit"] {
   const none = { ...load, gpuLayers: 0 };
   return {
-    device_bytes: estimate({ ...withoutCheckpoints(model), measured: undefined }, none),
+    device_bytes: estimate({ ...withoutCopies(model), measured: undefined }, none),
     host_bytes: estimateHostMemory(model, none),
   };
 }

@@ -3,6 +3,7 @@ import {
   FEW_DRAFT_TOKENS,
   gpuLayersOf,
   mostCheckpointBytes,
+  mostKeptBytes,
   overridesOf,
 } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -174,6 +175,7 @@ async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtr
     ...{ batchTokens: batch_size, adapterBytes, draft, guesses },
     draftsItself: speculative === "mtp",
     checkpointBytes: mostCheckpointBytes(settings),
+    keptBytes: mostKeptBytes(settings),
   };
 }
 
@@ -204,11 +206,13 @@ export function measurementKey(
   const own = settingsOf(namesOf(model), worker);
   const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = own;
   const { cpu_moe, cpu_moe_layers, tensor_overrides } = own;
-  const { speculative, draft_tokens, checkpoint_mib, backend_sampling, no_mmproj_offload } = own;
+  const { speculative, draft_tokens, checkpoint_mib, cache_mib, backend_sampling } = own;
+  const { no_mmproj_offload } = own;
   const settings = command || url ? { command, url } : {
     ...{ cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora },
     ...{ cpu_moe, cpu_moe_layers, tensor_overrides },
-    ...{ speculative, draft_tokens, checkpoint_mib, backend_sampling, no_mmproj_offload },
+    ...{ speculative, draft_tokens, checkpoint_mib, cache_mib, backend_sampling },
+    no_mmproj_offload,
     projector: model.projector?.path,
   };
   const configured = Object.entries(settings).filter(([, value]) => value !== undefined);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { estimateHostMemory, estimateMemory, withoutCheckpoints } from "#shared/models/estimate.ts";
+import { estimateHostMemory, estimateMemory, withoutCopies } from "#shared/models/estimate.ts";
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolConfig } from "../config.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
@@ -72,7 +72,8 @@ Deno.test("adapters, a draft model and the tokens of a batch are part of what a 
   };
   const needs = async (own: Record<string, unknown>) => {
     const found = { models: [model()], problems: [] };
-    const { models } = await withSettings(found, config({ models: { small: own } }), files);
+    const small = { ...own, cache_mib: 0 };
+    const { models } = await withSettings(found, config({ models: { small } }), files);
     return estimateMemory(models[0]!, { context: 256, slots: 2 });
   };
   const plain = await needs({});
@@ -85,7 +86,7 @@ Deno.test("adapters, a draft model and the tokens of a batch are part of what a 
 Deno.test("a recurrent model that guesses takes a further state of each slot for each guess", async () => {
   const needs = async (own: Record<string, unknown>) => {
     const found = { models: [{ ...model(), state_bytes_per_slot: 1000 }], problems: [] };
-    const small = { ...own, checkpoint_mib: 0 };
+    const small = { ...own, checkpoint_mib: 0, cache_mib: 0 };
     const { models } = await withSettings(found, config({ models: { small } }));
     return estimateMemory(models[0]!, { context: 256, slots: 2 });
   };
@@ -94,16 +95,40 @@ Deno.test("a recurrent model that guesses takes a further state of each slot for
   assert.equal(await needs({ speculative: "lookup", draft_tokens: 9 }) - plain, 9 * 2 * 1000);
 });
 
+/** Memory of copies of a load with these settings, which is main memory in any case. */
+async function copiesOf(
+  small: Record<string, unknown>,
+  of: Partial<ReturnType<typeof model>>,
+): Promise<number> {
+  const found = { models: [{ ...model(), ...of }], problems: [] };
+  const { models } = await withSettings(found, config({ models: { small } }));
+  const load = { context: 1024, slots: 2 };
+  const gpu = withoutCopies(models[0]!);
+  const [cpuBytes, gpuBytes] = [estimateMemory(models[0]!, load), estimateMemory(gpu, load)];
+  assert.equal(estimateHostMemory(models[0]!, load), cpuBytes - gpuBytes);
+  return cpuBytes - gpuBytes;
+}
+
+Deno.test("what slots held counts in main memory, up to its bound of eight states a slot, and on no GPU", async () => {
+  const big = { kv_bytes_per_token: 10_000 };
+  assert.equal(await copiesOf({ cache_mib: 100 }, big), 100 * 2 ** 20);
+  assert.equal(await copiesOf({}, big), 8 * 2 * 1024 * 10_000);
+  assert.equal(await copiesOf({}, { kv_bytes_per_token: 1_000_000 }), 512 * 2 ** 20);
+  assert.equal(await copiesOf({ cache_mib: 0 }, big), 0);
+});
+
+Deno.test("a load that was measured had no copies yet", async () => {
+  const found = { models: [model()], problems: [] };
+  const { models } = await withSettings(found, config({ models: { small: { cache_mib: 1 } } }));
+  const load = { context: 4096, slots: 8 };
+  const figures = { ...models[0]!, kv_bytes_per_token: 1_000 };
+  const measured = { ...load, memory_bytes: 10 ** 9 };
+  assert.equal(estimateMemory({ ...figures, measured }, load), 10 ** 9 + 2 ** 20);
+});
+
 Deno.test("states that prompts go back to count in main memory, up to their bound, and on no GPU", async () => {
-  const memory = async (own: Record<string, unknown>, of: Partial<ReturnType<typeof model>>) => {
-    const found = { models: [{ ...model(), ...of }], problems: [] };
-    const { models } = await withSettings(found, config({ models: { small: own } }));
-    const load = { context: 1024, slots: 2 };
-    const gpu = withoutCheckpoints(models[0]!);
-    const [cpuBytes, gpuBytes] = [estimateMemory(models[0]!, load), estimateMemory(gpu, load)];
-    assert.equal(estimateHostMemory(models[0]!, load), cpuBytes - gpuBytes);
-    return cpuBytes - gpuBytes;
-  };
+  const memory = (own: Record<string, unknown>, of: Partial<ReturnType<typeof model>>) =>
+    copiesOf({ ...own, cache_mib: 0 }, of);
   const recurrent = { state_bytes_per_slot: 1000 };
   assert.equal(await memory({}, recurrent), 2 * 8 * 1000);
   assert.equal(await memory({ checkpoint_mib: 0 }, recurrent), 0);

@@ -52,6 +52,8 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
   readonly spawner: Spawner;
   readonly catalog: Catalog;
   readonly staging: Staging;
+  /** How long workers keep in memory what their slots held, after its last use, in milliseconds. */
+  readonly cacheExpireMs: () => number;
   readonly estimate: EstimateMemory;
   readonly estimates: Pick<Estimates, "figures" | "use">;
   /** Settings of loads that do not name their own. */
@@ -211,6 +213,7 @@ export class Starter {
       llama: config,
       stopDeadlineMs: config.stop_deadline_ms,
       savedSlotsDir: this.#options.savedSlots?.dir,
+      cacheExpireMs: this.#options.cacheExpireMs(),
     });
     return { command: program.command, args: [...program.args, ...args] };
   }

@@ -15,6 +15,8 @@ export interface WorkerSettings {
   readonly stopDeadlineMs: number;
   /** Folder of saved slots; undefined: slots are not saved. */
   readonly savedSlotsDir: string | undefined;
+  /** What a worker keeps of its slots in memory is erased this long after its last use, in milliseconds. */
+  readonly cacheExpireMs: number;
 }
 
 /** Kinds of GPU that Vulkan supports, too. */
@@ -47,6 +49,7 @@ export function workerArgs(
     ["--callback-url", settings.callbackUrl],
     ["--stop-deadline-ms", String(Math.ceil(settings.stopDeadlineMs * OWN_SHARE))],
     ...(savedSlotsDir === undefined ? [] : [["--saved-slots-dir", savedSlotsDir]]),
+    ...(plan.engine ? [] : [["--cache-expire-ms", String(settings.cacheExpireMs)]]),
     loadArgs(plan, settings),
     ...(plan.engine ? engineArgs(plan) : []),
   ].flat();

@@ -29,6 +29,7 @@ const SETTINGS = {
   llama: { llama: {}, models: {} },
   stopDeadlineMs: 30_000,
   savedSlotsDir: undefined,
+  cacheExpireMs: 60_000,
 };
 
 Deno.test("workerArgs() has all settings of a worker except its secrets", () => {
@@ -37,6 +38,7 @@ Deno.test("workerArgs() has all settings of a worker except its secrets", () => 
     args,
     "--worker-id w-1 --model-ref demo --host 127.0.0.1 " +
       "--port 8001 --callback-url http://127.0.0.1:9200/workers/ready --stop-deadline-ms 25000 " +
+      "--cache-expire-ms 60000 " +
       "--model /models/demo.gguf --gpu none --context 128 --slots 2",
   );
 });

@@ -98,6 +98,11 @@ export class RunTable<R extends TableRun> {
     );
   }
 
+  /** The run that has waited longest. */
+  get next(): R | undefined {
+    return this.#waiting[0];
+  }
+
   /** Removes and returns the run that has waited longest. */
   takeNext(): R | undefined {
     return this.#waiting.shift();

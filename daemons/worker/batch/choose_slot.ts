@@ -2,24 +2,93 @@
 export interface FreeSlot {
   /** Tokens at the request's start that the slot has evaluated. */
   readonly shared: number;
+  /** Tokens that it has evaluated. */
+  readonly held: number;
   /** When it was last in use, in ms of the process's clock; 0: never. */
   readonly usedAt: number;
 }
 
+/** What a request could go on from after it was copied into a slot. */
+export interface Copy {
+  /** Tokens at the request's start that it has. */
+  readonly shared: number;
+  /** Tokens that are copied for that. */
+  readonly copied: number;
+}
+
+/** How long things take, in ms; undefined before that was measured. */
+export interface Costs {
+  read(tokens: number): number | undefined;
+  copy(tokens: number): number | undefined;
+}
+
+/** Where a request begins. */
+export interface Choice {
+  /** Index of the slot. */
+  readonly slot: number;
+  /** Index of what is copied into it first. */
+  readonly copy: number | undefined;
+  /** Whether what the slot holds is kept first. */
+  readonly keeps: boolean;
+}
+
+/** Fewest tokens for which something is copied. */
+const WORTH = 32;
+
+/** What may never be asked for again is copied only where that takes at most this share of reading it. */
+const KEEP_SHARE = 0.2;
+
 /**
- * Chooses the free slot that shares the longest prefix with a request; among equals the one that
- * was unused for longest, since its content is least likely to be used again.
+ * Chooses where a request begins:
  *
- * @returns its index; undefined if none is free
+ * 1. in the free slot that shares the longest prefix with it; among equals in the one that was unused for
+ *    longest, since its content is least likely to be used again;
+ * 2. or, where reading what a copy has more takes longer than copying it, with that copy in the slot that was
+ *    unused for longest.
+ *
+ * What the slot holds beyond that is kept, where copying it takes little of the time that it took to be read.
+ *
+ * @returns undefined if none is free
  */
-export function chooseSlot(free: readonly FreeSlot[]): number | undefined {
-  let best: number | undefined;
-  for (const [index, slot] of free.entries()) {
-    const leader = best === undefined ? undefined : free[best]!;
-    if (
-      leader === undefined || slot.shared > leader.shared ||
-      slot.shared === leader.shared && slot.usedAt < leader.usedAt
-    ) best = index;
+export function chooseSlot(
+  free: readonly FreeSlot[],
+  copies: readonly Copy[],
+  costs: Costs,
+): Choice | undefined {
+  const nearest = best(free, (a, b) => b.shared - a.shared || a.usedAt - b.usedAt);
+  if (nearest === undefined) return undefined;
+  const oldest = best(free, (a, b) => a.usedAt - b.usedAt)!;
+  const copy = best(copies, (a, b) => b.shared - a.shared || a.copied - b.copied);
+  const isCopied = copy !== undefined && isQuicker(copies[copy]!, free[nearest]!.shared, costs);
+  const slot = isCopied ? oldest : nearest;
+  const { held, shared } = free[slot]!;
+  return {
+    slot,
+    copy: isCopied ? copy : undefined,
+    keeps: isWorth(held, isCopied ? held : held - shared, costs),
+  };
+}
+
+/** Whether copying is quicker than reading what a copy has beyond `shared` tokens. */
+function isQuicker(copy: Copy, shared: number, costs: Costs): boolean {
+  const more = copy.shared - shared;
+  if (more < WORTH) return false;
+  const [read, copied] = [costs.read(more), costs.copy(copy.copied)];
+  return read === undefined || copied === undefined || copied < read;
+}
+
+/** Whether it is worth it to keep a slot's tokens of which some are about to be lost. */
+function isWorth(held: number, lost: number, costs: Costs): boolean {
+  if (lost < WORTH) return false;
+  const [read, copied] = [costs.read(lost), costs.copy(held)];
+  return read === undefined || copied === undefined || copied <= KEEP_SHARE * read;
+}
+
+/** Index of the first in order; among equals the first one. */
+function best<T>(all: readonly T[], order: (a: T, b: T) => number): number | undefined {
+  let found: number | undefined;
+  for (const [index, each] of all.entries()) {
+    if (found === undefined || order(each, all[found]!) < 0) found = index;
   }
-  return best;
+  return found;
 }

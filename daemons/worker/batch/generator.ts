@@ -1,3 +1,4 @@
+import { MOST_KEPT } from "#shared/config/llama.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { Logger } from "#shared/logging.ts";
 import {
@@ -14,6 +15,7 @@ import { type AttemptOrder, attemptOrder, RunTable } from "../answers/run_table.
 import { validationOf, validationOfWhole } from "../grammar/validation.ts";
 import { randomSeed } from "../engine/seed.ts";
 import type { Slot } from "./slot.ts";
+import { StateCache } from "./state_cache.ts";
 import { StepLoop } from "./step_loop.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -26,6 +28,10 @@ export interface GeneratorOptions {
   readonly prefillChunk: number | undefined;
   readonly prefillSlowdown: number;
   readonly batchSize: number;
+  /** Most bytes of states beside the slots; 0: none is kept. */
+  readonly cacheBytes: number;
+  /** A state is forgotten this long after its last use, in ms. */
+  readonly cacheExpireMs: number;
   readonly metricsIntervalMs: number;
   readonly streamBuffer: number;
   readonly slowReaderMs: number;
@@ -40,11 +46,19 @@ export class Generator {
   readonly #options: GeneratorOptions;
   readonly #table: RunTable<Run>;
   readonly #loop: StepLoop;
+  readonly #cache: StateCache;
 
   constructor(options: GeneratorOptions) {
     this.#options = options;
     this.#table = new RunTable(options.queueLimit, options.metricsIntervalMs);
+    this.#cache = new StateCache({
+      mostBytes: options.cacheBytes,
+      mostStates: MOST_KEPT * options.engine.sequences.length,
+      expireMs: options.cacheExpireMs,
+      onError: (error) => options.log.warn("state_not_copied", { error }),
+    });
     this.#loop = new StepLoop({
+      cache: this.#cache,
       sequences: options.engine.sequences,
       table: this.#table,
       prefillChunk: options.prefillChunk,
@@ -65,6 +79,11 @@ export class Generator {
   /** Requests that wait for a slot. */
   get waiting(): number {
     return this.#table.waiting;
+  }
+
+  /** Memory of the states beside the slots, in bytes. */
+  get cacheBytes(): number {
+    return this.#cache.bytes;
   }
 
   /** Whether nothing runs or waits. */

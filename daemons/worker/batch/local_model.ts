@@ -1,4 +1,5 @@
 import { onAbort } from "#shared/aborts.ts";
+import { mostKeptBytes } from "#shared/config/llama.ts";
 import { type LoadMemory, MEDIA_TOKEN } from "#shared/contracts/worker.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { readGguf } from "#shared/models/gguf.ts";
@@ -52,6 +53,8 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       prefillChunk: config.prefill_chunk,
       prefillSlowdown: config.prefill_slowdown,
       batchSize: config.batch_size ?? DEFAULT_BATCH,
+      cacheBytes: mostKeptBytes(config),
+      cacheExpireMs: config.cache_expire_ms,
       metricsIntervalMs: config.metrics_interval_ms,
       streamBuffer: config.stream_buffer,
       slowReaderMs: config.slow_reader_ms,
@@ -128,6 +131,9 @@ function serve(
     },
     get waiting() {
       return generator.waiting;
+    },
+    get cacheBytes() {
+      return generator.cacheBytes;
     },
     get idle() {
       return generator.idle && vectors.active === 0;

@@ -77,6 +77,13 @@ export class PrefillPace {
     return choices.find(isEnough) ?? choices.at(-1)!;
   }
 
+  /** Time in which a prompt's first tokens are read alone, in ms; undefined before that was measured. */
+  readMs(tokens: number): number | undefined {
+    const { few, many } = this.#cost;
+    const each = many.at(tokens / 2) ?? few.at(tokens / 2);
+    return each === undefined ? undefined : each * tokens;
+  }
+
   /** Duration of a step without prompt tokens, for the nearest measured number of sequences. */
   #quietMs(generating: number): number | undefined {
     const distance = (count: number) => Math.abs(count - generating);

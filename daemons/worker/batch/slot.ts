@@ -5,11 +5,20 @@ import {
   SCORED_AT_ONCE,
   type StateMark,
 } from "../engine/engine.ts";
-import { isMedia, runEnd } from "../engine/media_tokens.ts";
+import { commonLength } from "../engine/common_length.ts";
+import { isMedia, runEnd, tellingLength, wholeLength } from "../engine/media_tokens.ts";
 import type { Run } from "./run.ts";
 
 /** Most tokens of one step that are scored while others generate. */
 const SCORED_BESIDE = 4;
+
+/** A slot that reads what another run's prompt begins with, too. */
+export interface Leader {
+  readonly slot: Slot;
+  readonly run: Run;
+  /** Tokens that both begin with. */
+  readonly length: number;
+}
 
 /** A sequence of the engine, and the run that uses it. */
 export class Slot {
@@ -18,6 +27,7 @@ export class Slot {
   #generation: Generation | undefined;
   #done = 0;
   #usedAt = 0;
+  #leader: Leader | undefined;
   /** The run whose pictures are still encoded. */
   #encoding: Run | undefined;
 
@@ -44,6 +54,18 @@ export class Slot {
     return this.#done;
   }
 
+  /** Whose reading its run waits for; undefined: it does not wait. */
+  get leader(): Leader | undefined {
+    return this.#leader;
+  }
+
+  /** Keeps the slot for a run that goes on from what another one reads, once that is read. */
+  follow(run: Run, leader: Leader): void {
+    this.#run = run;
+    this.#done = 0;
+    this.#leader = leader;
+  }
+
   /** Prompt tokens still to evaluate; 0 once the run generates. */
   get remaining(): number {
     return this.#run && !this.#generation ? this.#run.tokens.length - this.#done : 0;
@@ -53,10 +75,14 @@ export class Slot {
    * Prompt tokens that the next step may evaluate.
    *
    * @param isAlone Whether nothing generates meanwhile, which would wait while tokens are scored.
+   * @param stops Lengths from which others go on: a step does not go beyond the next of them.
    */
-  evaluable(isAlone: boolean): number {
+  evaluable(isAlone: boolean, stops: readonly number[] = []): number {
     const left = (this.#run?.scoredTo ?? 0) - this.#done;
-    if (left <= 0 || this.#generation) return this.remaining;
+    if (left <= 0 || this.#generation) {
+      const next = Math.min(...stops.filter((length) => length > this.#done));
+      return Math.min(this.remaining, next - this.#done);
+    }
     return Math.min(left, isAlone ? SCORED_AT_ONCE : SCORED_BESIDE);
   }
 
@@ -74,6 +100,19 @@ export class Slot {
     return this.sequence.sharedPrefix(run.tokens, run.sampling);
   }
 
+  /** Tokens that another run's prompt begins with, too, once this one's is read; 0 if it does not read. */
+  willShare({ tokens, sampling }: Run): number {
+    const own = this.#run;
+    if (!own || this.remaining === 0 || own.scoredTo > 0) return 0;
+    if ((own.sampling.adapter ?? 0) !== (sampling.adapter ?? 0)) return 0;
+    const common = Math.min(
+      commonLength(own.tokens, tokens),
+      own.tokens.length - 1,
+      tokens.length - 1,
+    );
+    return tellingLength(tokens, wholeLength(tokens, common));
+  }
+
   /**
    * Gives the slot to a run.
    *
@@ -81,6 +120,7 @@ export class Slot {
    */
   assign(run: Run): Promise<void> | undefined {
     this.#run = run;
+    this.#leader = undefined;
     this.#done = this.sequence.trim(this.shared(run), run.tokens);
     run.evaluated(this.#done, this.#done);
     run.start();
@@ -156,6 +196,7 @@ export class Slot {
     const generation = this.#generation;
     this.#generation = undefined;
     this.#run = undefined;
+    this.#leader = undefined;
     this.#encoding = undefined;
     this.#usedAt = performance.now();
     generation?.close();

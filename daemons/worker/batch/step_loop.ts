@@ -1,17 +1,20 @@
 import { setImmediate } from "node:timers";
 import { LlorchError, toLlorchError } from "#shared/errors.ts";
-import { type EngineSequence, EngineStuck } from "../engine/engine.ts";
-import { chooseSlot } from "./choose_slot.ts";
+import { type EngineSequence, EngineStuck, type KeptState } from "../engine/engine.ts";
+import { chooseSlot, type Copy, type Costs } from "./choose_slot.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { planPrefill } from "./prefill_plan.ts";
 import type { Run } from "./run.ts";
 import type { RunTable } from "../answers/run_table.ts";
-import { Slot } from "./slot.ts";
+import { type Leader, Slot } from "./slot.ts";
+import type { StateCache } from "./state_cache.ts";
 
 /** Dependencies of a {@linkcode StepLoop}. */
 export interface StepLoopOptions {
   readonly sequences: readonly EngineSequence[];
-  readonly table: Pick<RunTable<Run>, "takeNext" | "waiting">;
+  readonly table: Pick<RunTable<Run>, "next" | "takeNext" | "waiting">;
+  /** Keeps what slots held. */
+  readonly cache: StateCache;
   /** Prompt tokens of a step in which runs generate; undefined: decided by `prefillSlowdown`. */
   readonly prefillChunk: number | undefined;
   /** How many times longer than alone a prompt may take beside others that generate. */
@@ -19,6 +22,13 @@ export interface StepLoopOptions {
   readonly batchSize: number;
   /** Called when the loop has failed, after which nothing runs. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What a run can go on from: a kept state, what a busy slot has, or what it will have read. */
+interface Source extends Copy {
+  readonly state?: KeptState;
+  readonly slot?: Slot;
+  readonly leader?: Leader;
 }
 
 /** Most time for which the first of several runs waits for the others, in milliseconds. */
@@ -36,6 +46,12 @@ export class StepLoop {
   /** Work to do before the next step; `refuse` is called instead if there is no next step. */
   #between: { work(): Promise<void>; refuse(): void }[] = [];
   #closing = false;
+  /** Runs whose leader has ended before they could go on from it: they are placed again before all others. */
+  readonly #again: Run[] = [];
+  readonly #costs: Costs = {
+    read: (tokens) => this.#pace.readMs(tokens),
+    copy: (tokens) => this.#options.cache.copyMs(tokens),
+  };
   /** Rejects the running step. */
   #break: (error: EngineStuck) => void = () => {};
   #wake: () => void = () => {};
@@ -49,7 +65,7 @@ export class StepLoop {
       this.#closing = true;
       for (const { refuse } of this.#between.splice(0)) refuse();
       options.onFatal(error);
-    });
+    }).finally(() => options.cache.close());
   }
 
   /** Slots in use. */
@@ -102,9 +118,10 @@ export class StepLoop {
       this.#woken = false;
       this.#releaseEnded();
       await this.#doBetween();
-      this.#assignWaiting();
-      const ready = this.#slots.filter(({ run, isEncoding }) =>
-        run && !run.ended && !isEncoding && !run.answer.stream.full
+      await this.#serveFollowers();
+      await this.#assignWaiting();
+      const ready = this.#slots.filter(({ run, leader, isEncoding }) =>
+        run && !leader && !isEncoding && canStep(run)
       );
       if (ready.length > 0) await this.#step(ready);
       else {
@@ -143,22 +160,105 @@ export class StepLoop {
     for (const slot of this.#slots) if (slot.run?.ended) slot.release();
   }
 
-  #assignWaiting(): void {
+  async #assignWaiting(): Promise<void> {
+    const { table } = this.#options;
     while (true) {
       const free = this.#slots.filter((slot) => !slot.run);
-      const run = free.length > 0 ? this.#options.table.takeNext() : undefined;
-      if (!run) return;
-      const choice = chooseSlot(
-        free.map((slot) => ({ shared: slot.shared(run), usedAt: slot.usedAt })),
-      );
-      const slot = free[choice!]!;
-      this.#guard(slot, () => {
-        const encoding = slot.assign(run);
-        encoding?.then(() => this.wake(), (error) => {
-          if (slot.run === run) this.#fail(slot, error);
-          this.wake();
-        });
+      const waits = this.#again[0] ?? table.next;
+      if (free.length === 0 || !waits) return;
+      const take = await this.#place(waits, free);
+      // It may have ended while something was copied; then it is in no table any more.
+      const run = waits === this.#again[0]
+        ? this.#again.shift()
+        : waits.ended
+        ? undefined
+        : table.takeNext();
+      if (run && !run.ended) take(run);
+    }
+  }
+
+  #assign(slot: Slot, run: Run): void {
+    this.#guard(slot, () => {
+      const encoding = slot.assign(run);
+      encoding?.then(() => this.wake(), (error) => {
+        if (slot.run === run) this.#fail(slot, error);
+        this.wake();
       });
+    });
+  }
+
+  /** Prepares a free slot for a run; returns what gives it the slot. */
+  async #place(run: Run, free: readonly Slot[]): Promise<(run: Run) => void> {
+    const { cache } = this.#options;
+    const sources = this.#sourcesFor(run);
+    const choice = chooseSlot(
+      free.map((slot) => (
+        { shared: slot.shared(run), held: slot.sequence.length, usedAt: slot.usedAt }
+      )),
+      sources,
+      this.#costs,
+    )!;
+    const slot = free[choice.slot]!;
+    const source = choice.copy === undefined ? undefined : sources[choice.copy];
+    if (source?.state) cache.touch(source.state);
+    if (choice.keeps) await cache.keep(slot.sequence);
+    const leader = source?.leader;
+    if (leader) return (run) => slot.follow(run, leader);
+    if (source) await this.#copy(source, slot);
+    return (run) => this.#assign(slot, run);
+  }
+
+  /** What a run can go on from once it was copied into its slot. */
+  #sourcesFor(run: Run): Source[] {
+    const { cache } = this.#options;
+    // What was evaluated before has no logits any more.
+    if (!cache.isOn || run.scoredTo > 0) return [];
+    const { tokens, sampling } = run;
+    const sources: Source[] = [];
+    const kept = cache.find(tokens, sampling);
+    if (kept) sources.push({ ...kept, copied: kept.state.length });
+    for (const slot of this.#slots) {
+      if (!slot.run || slot.leader || !canStep(slot.run)) continue;
+      const { sequence } = slot;
+      const shared = sequence.sharedByCopy(tokens, sampling);
+      // It is copied twice: into memory, and from there.
+      if (shared > 0) sources.push({ slot, shared, copied: 2 * sequence.length });
+      const length = slot.willShare(run);
+      if (length > slot.done) {
+        const leader = { slot, run: slot.run, length };
+        sources.push({ leader, shared: length, copied: 2 * length });
+      }
+    }
+    return sources;
+  }
+
+  async #copy({ state, slot, shared }: Source, into: Slot): Promise<void> {
+    const { cache } = this.#options;
+    const copied = state ?? (slot && await cache.keep(slot.sequence));
+    if (!copied || !await cache.put(copied, into.sequence)) return;
+    // The slot has all of it.
+    if (shared === copied.length) cache.demote(copied);
+  }
+
+  /** Lets the runs begin whose leader has read what they begin with. */
+  async #serveFollowers(): Promise<void> {
+    const { cache } = this.#options;
+    const states = new Map<Slot, KeptState | undefined>();
+    for (const slot of this.#slots) {
+      const { run, leader } = slot;
+      if (!run || !leader || run.ended) continue;
+      if (leader.slot.run !== leader.run || !canStep(leader.run)) {
+        slot.release();
+        this.#again.push(run);
+        continue;
+      }
+      if (leader.slot.done < leader.length) continue;
+      if (!states.has(leader.slot)) {
+        states.set(leader.slot, await cache.keep(leader.slot.sequence));
+      }
+      const state = states.get(leader.slot);
+      if (state) await cache.put(state, slot.sequence);
+      if (!run.ended) this.#assign(slot, run);
     }
   }
 
@@ -170,7 +270,7 @@ export class StepLoop {
       depth: filling.reduce((sum, { done }) => sum + done, 0) / Math.max(1, filling.length),
     };
     const amounts = planPrefill({
-      remaining: filling.map((slot) => slot.evaluable(generating === 0)),
+      remaining: filling.map((slot) => slot.evaluable(generating === 0, this.#stopsOf(slot))),
       generating,
       chunk: this.#options.prefillChunk ?? this.#pace.chunk(generating, prompts),
       batchSize: this.#options.batchSize,
@@ -192,6 +292,11 @@ export class StepLoop {
     }
     // Only now: the engine must not be changed while others compute.
     ready.filter((_, index) => !isKnown[index]).forEach((slot) => slot.reset());
+  }
+
+  /** Lengths of a slot's prompt from which other runs go on. */
+  #stopsOf(slot: Slot): number[] {
+    return this.#slots.flatMap(({ leader }) => leader?.slot === slot ? leader.length : []);
   }
 
   /**
@@ -227,4 +332,9 @@ export class StepLoop {
     }
     answer.fail(toLlorchError(error));
   }
+}
+
+/** Whether a run can go on: it has not ended, and its reader is not behind. */
+function canStep({ ended, answer }: Run): boolean {
+  return !ended && !answer.stream.full;
 }

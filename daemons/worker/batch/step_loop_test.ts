@@ -8,6 +8,7 @@ import { FakeEngine, type FakeEngineOptions } from "../testing/fake_engine.ts";
 import { outline, readEvents, textOf, until } from "../testing/generator.ts";
 import { testRun, tokensOf } from "../testing/run.ts";
 import type { Run, RunContext, RunSpec } from "./run.ts";
+import { StateCache } from "./state_cache.ts";
 import { StepLoop, type StepLoopOptions } from "./step_loop.ts";
 
 /** A loop with a fake engine, and records of its runs. */
@@ -31,6 +32,10 @@ class Opened {
     this.loop = new StepLoop({
       sequences: this.engine.sequences,
       table: tableOf(this.queue),
+      cache: new StateCache({
+        ...{ mostBytes: 10_000, mostStates: 8, expireMs: 60_000 },
+        onError: (error) => this.logged.push(error),
+      }),
       prefillChunk: 8,
       prefillSlowdown: 1.4,
       batchSize: 32,
@@ -83,6 +88,9 @@ class Opened {
 /** A table of which the queue is what waits. */
 function tableOf(queue: Run[]): StepLoopOptions["table"] {
   return {
+    get next() {
+      return queue[0];
+    },
     takeNext: () => queue.shift(),
     get waiting() {
       return queue.length;
@@ -160,6 +168,60 @@ Deno.test("a run gets the free slot that shares its longest prefix, and the firs
     assert.deepEqual(cached, [3, 2]);
     assert.deepEqual(steps.toSorted(), [[0, 2], [1, 1]]);
     assert.deepEqual(sequences[2]!.tokens, tokensOf("X"));
+  }));
+
+/** Reading takes longer than copying. */
+const SLOW: FakeEngineOptions = { stepMs: 20 };
+/** A long text, and how many tokens of a run's prompt were found. */
+const long = (letter: string) => letter.repeat(100);
+const cachedOf = async (run: Run) => {
+  const end = (await readEvents(run.answer.stream.body)).at(-1);
+  return end?.event === "end" ? end.data.tokens_cached : undefined;
+};
+
+Deno.test("what a slot held is kept when another run takes it, and a later run goes on from it", () =>
+  using(SLOW, async (opened) => {
+    const ask = (text: string) =>
+      cachedOf(opened.add(text.slice(0, 1), { prompt: tokensOf(text), maxTokens: 2 }));
+    assert.equal(await ask(long("a")), 0);
+    assert.equal(await ask(long("b")), 0);
+    assert.equal(await ask(long("a") + "?"), 100);
+    assert.equal(await ask(long("b") + "?"), 100);
+    assert.equal(opened.engine.copies.length, 3);
+  }));
+
+Deno.test("of runs that come together with one prompt one reads it, and the others go on from there", () =>
+  using({ ...SLOW, slots: 4 }, async (opened) => {
+    const prompt = tokensOf(long("a"));
+    const runs = ["a", "b", "c", "d"].map((id) => opened.add(id, { prompt, maxTokens: 2 }));
+    assert.deepEqual((await Promise.all(runs.map(cachedOf))).sort(), [0, 99, 99, 99]);
+    const read = opened.engine.steps.filter(([, count]) => count > 1);
+    assert.deepEqual(new Set(read.map(([index]) => index)), new Set([0]));
+    assert.equal(opened.engine.copies.length, 1);
+  }));
+
+Deno.test("a run does not wait for one that has ended: another one reads for all", () =>
+  using({ slots: 3 }, async (opened) => {
+    const prompt = tokensOf(long("a"));
+    const first = opened.hold(0);
+    const runs = ["a", "b", "c"].map((id) => opened.add(id, { prompt, maxTokens: 2 }));
+    await first.begun;
+    runs[0]!.answer.fail(new LlorchError("CANCELLED", "It was cancelled"));
+    first.letGo();
+    assert.equal(await cachedOf(runs[0]!), undefined);
+    const cached = await Promise.all(runs.slice(1).map(cachedOf));
+    // What the first one has read until then is used.
+    assert.equal(Math.max(...cached.map(Number)), 99);
+    assert.ok(Math.min(...cached.map(Number)) <= 99);
+  }));
+
+Deno.test("a run goes on from what a running one has, while that goes on", () =>
+  using({ stepMs: 5, slots: 2 }, async (opened) => {
+    const running = opened.add("a", { prompt: tokensOf(long("a")), maxTokens: 400 });
+    await until(() => opened.engine.steps.length > 20);
+    const next = opened.add("b", { prompt: tokensOf(long("a") + "?"), maxTokens: 2 });
+    assert.ok(await cachedOf(next)! as number >= 100);
+    assert.equal(textOf(await readEvents(running.answer.stream.body)).length, 400);
   }));
 
 Deno.test("a run whose reader is behind is not stepped until the reader takes something", () =>
@@ -246,13 +308,17 @@ Deno.test("runs that wait for a slot are refused when the loop breaks", () => {
 
 Deno.test("any other error that breaks the loop is reported too", () => {
   const error = new Error("It broke");
-  const takeNext = () => {
-    throw error;
+  const table: StepLoopOptions["table"] = {
+    get next(): never {
+      throw error;
+    },
+    takeNext: () => undefined,
+    waiting: 0,
   };
   return using({}, async ({ fatal }) => {
     await until(() => fatal.length > 0);
     assert.deepEqual(fatal, [error]);
-  }, { table: { takeNext, waiting: 0 } });
+  }, { table });
 });
 
 Deno.test("withSlot() waits for the running step, and the next step waits for it", () =>

@@ -265,6 +265,8 @@ export interface BegunAnswer {
 
 /** The sampling of one request, with its state. */
 export interface Sampling {
+  /** Number of the adapter that it computes with, if any: only requests with the same one share states. */
+  readonly adapter?: number;
   /** Adds the tokens of the prompt, for the penalties. */
   see(prompt: readonly number[]): void;
   /**
@@ -291,6 +293,22 @@ export interface Sampling {
  */
 export type StateMark = Uint32Array;
 
+/**
+ * What a sequence held, as a copy in the machine's memory. Any sequence of the same engine can go on from it.
+ */
+export interface KeptState {
+  /** Its tokens. */
+  readonly length: number;
+  /** Memory that it takes. */
+  readonly bytes: number;
+  /** As {@linkcode EngineSequence.sharedPrefix} of a sequence that it was put into. */
+  sharedPrefix(tokens: readonly number[], sampling: Sampling): number;
+  /** Whether all that can go on from the other can go on from this one. */
+  includes(other: KeptState): boolean;
+  /** Frees its memory. Called once, as the last method. */
+  forget(): void;
+}
+
 /** Most tokens of one step that are scored: each has a row of logits, with a number for every token there is. */
 export const SCORED_AT_ONCE = 32;
 
@@ -301,6 +319,23 @@ export interface EngineSequence {
    * must be, to find out what follows it.
    */
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number;
+  /** Its evaluated tokens. */
+  readonly length: number;
+  /** The same of a copy that {@linkcode keep} would make now. */
+  sharedByCopy(tokens: readonly number[], sampling: Sampling): number;
+  /**
+   * Copies its tokens and their state. Not to be called while a step of any sequence runs.
+   *
+   * @param hasRoom Whether there is memory for a copy of so many bytes.
+   * @returns undefined if there is not, or nothing to copy
+   */
+  keep(hasRoom: (bytes: number) => boolean): Promise<KeptState | undefined>;
+  /**
+   * Replaces its content with a copy, which stays. Not to be called while a step of any sequence runs.
+   *
+   * @throws {Error} if that fails; then it is empty
+   */
+  put(state: KeptState): Promise<void>;
   /**
    * Removes everything from `length` on. Not to be called while a step of this sequence runs.
    *

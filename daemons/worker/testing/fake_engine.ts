@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -7,12 +8,14 @@ import type {
   EngineSequence,
   Gap,
   Generation,
+  KeptState,
   Odds,
   Sampling,
   StateMark,
   TokenizeOptions,
 } from "../engine/engine.ts";
 import { defined } from "#shared/json.ts";
+import { commonLength } from "../engine/common_length.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { TokensSeen } from "../chat/tokenizer.ts";
 import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
@@ -53,6 +56,10 @@ export class FakeEngine implements Engine {
   readonly sequences: readonly FakeSequence[];
   /** All steps in order: `[sequence, number of tokens]`. */
   readonly steps: [number, number][] = [];
+  /** All copies that were made, in order. */
+  readonly copies: FakeKeptState[] = [];
+  /** The sequences that a copy was put into, in order. */
+  readonly puts: number[] = [];
   disposed = false;
   readonly options: FakeEngineOptions;
 
@@ -157,6 +164,38 @@ export class FakeEngine implements Engine {
   }
 }
 
+/** A copy of a {@linkcode FakeSequence}; a token takes a byte. */
+export class FakeKeptState implements KeptState {
+  readonly tokens: readonly number[];
+  isForgotten = false;
+
+  constructor(tokens: readonly number[]) {
+    this.tokens = tokens;
+  }
+
+  get length(): number {
+    return this.tokens.length;
+  }
+
+  get bytes(): number {
+    return this.tokens.length;
+  }
+
+  sharedPrefix(tokens: readonly number[]): number {
+    return Math.min(commonLength(this.tokens, tokens), tokens.length - 1);
+  }
+
+  includes(other: KeptState): boolean {
+    return other instanceof FakeKeptState &&
+      commonLength(this.tokens, other.tokens) === other.length;
+  }
+
+  forget(): void {
+    assert.ok(!this.isForgotten, "It is forgotten once");
+    this.isForgotten = true;
+  }
+}
+
 /** One sequence of a {@linkcode FakeEngine}. */
 export class FakeSequence implements EngineSequence {
   readonly #engine: FakeEngine;
@@ -171,6 +210,29 @@ export class FakeSequence implements EngineSequence {
   sharedPrefix(tokens: readonly number[]): number {
     const different = this.tokens.findIndex((token, index) => token !== tokens[index]);
     return Math.min(different < 0 ? this.tokens.length : different, tokens.length - 1);
+  }
+
+  get length(): number {
+    return this.tokens.length;
+  }
+
+  sharedByCopy(tokens: readonly number[]): number {
+    return this.sharedPrefix(tokens);
+  }
+
+  async keep(hasRoom: (bytes: number) => boolean): Promise<KeptState | undefined> {
+    await Promise.resolve();
+    if (this.length === 0 || !hasRoom(this.length)) return undefined;
+    const kept = new FakeKeptState([...this.tokens]);
+    this.#engine.copies.push(kept);
+    return kept;
+  }
+
+  async put(state: KeptState): Promise<void> {
+    await Promise.resolve();
+    assert.ok(state instanceof FakeKeptState && !state.isForgotten);
+    this.tokens = [...state.tokens];
+    this.#engine.puts.push(this.#index);
   }
 
   prepare(): undefined {}

@@ -21,6 +21,8 @@ export function openGenerator(engine: Engine, options: Partial<GeneratorOptions>
     prefillChunk: 8,
     prefillSlowdown: 1.4,
     batchSize: 32,
+    cacheBytes: 0,
+    cacheExpireMs: 60_000,
     metricsIntervalMs: 60_000,
     streamBuffer: 64,
     slowReaderMs: 60_000,

@@ -24,6 +24,8 @@ export interface Options {
   /** Paths of adapters by name. */
   readonly adapters?: Record<string, string>;
   readonly onWarning?: (message: string) => void;
+  /** Most bytes of states beside the slots; none by default. */
+  readonly cacheBytes?: number;
 }
 
 /** Options of an engine: one thread and slot on the first device, if not given. */
@@ -57,7 +59,10 @@ export async function using(
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
   const engine = await loadLibllama(engineOptions(model, options));
-  const { generator, fatal } = openGenerator(engine, { batchSize: 64, prefillChunk: 16 });
+  const { generator, fatal } = openGenerator(engine, {
+    ...{ batchSize: 64, prefillChunk: 16 },
+    cacheBytes: options.cacheBytes ?? 0,
+  });
   try {
     await work({
       engine,

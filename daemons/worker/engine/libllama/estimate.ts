@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import {
   MOST_CHECKPOINTS,
+  MOST_KEPT,
   mostCheckpointBytes,
+  mostKeptBytes,
   overridesOf,
   readRatio,
 } from "#shared/config/llama.ts";
@@ -86,6 +88,7 @@ export async function estimateLibllama(options: EngineOptions): Promise<LoadMemo
       draftsItself: drafts && generates,
       makesShortlists: settings.backend_sampling === true && generates && !guesses,
       checkpointBytes: generates && memory.kind !== "whole" ? mostCheckpointBytes(settings) : 0,
+      keptBytes: generates ? mostKeptBytes(settings) : 0,
       vectorTokens: generates ? 0 : engine.context,
       activationBytes: Math.max(info.feedForwardLength ?? 0, info.embeddingLength) *
         (/^I?Q/.test(info.quantization ?? "") ? QUANTIZED_ACTIVATION_BYTES : ACTIVATION_BYTES),
@@ -158,6 +161,8 @@ export interface Rehearsal {
   readonly makesShortlists: boolean;
   /** Most bytes of checkpoints; 0: none are kept. */
   readonly checkpointBytes: number;
+  /** Most bytes of copies of what slots held; 0: none are kept. */
+  readonly keptBytes: number;
   /** Tokens of the context for vectors; 0: the load opens none. */
   readonly vectorTokens: number;
   /** Bytes of a token's activations in the widest layer, in the form that weights need. */
@@ -230,6 +235,10 @@ export function loadMemory(rehearsal: Rehearsal): LoadMemory {
       ? STATE_COPIES * batch * facts.vectorLength * STATE_BYTES
       : 0,
     checkpoints: checkpointsOf(rehearsal),
+    kept: Math.min(
+      rehearsal.keptBytes,
+      MOST_KEPT * (sum(said.caches, () => true) + sum(said.states, () => true)),
+    ),
     choices: (1 + slots) * CANDIDATE_BYTES * facts.vocabularySize,
     adapters: hasGpu ? 0 : rehearsal.adapterBytes,
   };

@@ -27,6 +27,7 @@ const rehearsal = (changes: Partial<Rehearsal> = {}): Rehearsal => ({
   draftsItself: false,
   makesShortlists: false,
   checkpointBytes: 0,
+  keptBytes: 0,
   vectorTokens: 0,
   activationBytes: 0,
   ...changes,
@@ -146,6 +147,13 @@ Deno.test("checkpoints count up to their bound: copies of states, and of windows
   assert.equal(checkpoints({ facts: window }), 50 * GB);
   assert.equal(checkpoints({ facts: window, checkpointBytes: 0 }), undefined);
   assert.equal(checkpoints({}), undefined, "a cache that can be cut needs none");
+});
+
+Deno.test("what slots held counts up to its bound: eight times their caches", () => {
+  const kept = (keptBytes: number) => loadMemory(rehearsal({ keptBytes })).parts["kept"];
+  const cache = loadMemory(rehearsal()).parts["cache"]!;
+  assert.ok(cache > 0);
+  assert.deepEqual([0, GB, 1000 * GB].map(kept), [undefined, GB, 8 * cache]);
 });
 
 Deno.test("layers that draft have hidden states of whole batches", () => {

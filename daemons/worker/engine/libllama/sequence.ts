@@ -1,7 +1,16 @@
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import type { Chosen, EngineSequence, Generation, Odds, Sampling, StateMark } from "../engine.ts";
+import type {
+  Chosen,
+  EngineSequence,
+  Generation,
+  KeptState,
+  Odds,
+  Sampling,
+  StateMark,
+} from "../engine.ts";
 import type { Predictor } from "./guess/predictor.ts";
 import type { CheckpointBook } from "./held/checkpoint_book.ts";
+import { commonLength } from "../common_length.ts";
 import { CutRange, type Memory } from "./held/cut_range.ts";
 import { isMedia, runEnd, tellingLength, wholeLength } from "../media_tokens.ts";
 import { placesToKeep } from "./held/places.ts";
@@ -15,6 +24,7 @@ import {
   withoutMark,
 } from "./state_mark.ts";
 import type { EngineThread } from "./engine_thread.ts";
+import { type CopiedFacts, LibllamaKeptState, sharedByCopy } from "./kept_state.ts";
 import type { Choice, PartOrder, PartResult } from "./thread/messages.ts";
 import { LibllamaSampling } from "./sampling.ts";
 import type { StepCollector } from "./step_collector.ts";
@@ -64,6 +74,23 @@ export class LibllamaSequence implements EngineSequence {
   /** What it can be cut back to. */
   get memory(): Memory {
     return this.#options.memory;
+  }
+
+  get length(): number {
+    return this.#tokens.length;
+  }
+
+  sharedByCopy(tokens: readonly number[], sampling: Sampling): number {
+    return sharedByCopy(this.#copied(this.#tokens), tokens, own(sampling).adapter);
+  }
+
+  /** What a copy of it has. */
+  #copied(tokens: readonly number[]): CopiedFacts {
+    const { id, checkpoints, memory } = this.#options;
+    return {
+      ...{ tokens, memory, adapter: this.#adapter, shorter: this.#shorter },
+      checkpoints: checkpoints.longest(id, MOST_SAVED),
+    };
   }
 
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number {
@@ -162,6 +189,49 @@ export class LibllamaSequence implements EngineSequence {
       },
       close: () => this.#range.settle(),
     };
+  }
+
+  async keep(hasRoom: (bytes: number) => boolean): Promise<KeptState | undefined> {
+    const { thread, contextId: context, id: sequence, collector, checkpoints } = this.#options;
+    if (this.#tokens.length === 0) return undefined;
+    const states = checkpoints.longest(sequence, MOST_SAVED);
+    const own = await thread.call("stateSize", {
+      ...{ context, cuts: collector.takeCuts(), sequence },
+    });
+    const bytes = states.reduce((sum, state) => sum + state.bytes, own);
+    if (own === 0 || !hasRoom(bytes)) return undefined;
+    const id = await thread.call("keepState", {
+      ...{ context, cuts: collector.takeCuts(), sequence },
+      checkpoints: states.map((state) => state.id),
+    });
+    const facts = this.#copied([...this.#tokens]);
+    return new LibllamaKeptState(id, bytes, facts, { thread, context });
+  }
+
+  async put(state: KeptState): Promise<void> {
+    if (!(state instanceof LibllamaKeptState)) throw new TypeError("The state is not llama.cpp's");
+    const { thread, contextId: context, id: sequence, collector, checkpoints } = this.#options;
+    const { id, facts } = state;
+    this.trim(0);
+    const begun = facts.checkpoints.map(({ length }) => checkpoints.begin(sequence, length));
+    try {
+      await thread.call("putState", {
+        ...{ context, cuts: collector.takeCuts(), sequence, id },
+        checkpoints: begun.map((checkpoint) => checkpoint?.id),
+      });
+    } catch (error) {
+      for (const checkpoint of begun) if (checkpoint) checkpoints.abandon(checkpoint);
+      this.trim(0);
+      throw error;
+    }
+    this.#tokens = [...facts.tokens];
+    this.#shorter = facts.shorter;
+    this.#mediaEnd = 1 + this.#tokens.findLastIndex(isMedia);
+    this.#adapter = facts.adapter;
+    this.#range.restored(facts.tokens.length);
+    for (const [index, checkpoint] of begun.entries()) {
+      if (checkpoint) checkpoints.add(checkpoint, facts.checkpoints[index]!.bytes);
+    }
   }
 
   async save(path: string, mark: StateMark): Promise<number> {
@@ -303,10 +373,7 @@ export class LibllamaSequence implements EngineSequence {
 
   /** Number of tokens at the start of `tokens` that are the evaluated ones. */
   #common(tokens: readonly number[]): number {
-    const held = this.#tokens;
-    let common = 0;
-    while (common < held.length && held[common] === tokens[common]) common++;
-    return common;
+    return commonLength(this.#tokens, tokens);
   }
 
   /** The longest state with at most `length` tokens that can be gone back to. */

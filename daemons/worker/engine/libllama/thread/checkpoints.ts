@@ -73,6 +73,14 @@ export class Checkpoints {
     this.#states.set(id, state);
   }
 
+  get(id: number): Uint8Array<ArrayBuffer> | undefined {
+    return this.#states.get(id);
+  }
+
+  set(id: number, state: Uint8Array<ArrayBuffer>): void {
+    this.#states.set(id, state);
+  }
+
   forget(ids: readonly number[]): void {
     for (const id of ids) this.#states.delete(id);
   }

@@ -18,8 +18,10 @@ import type {
   PartOrder,
   PartResult,
   SequenceFile,
+  SequenceOrder,
   StepOrder,
 } from "./messages.ts";
+import { KeptStates } from "./kept_states.ts";
 import { oddsOf } from "./rows.ts";
 import { Shortlists } from "./shortlists.ts";
 
@@ -49,6 +51,7 @@ export class Context {
   readonly #decoder: Decoder;
   readonly #chooser: Chooser;
   readonly #checkpoints: Checkpoints;
+  readonly #kept: KeptStates;
   readonly #window: number;
   readonly #drafter: Drafter | undefined;
   readonly #shortlists: Shortlists;
@@ -104,6 +107,7 @@ export class Context {
     });
     this.#chooser = new Chooser(llama, this.#pointer, vocabularySize, ends, onGrammar);
     this.#checkpoints = new Checkpoints(llama, this.#pointer);
+    this.#kept = new KeptStates(llama, this.#pointer, this.#checkpoints);
     this.#window = order.window;
     this.#outputs = order.outputs;
     this.#ends = ends;
@@ -252,6 +256,32 @@ export class Context {
   /** Reads a checkpoint from a file. */
   readCheckpoint(id: number, path: string, at: number, bytes: number): void {
     this.#checkpoints.read(id, path, at, bytes);
+  }
+
+  /** Bytes of a copy of a sequence, without checkpoints; 0 if it could not be cut. */
+  stateSize({ cuts, sequence }: SequenceOrder): number {
+    this.cut(cuts);
+    return this.#broken.has(sequence) ? 0 : this.#kept.sizeOf(sequence);
+  }
+
+  /** See {@linkcode KeptStates.keep}. */
+  keepState({ cuts, sequence }: SequenceOrder, checkpoints: readonly number[]): number {
+    this.cut(cuts);
+    return this.#kept.keep(sequence, checkpoints);
+  }
+
+  /** See {@linkcode KeptStates.put}. */
+  putState(
+    { cuts, sequence }: SequenceOrder,
+    id: number,
+    checkpoints: readonly (number | undefined)[],
+  ): void {
+    this.cut(cuts);
+    this.#kept.put(id, sequence, checkpoints);
+  }
+
+  forgetState(id: number): void {
+    this.#kept.forget(id);
   }
 
   free(): void {

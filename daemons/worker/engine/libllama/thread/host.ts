@@ -101,6 +101,16 @@ export class Host {
         this.#contexts[context]!.readCheckpoint(id, path, at, bytes);
         return true;
       },
+      stateSize: (order) => this.#contexts[order.context]!.stateSize(order),
+      keepState: (order) => this.#contexts[order.context]!.keepState(order, order.checkpoints),
+      putState: (order) => {
+        this.#contexts[order.context]!.putState(order, order.id, order.checkpoints);
+        return true;
+      },
+      forgetState: ({ context, id }) => {
+        this.#contexts[context]!.forgetState(id);
+        return true;
+      },
       openMedia: (order) => {
         this.#media = new MediaHost(order, this.#native.nothing, (line) => {
           if (this.#lines.length < MOST_LINES) this.#lines.push(line);

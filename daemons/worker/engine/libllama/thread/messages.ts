@@ -298,6 +298,16 @@ export interface Orders {
     take: { context: number; id: number; path: string; at: number; bytes: number };
     answer: true;
   };
+  /** Bytes of a copy of a sequence, without checkpoints. */
+  stateSize: { take: SequenceOrder; answer: number };
+  /** Copies a sequence with some of its checkpoints; answers the number of the copy. */
+  keepState: { take: SequenceOrder & { checkpoints: readonly number[] }; answer: number };
+  /** Puts a copy into an empty sequence; `checkpoints` are the numbers that its own get, in their order. */
+  putState: {
+    take: SequenceOrder & { id: number; checkpoints: readonly (number | undefined)[] };
+    answer: true;
+  };
+  forgetState: { take: { context: number; id: number }; answer: true };
   /** Opens libmtmd in a thread of its own, with the projector of a model that another thread has open. */
   openMedia: {
     take: {
@@ -331,11 +341,15 @@ export interface StepOrder {
   readonly parts: readonly PartOrder[];
 }
 
-/** A saved sequence. */
-export interface SequenceFile {
+/** A sequence as a whole, after some cuts. */
+export interface SequenceOrder {
   readonly context: number;
   readonly cuts: readonly Cut[];
   readonly sequence: number;
+}
+
+/** A saved sequence. */
+export interface SequenceFile extends SequenceOrder {
   readonly path: string;
 }
 

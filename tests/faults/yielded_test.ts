@@ -1,0 +1,40 @@
+import { dirname } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { withService } from "../support/service.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { range, run, until } from "../support/stack.ts";
+import { checkWhole, countTask, followThrough, inRounds, SETTINGS } from "./rounds.ts";
+
+const LONG = 1_500;
+const SHORT = 20;
+/** More than the worker has slots. */
+const LONGS = 3;
+
+Deno.test("kill -9 of a worker that holds what yielded jobs had: every stream is whole", async (t) => {
+  await withService(dirname(slowCounterModel()), async ({ client, workers }) => {
+    await run(client, countTask(0, 3));
+    await inRounds(t, "kill -9 of the worker", async (n) => {
+      const froms = range(0, LONGS).map((k) => 2_000 * k + n);
+      const longs = Promise.all(
+        froms.map((from) =>
+          followThrough(client, { ...countTask(from, LONG), session_id: "long" })
+        ),
+      );
+      await until("a job has yielded, and others took its slot", async () => {
+        const from = 30_000 + n;
+        const task = { ...countTask(from, SHORT), session_id: `short-${n}` };
+        checkWhole(await followThrough(client, task), from, SHORT);
+        const { tasks } = await client.call(routes.listTasks, { query: { limit: 500 } });
+        return tasks.some(({ status, attempts }) =>
+          status !== "completed" && attempts.some(({ reason = "" }) => reason.startsWith("others"))
+        );
+      });
+      const [worker] = await workers();
+      Deno.kill(worker!.pid, "SIGKILL");
+      for (const [k, received] of (await longs).entries()) checkWhole(received, froms[k]!, LONG);
+    });
+  }, {
+    orchestratord: `${SETTINGS.orchestratord}\nfair.yield_after_ms = 100`,
+    poolManagerd: `${SETTINGS.poolManagerd}\nworker.default_slots = 2`,
+  });
+});
