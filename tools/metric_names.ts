@@ -22,7 +22,7 @@ function daemonMetrics(): DaemonMetrics[] {
     throw new Error("No gauge is read here");
   };
   const figures = {
-    ...{ slots: unread, active: unread, waiting: unread },
+    ...{ slots: unread, active: unread, waiting: unread, cacheBytes: unread },
     ...{ serverLoad: unread, memoryBytes: unread },
   };
   return [
