@@ -141,7 +141,7 @@ export function mostCheckpointBytes(
 export const MOST_KEPT = 8;
 
 /** Most memory of states beside the slots in MiB, unless configured otherwise. */
-const CACHE_MIB = 512;
+const CACHE_MIB = 0;
 
 /** Most bytes of states beside the slots; 0: none are kept. */
 export function mostKeptBytes({ cache_mib = CACHE_MIB }: Pick<LlamaSettings, "cache_mib">): number {
@@ -216,7 +216,7 @@ export const llamaShape = {
     ),
   cache_mib: z.number().int().min(0).max(1_000_000).optional()
     .describe(
-      "Most main memory in MiB for what slots held before other prompts took them; default: 512",
+      "Most main memory in MiB for what slots held before other prompts took them; default: 0, none is kept",
     ),
   draft_tokens: z.number().int().min(1).max(256).optional()
     .describe(

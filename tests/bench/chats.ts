@@ -66,9 +66,12 @@ interface Server {
   readonly model: string;
 }
 
+/** Far less than llama-server's cache may take. */
+const CACHE = "worker.llama.cache_mib = 512";
+
 async function withOurs(
   models: string,
-  { workers = 1, slots, settings = "" }: { workers?: number; slots: number; settings?: string },
+  { workers = 1, slots, settings = CACHE }: { workers?: number; slots: number; settings?: string },
   work: (server: Server, service: Service) => Promise<void>,
 ): Promise<void> {
   const poolManagerd = [
@@ -214,7 +217,7 @@ async function atOnce(models: string): Promise<Figure[]> {
 /** Prompts of which none repeats, with and without a cache in turns. */
 async function different(models: string): Promise<Figure[]> {
   const times = { on: [] as number[], off: [] as number[] };
-  for (const [how, settings] of [["on", ""], ["off", "worker.llama.cache_mib = 0"]] as const) {
+  for (const [how, settings] of [["on", CACHE], ["off", "worker.llama.cache_mib = 0"]] as const) {
     await withOurs(models, { slots: 1, settings }, async (server) => {
       for (let n = 0; n < DIFFERENT; n++) {
         const prompt = words(5000 + n, DIFFERENT_TOKENS);

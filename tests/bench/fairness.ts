@@ -95,6 +95,7 @@ async function mix(models: string, yieldAfterMs: number | undefined): Promise<Ou
     "worker.threads = 1",
     `worker.default_slots = ${SLOTS}`,
     "worker.default_context = 8192",
+    "worker.llama.cache_mib = 512",
   ].join("\n");
   await withService(models, async ({ client, orchestratord: { url } }) => {
     const keyOf = async (name: string) =>

@@ -35,6 +35,7 @@ Deno.test("kill -9 of a worker that holds what yielded jobs had: every stream is
     });
   }, {
     orchestratord: `${SETTINGS.orchestratord}\nfair.yield_after_ms = 100`,
-    poolManagerd: `${SETTINGS.poolManagerd}\nworker.default_slots = 2`,
+    poolManagerd: `${SETTINGS.poolManagerd}\nworker.default_slots = 2
+      worker.llama.cache_mib = 512`,
   });
 });
