@@ -109,13 +109,21 @@ export class Ledger {
     this.#state = state;
   }
 
-  /** Checks a refusal: the queue was full, or its free places are kept for tenants that were refused before. */
-  refused(tenant: string, { message, retryAfterMs = 0 }: LlorchError, now: number): void {
+  /**
+   * Checks a refusal: the queue was full, or its free places are kept for tenants that were refused before.
+   *
+   * @param free Places that were free when the job came: what is decided afterwards may free more.
+   */
+  refused(
+    tenant: string,
+    { message, retryAfterMs = 0 }: LlorchError,
+    free: number,
+    now: number,
+  ): void {
     this.#comeBack = this.#comeBack.filter(({ until }) => until >= now);
-    const { queued, policy } = this.#state();
     const isForOthers = this.#comeBack.some((each) => each.tenant !== tenant);
     assert.ok(
-      isForOthers || policy.queueCapacity - queued.size <= this.#comeBack.length,
+      isForOthers || free <= this.#comeBack.length,
       `a free place is refused although no refused client has a claim to it: ${message}`,
     );
     const at = now + retryAfterMs;

@@ -348,13 +348,14 @@ class World {
     const priority = task.batch ? "batch" as const : "interactive" as const;
     const tenant = `tenant${task.tenant}`;
     this.#asking.delete(id);
+    const free = this.#loop.state.policy.queueCapacity - this.#loop.state.queued.size;
     try {
       const { tokensIn } = task;
       const sized = { tokensIn, maxTokens: undefined, speaks: true };
       this.#loop.place({ ...sized, priority, fingerprint, tenant }, task.deadline);
     } catch (error) {
       assert.ok(error instanceof LlorchError);
-      if (error.code === "QUEUE_FULL") this.#ledger.refused(tenant, error, now);
+      if (error.code === "QUEUE_FULL") this.#ledger.refused(tenant, error, free, now);
       if (error.code !== "QUEUE_FULL" || !task.patient) return;
       this.#asking.add(id);
       return this.#timers.after(error.retryAfterMs ?? 0, () => this.#submit(id, task));
