@@ -10,6 +10,7 @@ import { staleIncompletes } from "./incomplete.ts";
 import { findInstalled, searchDirs } from "./installed.ts";
 import { findModel, findProblem, modelNotHere } from "./lookup.ts";
 import { nameOfFile } from "./name_of_file.ts";
+import { projectorPath } from "./projector.ts";
 import { downloadTarget } from "./target.ts";
 
 /** A model that can be deleted, and its files. */
@@ -34,11 +35,14 @@ export async function deletablePaths(word: string, context: Context): Promise<De
     throw new LlorchError("FORBIDDEN", `${name} belongs to the checkout ${checkout}: it stays`);
   }
   const parts = partPaths(path);
-  const rests = await Promise.all(parts.map((part) => staleIncompletes(part, "")));
-  const all = [...rests.flat(), manifestPath(path), ...parts.toReversed()];
+  const projector = projectorPath(path);
+  const rests = await Promise.all(
+    [projector, ...parts].map((part) => staleIncompletes(part, "")),
+  );
+  const all = [...rests.flat(), manifestPath(path), projector, ...parts.toReversed()];
   const paths: string[] = [];
   for (const each of all) if (await exists(each)) paths.push(each);
-  return { name, paths, bytes: await sizeOf(parts) };
+  return { name, paths, bytes: await sizeOf([projector, ...parts]) };
 }
 
 /** Name and first file of a model, also of one that cannot be used, such as with a missing part. */

@@ -10,9 +10,10 @@ import { hashFile } from "./hash_file.ts";
 import type { Hub } from "./hub.ts";
 import { isFileChanged } from "./hub_errors.ts";
 import { incompletePath } from "./incomplete.ts";
-import { listModelFiles, onlyFile } from "./listing.ts";
+import { listFiles, onlyModel } from "./listing.ts";
 import { writeManifest } from "./manifest_file.ts";
 import { Progress } from "./progress.ts";
+import { projectorAmong, projectorPath } from "./projector.ts";
 import { probeFile, type RemoteFile } from "./remote_file.ts";
 import { FIRST_CONTACT, RETRY, withRetries } from "./retry.ts";
 import { nameOfFile } from "./name_of_file.ts";
@@ -40,7 +41,10 @@ export interface Downloaded {
   readonly already: boolean;
 }
 
-/** Downloads a model with all its parts, verifies it, and writes its manifest. */
+/**
+ * Downloads a model with all its parts, and the projector with which it sees or hears, verifies them, and writes its
+ * manifest.
+ */
 export async function downloadModel(
   options: DownloadOptions,
   context: Context,
@@ -49,26 +53,27 @@ export async function downloadModel(
   const note = (text: string) => isQuiet || context.stderr.write(text + "\n");
   const retry = { policy: FIRST_CONTACT, signal: context.signal, onRetry: noteRetry(note) };
   const revision = target.revision ?? "main";
-  const file = target.file ??
-    onlyFile(
-      await withRetries(() => listModelFiles(hub, target.repo, revision, context.signal), retry),
-      target.repo,
-    );
-  const probe = () =>
+  const list = () => listFiles(hub, target.repo, revision, context.signal);
+  const probe = (files: readonly string[]) =>
     withRetries(
       () =>
         Promise.all(
-          partPaths(file).map((part) =>
-            probeFile(hub, { repo: target.repo, revision, file: part }, context.signal)
+          files.map((file) =>
+            probeFile(hub, { repo: target.repo, revision, file }, context.signal)
           ),
         ),
       retry,
     );
+  const listed = target.file === undefined ? await withRetries(list, retry) : undefined;
+  const file = target.file ?? onlyModel(listed!, target.repo);
   for (let tries = 0;; tries++) {
-    const remotes = await probe();
+    const remotes = await probe(partPaths(file));
     checkCatalog(target, remotes);
+    // A hub that lists nothing may still have the file.
+    const projector = projectorAmong(listed ?? await list().catch(() => []), file);
+    const eyes = projector === undefined ? [] : await probe([projector]);
     try {
-      return await downloadParts(remotes, options, context);
+      return await downloadParts(remotes, eyes, options, context);
     } catch (error) {
       if (!isFileChanged(error) || tries > 0) throw error;
       note("The file on the hub has changed in the meantime: starting again");
@@ -100,32 +105,36 @@ function checkCatalog({ id, sha256, repo, file }: Target, [first]: readonly Remo
 
 async function downloadParts(
   remotes: readonly RemoteFile[],
+  projectors: readonly RemoteFile[],
   options: DownloadOptions,
   context: Context,
 ): Promise<Downloaded> {
   const { hub, target, dir, isForced, isQuiet } = options;
   await makeFolder(dir);
   const parts = remotes.map((remote) => ({ remote, path: join(dir, basename(remote.file)) }));
+  const [first] = parts;
+  const eyes = projectors.map((remote) => ({ remote, path: projectorPath(first!.path) }));
   const open: typeof parts = [];
   const hashes: string[] = [];
-  for (const part of parts) {
+  // A model that is there has its projector, too, since that comes first.
+  for (const part of [...eyes, ...parts]) {
     const same = isForced ? undefined : await sameContent(part.path, part.remote, context.signal);
     if (same === undefined) open.push(part);
-    else hashes.push(same);
+    else if (!eyes.includes(part)) hashes.push(same);
   }
   await checkSpace(dir, await missingBytes(open));
-  for (const { remote, path } of open) {
+  for (const part of open) {
+    const { remote, path } = part;
     using progress = new Progress(context, {
       label: basename(path),
       total: remote.sizeBytes,
       from: 0,
       isQuiet,
     });
-    hashes.push(
-      await fetchFile({ hub, remote, path, retry: RETRY, progress, signal: context.signal }),
-    );
+    const fetching = { hub, remote, path, retry: RETRY, progress, signal: context.signal };
+    const hash = await fetchFile(fetching);
+    if (!eyes.includes(part)) hashes.push(hash);
   }
-  const [first] = parts;
   const isVerified = remotes.every(({ sha256 }) => sha256 !== undefined);
   const manifest: Manifest = {
     id: target.id ?? nameOfFile(first!.path),

@@ -4,7 +4,7 @@ import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { hubSettings } from "./hub.ts";
 import { statusError, unreachable } from "./hub_errors.ts";
-import { onlyFile } from "./listing.ts";
+import { onlyModel } from "./listing.ts";
 
 const env = (values: Record<string, string>) => (name: string) => values[name];
 const HUB = { endpoint: "https://hub", token: undefined, stallMs: 1 };
@@ -72,15 +72,15 @@ Deno.test("unreachable() names the host and the reason, not the whole URL", () =
   assert.match(error.message, /^Cannot reach hub \(Connection refused\): check the network/);
 });
 
-Deno.test("onlyFile() returns the only file, and lists several", () => {
-  assert.equal(onlyFile(["a.gguf"], "o/r"), "a.gguf");
-  assert.throws(() => onlyFile([], "o/r"), LlorchError);
+Deno.test("onlyModel() returns the only file, and lists several", () => {
+  assert.equal(onlyModel(["a.gguf"], "o/r"), "a.gguf");
+  assert.throws(() => onlyModel([], "o/r"), LlorchError);
   for (const path of ["../../../tmp/x.gguf", "/etc/x.gguf", "a//x.gguf", "a\u001b[2Jx.gguf"]) {
     assert.throws(
-      () => onlyFile([path], "o/r"),
+      () => onlyModel([path], "o/r"),
       /^LlorchError: o\/r names a file ".*", which is no/,
     );
   }
   const many = Array.from({ length: 15 }, (_, index) => `${index}.gguf`);
-  assert.throws(() => onlyFile(many, "o/r"), /one of 0\.gguf, .*11\.gguf, and 3 more$/);
+  assert.throws(() => onlyModel(many, "o/r"), /one of 0\.gguf, .*11\.gguf, and 3 more$/);
 });

@@ -3,6 +3,7 @@ import { formatReference, isReference } from "#shared/models/reference.ts";
 import { splitPart } from "#shared/models/split.ts";
 import type { Hub } from "./hub.ts";
 import { askHub } from "./hub_http.ts";
+import { isProjector } from "./projector.ts";
 import { withStallLimit } from "./stall.ts";
 
 /** Most pages of a listing that are read; a repository of models usually has one. */
@@ -12,11 +13,11 @@ const MAX_PAGES = 20;
 const MAX_NAMES = 12;
 
 /**
- * The GGUF files of a repository, without the later parts of split ones.
+ * The paths of all files of a repository.
  *
  * @throws {LlorchError} the hub's error; `NOT_READY` if the reply is not a list
  */
-export async function listModelFiles(
+export async function listFiles(
   hub: Hub,
   repo: string,
   revision: string,
@@ -42,15 +43,17 @@ export async function listModelFiles(
     }
     url = nextPage(response.headers.get("link"), hub);
   }
-  return paths.filter(isModel);
+  return paths;
 }
 
 /**
- * The only file of a repository.
+ * The only model of a repository.
  *
+ * @param paths Of all its files.
  * @throws {LlorchError} with the names when there are several, or none.
  */
-export function onlyFile(files: readonly string[], repo: string): string {
+export function onlyModel(paths: readonly string[], repo: string): string {
+  const files = paths.filter(isModel);
   const [first, ...others] = files;
   if (first === undefined) {
     throw new LlorchError("NOT_FOUND", `${repo} has no GGUF file: look for a repository that has`);
@@ -74,9 +77,14 @@ export function onlyFile(files: readonly string[], repo: string): string {
 /** Only the file's name is checked. */
 const ANY_REPOSITORY = { org: "org", repo: "repo" } as const;
 
-/** Projectors and importance matrices belong to a model but are no models. */
+/**
+ * Whether a path is that of a GGUF model, and not a later part of a split one. Projectors and importance matrices
+ * belong to a model but are no models.
+ */
 function isModel(path: string): boolean {
-  if (!/\.gguf$/i.test(path) || /(^|\/)(mmproj|imatrix)[^/]*$/i.test(path)) return false;
+  if (!/\.gguf$/i.test(path) || isProjector(path) || /(^|\/)imatrix[^/]*$/i.test(path)) {
+    return false;
+  }
   return (splitPart(path)?.part ?? 1) === 1;
 }
 

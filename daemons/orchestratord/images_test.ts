@@ -5,6 +5,7 @@ import {
   orchestratorRoutes as routes,
   type TaskRequestInput,
 } from "#shared/contracts/mod.ts";
+import { tone, wav } from "../../tests/support/sounds.ts";
 import { until } from "../../tests/support/stack.ts";
 import { databasePath } from "./config.ts";
 import { begin, call, ended, type Fields } from "./testing/batches.ts";
@@ -179,6 +180,35 @@ Deno.test("a model that sees nothing refuses images in the words that clients lo
     const { body } = await post(harness, "/api/show", { model: "counter" });
     assert.deepEqual(body["capabilities"], ["completion"]);
     assert.equal(harness.pool.workers.size, 0, "no worker is started for it");
+  });
+});
+
+Deno.test("sound reaches a model that hears, and is refused by name for others", async () => {
+  const sound = (data: string) => ({ type: "input_audio", input_audio: { data, format: "wav" } });
+  const file = wav(tone(440, 0.01)).toBase64();
+  await withEyes({}, async (harness) => {
+    const deaf = await post(harness, CHAT, chat(sound(file), text("hi")));
+    assert.equal(deaf.status, 400);
+    assert.match(
+      deaf.text,
+      /messages\.0\.content\.0: audio input is not supported: .*counter.* hears nothing/,
+    );
+  });
+  await withHarness({}, async (harness) => {
+    harness.pool.audio = true;
+    await harness.pool.register();
+    const { status, text: reply } = await post(harness, CHAT, chat(sound(file), text("hi")));
+    assert.equal(status, 200, reply);
+    assert.deepEqual(seen(harness), [[sound(file), text("hi")]]);
+    for (const [data, why] of [["SUQzBA==", /is not a WAV file/], ["%", /not valid base64/]] as const) {
+      const refused = await post(harness, CHAT, chat(sound(data), text("hi")));
+      assert.equal(refused.status, 400);
+      assert.match(refused.text, why);
+    }
+    const blind = await post(harness, CHAT, chat(image(RED), text("hi")));
+    assert.match(blind.text, /image input is not supported: .*counter.* sees nothing/);
+    const { models } = await harness.client.call(routes.models, {});
+    assert.deepEqual([models[0]?.vision, models[0]?.audio], [undefined, true]);
   });
 });
 

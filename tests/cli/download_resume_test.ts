@@ -90,7 +90,7 @@ Deno.test("models download continues where Ctrl-C stopped it", async () => {
     assert.equal(code, 0, err);
     assert.match(err, /Continuing at 8\.0 MiB/);
     await assertWhole(at);
-    const later = at.hub.requests.slice(count).filter(({ method }) => method === "GET");
+    const later = at.hub.requests.slice(count).filter(({ server }) => server === "store");
     assert.ok(later.every(({ start }) => start >= 8 * MIB));
   });
 });

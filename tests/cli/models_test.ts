@@ -29,6 +29,21 @@ Deno.test("models download fetches over several connections, and the token stays
     assert.equal(at.hub.requests.length, hub.length + store.length);
   }, { HF_TOKEN: "secret" }));
 
+Deno.test("models download has a model's projector beside it, and delete removes it", async () => {
+  const eyes = content(2, 1000);
+  const files = { [NAME]: WHOLE, "org/tiny/mmproj-tiny-f16.gguf": eyes };
+  await stage({ files }, async (at) => {
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 0, err);
+    assert.deepEqual(at.files(), ["tiny.gguf", "tiny.gguf.json", "tiny.mmproj.gguf"]);
+    assert.deepEqual(await Deno.readFile(join(at.models, "tiny.mmproj.gguf")), eyes);
+    assert.deepEqual(await Deno.readFile(join(at.models, "tiny.gguf")), WHOLE);
+    const { code: deleted } = await at.run("delete", "tiny", "--yes");
+    assert.equal(deleted, 0);
+    assert.deepEqual(at.files(), []);
+  });
+});
+
 Deno.test("models list, info, verify and delete know what was downloaded", async () => {
   const path = await Deno.makeTempFile({ suffix: ".gguf" });
   writeCounterModel(path, { numbers: 10, context: 64 });

@@ -16,6 +16,8 @@ import { writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 const RUNS = Number(Deno.env.get("LLORCH_PICTURE_RUNS") ?? 150);
 /** Pictures that are asked about at the same time. */
 const PARALLEL = 4;
+/** Pictures of a step. */
+const STEP = 100;
 /** Memory that may be kept beyond what there was after the first part, in bytes. */
 const SLACK_BYTES = 64 * 1024 * 1024;
 
@@ -31,7 +33,7 @@ Deno.test({
     reason === undefined ? "" : ` (skipped: ${reason})`
   }`,
   ignore: reason !== undefined,
-  async fn() {
+  async fn(t) {
     const folder = await Deno.makeTempDir({ prefix: "llorch-eyes-" });
     const [model, projector] = [join(folder, "eyes.gguf"), join(folder, "mmproj-eyes.gguf")];
     writeSeeingModel(model);
@@ -72,17 +74,24 @@ Deno.test({
         return brokenCopy(file, random, random() < 0.9 ? 12 : 0);
       });
       let [refused, baseline, next] = [0, 0, 0];
-      await Promise.all(Array.from({ length: PARALLEL }, async () => {
-        for (let at = next++; at < broken.length; at = next++) {
+      const some = async (end: number) => {
+        for (let at = next++; at < end; at = next++) {
           const { status, text } = await ask(broken[at]!, `job-${at}`);
           assert.ok(status === 200 || status === 400, `picture ${at}: ${status} ${text}`);
           if (status === 400) {
             refused++;
             assert.match(text, /messages\.0\.content\.1/, `picture ${at}`);
           } else assert.match(text, /^event: end$/m, `picture ${at}`);
-          if (at === Math.floor(RUNS / 2)) baseline = await rssOf(worker.pid);
         }
-      }));
+      };
+      while (next < RUNS) {
+        const [from, end] = [next, Math.min(RUNS, next + STEP)];
+        await t.step(`from ${from} to ${end}`, async () => {
+          await Promise.all(Array.from({ length: PARALLEL }, () => some(end)));
+          next = end;
+        });
+        if (from === 0) baseline = await rssOf(worker.pid);
+      }
       assert.ok(refused > RUNS / 4, `${refused} were refused`);
       for (const [index, file] of whole.entries()) {
         const { status, text } = await ask(file, `whole-${index}`);

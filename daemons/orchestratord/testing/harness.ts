@@ -53,6 +53,8 @@ export class FakePool {
   slots = 2;
   /** Whether its models take images; to be set before {@linkcode register}. */
   vision = false;
+  /** Whether its models take sound; to be set before {@linkcode register}. */
+  audio = false;
   /** What its models' files say; to be set before {@linkcode register}. */
   facts: PoolState["models"][number]["facts"];
   /** Tokens of a slot of a load; undefined: the pool does not say. */
@@ -211,6 +213,7 @@ export class FakePool {
           },
         }),
         ...(this.vision ? { vision: true as const } : {}),
+        ...(this.audio ? { audio: true as const } : {}),
         ...(this.facts ? { facts: this.facts } : {}),
         staged: false,
       })),
