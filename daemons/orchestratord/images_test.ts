@@ -200,7 +200,9 @@ Deno.test("sound reaches a model that hears, and is refused by name for others",
     const { status, text: reply } = await post(harness, CHAT, chat(sound(file), text("hi")));
     assert.equal(status, 200, reply);
     assert.deepEqual(seen(harness), [[sound(file), text("hi")]]);
-    for (const [data, why] of [["SUQzBA==", /is not a WAV file/], ["%", /not valid base64/]] as const) {
+    for (
+      const [data, why] of [["SUQzBA==", /is not a WAV file/], ["%", /not valid base64/]] as const
+    ) {
       const refused = await post(harness, CHAT, chat(sound(data), text("hi")));
       assert.equal(refused.status, 400);
       assert.match(refused.text, why);
