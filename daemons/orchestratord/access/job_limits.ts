@@ -8,7 +8,7 @@ const DAY = 24 * 3_600_000;
 /** Longest Retry-After while a key has too many jobs, in ms. */
 const LONGEST = 600_000;
 
-/** Times that are told are this share and this many ms longer than predicted. */
+/** Added to the predicted time for `Retry-After`: this share of it, and this many ms. */
 const MARGIN = { share: 0.1, ms: 200 };
 
 /** Assumed duration of a job before one of its model was measured, in ms. */

@@ -99,7 +99,7 @@ Deno.test("checkJobLimits() guesses where nothing was measured, and never says m
   assert.equal(after(endingIn(6_000_000)), 600_000);
 });
 
-Deno.test("clients of a key with too many jobs are told different times, and those are kept for them", () => {
+Deno.test("clients over a key's job limit get different Retry-After times, and a place at that time", () => {
   const promises = new Promises();
   const limits = { concurrent_jobs: 2 };
   const both = { jobs: [endingIn(1_000), endingIn(3_000)], tokensToday: 0 };

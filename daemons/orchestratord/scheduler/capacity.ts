@@ -2,9 +2,9 @@
  * The bound of the queue. It is checked before a job is submitted; a refusal is then sent to the scheduler
  * as an input like any other.
  *
- * A refused client is promised a place at a time. Until it has come, or is late, others get a place only if
- * there will be one for it, too: whoever comes at the time that was told gets in. Tenants take turns in what is promised, so that
- * many clients of one leave the others their share.
+ * A refused client is told when to come back, and a place is reserved for it. Until it comes or is late,
+ * others get a place only if one is left for it. Tenants take turns in reservations, so that a tenant with many
+ * clients leaves the others their share.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { type Leaving, leavingTimes } from "./forecast.ts";
 import { Promises, wholeSeconds } from "./promises.ts";
 import type { State } from "./state.ts";
 
-/** Promises that are kept, at most; further clients are told a time without one. */
+/** Most reserved places; further clients get a `Retry-After` without a reservation. */
 const MOST_PROMISES = 1_000;
 
 /** Retry-After before anything was measured, in ms. */
@@ -22,7 +22,7 @@ const UNMEASURED_MS = 1_000;
 /** Longest Retry-After, in ms. */
 const LONGEST_MS = 600_000;
 
-/** Times that are told are this share and this many ms longer than predicted. */
+/** Added to the predicted time for `Retry-After`: this share of it, and this many ms. */
 const MARGIN = { share: 0.05, ms: 50 };
 
 /**

@@ -107,7 +107,7 @@ Deno.test("places in the queue become free as jobs start; what was never measure
   assert.deepEqual(leavingTimes(other.state, 0).times, []);
 });
 
-Deno.test("the starts of many waiting jobs are those that each is told alone", () => {
+Deno.test("startsOf() predicts for each waiting job what startOf() does", () => {
   const run = measured(2);
   for (let n = 0; n < 40; n++) {
     run.at(0, submit(`j${n}`, n, { maxTokens: 50 + n, tenant: `t${n % 3}` }));

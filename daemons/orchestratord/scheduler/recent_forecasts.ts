@@ -48,7 +48,7 @@ export class RecentForecasts {
     const own = state.lines.get(fingerprint)?.[priority].get(tenant)?.size ?? 0;
     const key = `${fingerprint} ${priority} ${tenant}`;
     const kept = this.#starts.get(key);
-    if (kept && now - kept.at < START_KEPT_MS) return shifted(kept, own, now);
+    if (kept && own > 0 && now - kept.at < START_KEPT_MS) return shifted(kept, own, now);
     const start = startOf(state, asked, now);
     this.#starts.delete(key);
     if (own > 0 && start.ahead > FOLLOWED_FOR_ONE) {
