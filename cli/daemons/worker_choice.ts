@@ -88,7 +88,7 @@ export function modelMissing(
   name: string,
   advice: string,
 ): LlorchError {
-  const names = models.map(shortName);
+  const names = [...new Set(models.map(shortName))].sort();
   const near = closest(name, names);
   const found = near !== undefined
     ? `did you mean ${near}?`

@@ -174,8 +174,8 @@ function refuse(model: string, dirs: readonly string[], scanned: ScanResult): ne
   const { models } = scanned;
   const broken = brokenFile(model, scanned);
   if (broken) throw new UsageError(`Cannot use the model "${model}": ${broken.message}`);
-  const names = new Set(models.map(shortName));
-  const found = names.size === 0 ? "there is none" : `there are ${[...names].join(", ")}`;
+  const names = [...new Set(models.map(shortName))].sort();
+  const found = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
   throw new UsageError(`Cannot find the model "${model}" in ${dirs.join(" or ")}: ${found}`);
 }
 

@@ -98,6 +98,11 @@ export async function withCluster(
       });
       return found!;
     };
+    // Until then a call is refused: no pool has its model.
+    await until("the pool's model can be asked", async () => {
+      const reply = await fetch(`${(await leader()).url}/v1/models`, { headers });
+      return /"counter"/.test(await reply.text());
+    });
     await work({
       postgres,
       orchestrators,

@@ -49,11 +49,6 @@ Deno.test({
     withCluster(async (cluster) => {
       const first = await cluster.leader();
       const others = cluster.orchestrators.filter((one) => one !== first);
-      await until("the model answers", async () => {
-        const reply = await completion(first.url, 1, false);
-        await reply.body?.cancel();
-        return reply.ok;
-      });
       const jobId = await submit(first.url, LONG);
       const before = await read(first.url, jobId, 0, 20);
 
