@@ -57,6 +57,10 @@ export const SUBMIT_OPTIONS = {
     "--image <file...>",
     "Show the model these images (PNG, JPEG, WebP, GIF), with --chat; give this option after the prompt",
   ),
+  audio: texts(
+    "--audio <file...>",
+    "Let the model hear these sounds (WAV), with --chat; give this option after the prompt",
+  ),
   maxTokens: number("-n, --max-tokens <count>", "Generate at most this many tokens"),
   temperature: number("-t, --temperature <number>", "0 always takes the most probable token"),
   seed: number("--seed <number>", "The same seed gives the same answer"),

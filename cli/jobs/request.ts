@@ -1,6 +1,6 @@
 import { fieldErrors } from "#shared/config/field_errors.ts";
 import { idempotencyKey } from "#shared/contracts/common.ts";
-import { contentOf, imageAt } from "#shared/contracts/images.ts";
+import { contentOf, type MediumPart } from "#shared/contracts/images.ts";
 import { taskRequest, type TaskRequestInput } from "#shared/contracts/request.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { SubmitOptions } from "./options.ts";
@@ -17,6 +17,7 @@ const CHAT_FLAGS = [
   { option: "reasoningEffort", name: "--reasoning-effort" },
   { option: "reasoningBudget", name: "--reasoning-budget" },
   { option: "image", name: "--image" },
+  { option: "audio", name: "--audio" },
 ] as const;
 
 /** The option that sets a field of a task. */
@@ -29,20 +30,20 @@ function flagOf(field: string): string {
 /**
  * The task that the options of a command line describe.
  *
- * @param images The images of `--image`, as data: URLs.
+ * @param media What `--image` and `--audio` name.
  * @throws {UsageError} naming every option that is wrong.
  */
 export function submissionOf(
   prompt: string,
   options: SubmitOptions,
-  images: readonly string[] = [],
+  media: readonly MediumPart[] = [],
 ): Submission {
   if (prompt === "") throw new UsageError("The prompt is empty: give some text, or - for stdin");
   for (const flag of CHAT_FLAGS) {
     if (options[flag.option] === undefined || options.chat) continue;
     throw new UsageError(`${flag.name} needs --chat: a prompt alone has no chat template`);
   }
-  const parts = [...images.map(imageAt), { type: "text" as const, text: prompt }];
+  const parts = [...media, { type: "text" as const, text: prompt }];
   const candidate = {
     model: options.model,
     ...(options.chat ? { messages: [{ role: "user", content: contentOf(parts) }] } : { prompt }),

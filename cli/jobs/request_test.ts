@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { imageAt } from "#shared/contracts/images.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { type Given, readOptions } from "../options.ts";
 import { dataUrl, IMAGES } from "../../tests/support/images.ts";
 import { SUBMIT_OPTIONS } from "./options.ts";
-import { readImage } from "./read_image.ts";
+import { readImage, readSound } from "./read_media.ts";
 import { submissionOf as submissionOfOptions } from "./request.ts";
 
 const submissionOf = (prompt: string, given: Given) =>
@@ -91,7 +92,7 @@ Deno.test("submissionOf() sends how hard to think, which needs --chat", () => {
 Deno.test("submissionOf() sends images before the prompt, which needs --chat", () => {
   const options = readOptions(SUBMIT_OPTIONS, { model: "demo", chat: true, image: ["a.png"] });
   const url = "data:image/png;base64,aGk=";
-  const { body } = submissionOfOptions("hi", options, [url]);
+  const { body } = submissionOfOptions("hi", options, [imageAt(url)]);
   assert.deepEqual(body.messages, [{
     role: "user",
     content: [
@@ -103,6 +104,10 @@ Deno.test("submissionOf() sends images before the prompt, which needs --chat", (
     () => submissionOf("hi", { model: "demo", image: ["a.png"] }),
     /--image needs --chat/,
   );
+  assert.throws(
+    () => submissionOf("hi", { model: "demo", audio: ["a.wav"] }),
+    /--audio needs --chat/,
+  );
 });
 
 Deno.test("readImage() reads an image, or names the file and what is wrong with it", async () => {
@@ -111,9 +116,11 @@ Deno.test("readImage() reads an image, or names the file and what is wrong with 
     const [image, text] = [join(dir, "a.bin"), join(dir, "b.png")];
     await Deno.writeFile(image, IMAGES.gif);
     await Deno.writeTextFile(text, "hi");
-    assert.equal(await readImage(image), dataUrl(IMAGES.gif, "image/gif"));
+    assert.deepEqual(await readImage(image), imageAt(dataUrl(IMAGES.gif, "image/gif")));
     await assert.rejects(readImage(text), /--image: .*b\.png is not a PNG, JPEG, WebP or GIF file/);
     await assert.rejects(readImage(join(dir, "none.png")), /--image: cannot read .*none\.png/);
+    await assert.rejects(readSound(join(dir, "none.wav")), /--audio: cannot read .*none\.wav/);
+    assert.equal((await readSound(text)).input_audio.data, btoa("hi"));
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

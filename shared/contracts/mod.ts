@@ -35,6 +35,7 @@ export * from "./openai/completions.ts";
 export * from "./openai/dialect.ts";
 export * from "./openai/embeddings.ts";
 export * from "./openai/files.ts";
+export * from "./openai/transcriptions.ts";
 export * from "./openai/lenient.ts";
 export * from "./openai/routes.ts";
 export * from "./openai/tool_choice.ts";

@@ -47,7 +47,7 @@ export interface Route {
   readonly reply?: z.ZodType;
   /** `maybe-stream`: JSON or a stream, as the caller asks. */
   readonly kind: "json" | "stream" | "maybe-stream" | "text";
-  /** Content types of a `text` route; absent: plain text. */
+  /** Content types of a text that is no JSON; absent: plain text of a `text` route. */
   readonly types?: readonly string[];
   /** An event of a stream: in llorch's own dialect its name and data, in others only its data. */
   readonly event?: z.ZodType;

@@ -27,6 +27,8 @@ export interface Call<R extends Route> extends RouteInput<R> {
   /** The API key's holder; undefined for the daemons' shared token, and without authentication. */
   readonly caller: Caller | undefined;
   readonly log: Logger;
+  /** Room for a body that is larger than usual because of its images; undefined if it is not. */
+  readonly large: LargeBody | undefined;
 }
 
 /** The holder of the API key of a request. */
@@ -142,6 +144,7 @@ export function createApp(options: AppOptions): App {
         signal: request.signal,
         correlationId,
         caller,
+        large,
         log: options.log.with({ correlation_id: correlationId }),
       };
       const reply = await handler(call);

@@ -78,7 +78,7 @@ function asSent(node: unknown): void {
 
 /** Successful replies by status; a stream is always 200, also where the JSON reply is 202. */
 function successes(route: Route) {
-  const types = route.kind === "text" ? route.types ?? ["text/plain"] : [];
+  const types = route.types ?? (route.kind === "text" ? ["text/plain"] : []);
   const text = { schema: { type: "string" as const } };
   const whole = {
     ...Object.fromEntries(types.map((type) => [type, text])),

@@ -7,6 +7,7 @@ import {
   llamaCases,
   ollamaCases,
   responsesCases,
+  transcriptionCases,
 } from "./vendor_cases.ts";
 
 const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], max_tokens: 5 };
@@ -452,6 +453,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     { route: r.chat, body: { ...chat, model: "ranker" }, error: "INVALID_REQUEST" },
     ...responsesCases(response.id),
+    ...transcriptionCases(),
     ...await batchCases(stack),
     ...anthropicCases(),
     ...ollamaCases(),

@@ -58,6 +58,31 @@ function form(purpose = "batch", count = 1): Pick<Case, "body" | "headers"> {
   return { body, headers: { "content-type": "multipart/form-data; boundary=x" } };
 }
 
+/** Calls of `/v1/audio/transcriptions` with a model that hears nothing. */
+export function transcriptionCases(): Case[] {
+  const { transcribe: route } = orchestratorRoutes;
+  const form = (fields: Readonly<Record<string, string>>): Pick<Case, "body" | "headers"> => {
+    const parts = Object.entries(fields).map(([name, value]) =>
+      `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+    );
+    const headers = { "content-type": "multipart/form-data; boundary=x" };
+    return { body: `${parts.join("")}--x--`, headers };
+  };
+  const asked = { file: "RIFF0000WAVE", model: "counter" };
+  const refused = (fields: Readonly<Record<string, string>>, field: string): Case => ({
+    ...{ route, ...form(fields), error: "INVALID_REQUEST", fields: [field] },
+  });
+  return [
+    refused(asked, "file"),
+    refused({ model: "counter" }, "file"),
+    refused({ ...asked, response_format: "srt" }, "response_format"),
+    refused({ ...asked, "include[]": "logprobs" }, "include"),
+    refused({ ...asked, temperature: "3" }, "temperature"),
+    { route, ...form({ ...asked, model: "nope" }), error: "MODEL_NOT_FOUND" },
+    { route, body: {}, error: "UNSUPPORTED_MEDIA_TYPE" },
+  ];
+}
+
 /** Calls of `/v1/files` and `/v1/batches`. */
 export async function batchCases({ url }: Stack): Promise<Case[]> {
   const r = orchestratorRoutes;

@@ -47,6 +47,11 @@ Deno.test({
         await t.step("the tokens of an image are counted", () => counted(service));
         await t.step("what cannot be read is refused by its field", () => refused(service));
         await t.step("a model that hears answers about sound", () => hears(service));
+        await t.step("its text is transcribed", () => transcribed(service));
+        await t.step(
+          "llorch orchestrator jobs submit --audio has it, too",
+          () => heardByCommand(service),
+        );
         await t.step(
           "kill -9 in the middle of an answer changes nothing of it",
           () => kill(service),
@@ -196,6 +201,95 @@ async function hears(service: Service): Promise<void> {
   const deaf = await ask(tone(200, 20), "eyes");
   assert.equal(deaf.status, 400);
   assert.match(deaf.message, /content\.0: audio input is not supported: "eyes" hears nothing/);
+}
+
+/** The same sound as a chat, as a form, and as a stream. */
+async function transcribed(service: Service): Promise<void> {
+  const sound = tone(200, 20);
+  const text = "Transcribe audio to text (language: de)";
+  const { body } = await post(service, "/v1/chat/completions", {
+    ...{ model: "ears", temperature: 0 },
+    messages: [{ role: "user", content: [{ type: "text", text }, soundPart(sound)] }],
+  });
+  const { message: { content } } = body.choices[0];
+  assert.notEqual(content, "");
+  const ask = (fields: Record<string, string>, file = wav(sound)) =>
+    transcribe(service, { model: "ears", language: "de", ...fields }, file);
+  const whole = await ask({});
+  assert.equal(whole.status, 200, whole.said);
+  const { prompt_tokens, completion_tokens, total_tokens } = body.usage;
+  const usage = {
+    type: "tokens",
+    input_tokens: prompt_tokens,
+    output_tokens: completion_tokens,
+    total_tokens,
+  };
+  assert.deepEqual(JSON.parse(whole.said), { text: content, usage });
+  const plain = await ask({ response_format: "text" });
+  assert.deepEqual(plain, { status: 200, type: "text/plain; charset=utf-8", said: `${content}\n` });
+
+  const stream = await ask({ stream: "true" });
+  assert.equal(stream.type, "text/event-stream");
+  const events = stream.said.split("\n").flatMap((line) =>
+    line.startsWith("data: {") ? [JSON.parse(line.slice("data: ".length))] : []
+  );
+  const deltas = events.slice(0, -1).map(({ type, delta }) => {
+    assert.equal(type, "transcript.text.delta");
+    return delta;
+  });
+  assert.equal(deltas.join(""), content);
+  assert.deepEqual(events.at(-1), { type: "transcript.text.done", text: content, usage });
+
+  // Longer than bodies without images may be: only the context of the model is too small.
+  const long = await ask({}, wav(tone(200, 300)));
+  assert.equal(long.status, 400, long.said);
+  assert.match(long.said, /file: .*context/);
+  const tooLong = await ask({}, wav(tone(200, 400)));
+  assert.equal(tooLong.status, 413, tooLong.said);
+  const refusals: [Record<string, string>, Uint8Array<ArrayBuffer>, RegExp][] = [
+    [{}, IMAGES.png, /file: is not a WAV file/],
+    [{}, wav([]), /file: .*no sound/],
+    [{ model: "eyes" }, wav(sound), /file: audio input is not supported: \\"eyes\\" hears nothing/],
+    [{ response_format: "srt" }, wav(sound), /response_format: must be json or text: .*no times/],
+    [{ "timestamp_granularities[]": "word" }, wav(sound), /timestamp_granularities: is not supp/],
+    [{ temperature: "hot" }, wav(sound), /temperature: /],
+  ];
+  for (const [fields, file, message] of refusals) {
+    const { status, said } = await ask(fields, file);
+    assert.equal(status, 400, said);
+    assert.match(said, message);
+  }
+}
+
+async function transcribe(
+  { orchestratord: { url } }: Service,
+  fields: Record<string, string>,
+  file: Uint8Array<ArrayBuffer>,
+) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.set(name, value);
+  body.set("file", new Blob([file]), "a.wav");
+  const reply = await fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body });
+  const type = reply.headers.get("content-type");
+  return { status: reply.status, type, said: await reply.text() };
+}
+
+async function heardByCommand(service: Service): Promise<void> {
+  const file = join(service.dir, "low.wav");
+  await Deno.writeFile(file, wav(tone(200, 20)));
+  const { body } = await post(service, "/v1/chat/completions", {
+    ...{ model: "ears", max_tokens: 8, temperature: 0 },
+    messages: [{
+      role: "user",
+      content: [soundPart(tone(200, 20)), { type: "text", text: "w5" }],
+    }],
+  });
+  const { code, out, err } = await service.llorch(
+    ...["orchestrator", "jobs", "submit", "--model=ears", "--chat", "w5", "--max-tokens=8"],
+    ...["--temperature=0", "--quiet", "--audio", file],
+  );
+  assert.equal(code, 0, err);
+  assert.equal(out.trim(), body.choices[0].message.content.trim());
 }
 
 function soundPart(samples: readonly number[]) {

@@ -10,6 +10,7 @@ import {
   rankRequest,
   textRanks,
 } from "./embeddings.ts";
+import { transcription, transcriptionEvent, transcriptionForm } from "./transcriptions.ts";
 import { anthropicDialect } from "../anthropic/dialect.ts";
 import { openaiDialect } from "./dialect.ts";
 import { idempotent, modelName } from "../common.ts";
@@ -81,6 +82,24 @@ export const openaiRoutes = {
     reply: completion,
     kind: "maybe-stream",
     event: completionChunk,
+    errors: KEYED_JOB_ERRORS,
+  }),
+  transcribe: defineRoute({
+    method: "POST",
+    path: "/v1/audio/transcriptions",
+    summary: "The text of a sound in OpenAI's shape, streaming or not, by a model that hears",
+    tag: "openai",
+    dialect: openaiDialect,
+    pages: true,
+    role: "client",
+    headers: idempotent,
+    form: transcriptionForm,
+    images: true,
+    status: 200,
+    reply: transcription,
+    kind: "maybe-stream",
+    types: ["text/plain"],
+    event: transcriptionEvent,
     errors: KEYED_JOB_ERRORS,
   }),
   embeddings: defineRoute({

@@ -60,6 +60,10 @@ export const jobs: Group = {
           summary: "Ask about an image, where the model takes images",
         },
         {
+          line: 'orchestrator jobs submit -m ultravox --chat "What is said?" --audio talk.wav',
+          summary: "Ask about a sound, where the model hears",
+        },
+        {
           line: "orchestrator jobs submit -m demo - < story.txt",
           summary: "The prompt from a file",
         },

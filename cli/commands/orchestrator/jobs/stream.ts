@@ -10,7 +10,7 @@ import { idWord } from "../../../daemons/id_word.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { cancelJob } from "../../../jobs/cancel.ts";
 import type { SubmitOptions, WatchOptions } from "../../../jobs/options.ts";
-import { readImage } from "../../../jobs/read_image.ts";
+import { readImage, readSound } from "../../../jobs/read_media.ts";
 import { submissionOf } from "../../../jobs/request.ts";
 import { watchJob } from "../../../jobs/watch.ts";
 import { OutputClosed } from "../../../output/process_output.ts";
@@ -30,8 +30,11 @@ export async function submit(
   readInput: () => Promise<string> = readStdin,
 ): Promise<number> {
   const prompt = word === "-" ? await readInput() : word;
-  const images = await Promise.all((options.image ?? []).map(readImage));
-  const submission = submissionOf(prompt, options, images);
+  const media = await Promise.all([
+    ...(options.image ?? []).map(readImage),
+    ...(options.audio ?? []).map(readSound),
+  ]);
+  const submission = submissionOf(prompt, options, media);
   const client = await connect(ORCHESTRATORD, options, context);
   const { signal } = context;
   const accepted = await client.call(routes.submit, submission, {

@@ -4,6 +4,7 @@ import { serve } from "../dialect/serve.ts";
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
 import { mountModelLists } from "./models.ts";
+import { mountTranscriptions } from "./transcriptions.ts";
 import { mountVectors } from "./vectors.ts";
 
 /** `/v1/…`: OpenAI's API. */
@@ -11,5 +12,6 @@ export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
   mountModelLists(app, orchestrator);
   serve(app, orchestrator, chat);
   serve(app, orchestrator, completions);
+  mountTranscriptions(app, orchestrator);
   mountVectors(app, orchestrator);
 }

@@ -1,0 +1,34 @@
+import { type AudioPart, imageAt, type ImagePart } from "#shared/contracts/images.ts";
+import { errorMessage } from "#shared/errors.ts";
+import { readImageHeader } from "#shared/images/header.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+
+/**
+ * The image in a file.
+ *
+ * @throws {UsageError} if the file cannot be read, or is no image
+ */
+export async function readImage(path: string): Promise<ImagePart> {
+  const bytes = await read("--image", path);
+  const header = readImageHeader(bytes);
+  if ("reason" in header) throw new UsageError(`--image: ${path} ${header.reason}`);
+  return imageAt(`data:image/${header.format};base64,${bytes.toBase64()}`);
+}
+
+/**
+ * The sound in a file. What kind it is, orchestratord says.
+ *
+ * @throws {UsageError} if the file cannot be read
+ */
+export async function readSound(path: string): Promise<AudioPart> {
+  const bytes = await read("--audio", path);
+  return { type: "input_audio", input_audio: { data: bytes.toBase64(), format: "wav" } };
+}
+
+async function read(flag: string, path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    throw new UsageError(`${flag}: cannot read ${path}: ${errorMessage(error)}`);
+  }
+}
