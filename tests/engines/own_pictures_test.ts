@@ -208,13 +208,14 @@ async function transcribed(service: Service): Promise<void> {
   const sound = tone(200, 20);
   const text = "Transcribe audio to text (language: de)";
   const { body } = await post(service, "/v1/chat/completions", {
-    ...{ model: "ears", temperature: 0 },
-    messages: [{ role: "user", content: [{ type: "text", text }, soundPart(sound)] }],
+    ...{ model: "ears", temperature: 0, max_tokens: 30 },
+    messages: [{ role: "user", content: [soundPart(sound), { type: "text", text }] }],
   });
+  assert.ok(body.choices, JSON.stringify(body));
   const { message: { content } } = body.choices[0];
   assert.notEqual(content, "");
   const ask = (fields: Record<string, string>, file = wav(sound)) =>
-    transcribe(service, { model: "ears", language: "de", ...fields }, file);
+    transcribe(service, { model: "ears", language: "de", max_tokens: "30", ...fields }, file);
   const whole = await ask({});
   assert.equal(whole.status, 200, whole.said);
   const { prompt_tokens, completion_tokens, total_tokens } = body.usage;
@@ -229,7 +230,7 @@ async function transcribed(service: Service): Promise<void> {
   assert.deepEqual(plain, { status: 200, type: "text/plain; charset=utf-8", said: `${content}\n` });
 
   const stream = await ask({ stream: "true" });
-  assert.equal(stream.type, "text/event-stream");
+  assert.equal(stream.type, "text/event-stream; charset=utf-8");
   const events = stream.said.split("\n").flatMap((line) =>
     line.startsWith("data: {") ? [JSON.parse(line.slice("data: ".length))] : []
   );
@@ -240,10 +241,10 @@ async function transcribed(service: Service): Promise<void> {
   assert.equal(deltas.join(""), content);
   assert.deepEqual(events.at(-1), { type: "transcript.text.done", text: content, usage });
 
-  // Longer than bodies without images may be: only the context of the model is too small.
+  // Longer than bodies without images may be.
   const long = await ask({}, wav(tone(200, 300)));
-  assert.equal(long.status, 400, long.said);
-  assert.match(long.said, /file: .*context/);
+  assert.equal(long.status, 200, long.said);
+  assert.ok(JSON.parse(long.said).usage.input_tokens > 1000, long.said);
   const tooLong = await ask({}, wav(tone(200, 400)));
   assert.equal(tooLong.status, 413, tooLong.said);
   const refusals: [Record<string, string>, Uint8Array<ArrayBuffer>, RegExp][] = [

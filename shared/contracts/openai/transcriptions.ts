@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { optionalModelName } from "../request.ts";
+import { MAX_TOKENS, optionalModelName } from "../request.ts";
 import { always, is, refuse, type Unsupported } from "./unsupported.ts";
 
 /** Formats with times, which models that answer about sound do not tell. */
@@ -34,13 +34,16 @@ export const transcriptionForm = z.looseObject({
   temperature: z.coerce.number().min(0).max(2).optional().meta({
     description: "Absent: 0, the most probable text",
   }),
+  max_tokens: z.coerce.number().int().min(1).max(MAX_TOKENS).optional().meta({
+    description: "Most tokens of the text, which OpenAI's form does not have",
+  }),
   stream: z.enum(["true", "false", "True", "False", "1", "0"]).default("false"),
 }).superRefine(refuse(UNSUPPORTED));
 
 /** The fields of a form, without its file. */
 export type TranscriptionForm = Pick<
   z.output<typeof transcriptionForm>,
-  "model" | "prompt" | "language" | "response_format" | "temperature" | "stream"
+  "model" | "prompt" | "language" | "response_format" | "temperature" | "max_tokens" | "stream"
 >;
 
 const usage = z.object({

@@ -6,6 +6,7 @@ import {
   type TranscriptionEvent,
 } from "#shared/contracts/mod.ts";
 import { CollectedAnswer } from "#shared/collected_answer.ts";
+import { defined } from "#shared/json.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
@@ -18,7 +19,7 @@ import { type NameSettings, toTask } from "../dialect/task.ts";
 import { openaiWriter } from "./stream.ts";
 import { type AskedTranscription, readTranscriptionForm } from "./transcription_form.ts";
 
-/** What the model is asked unless the client says it; llama-server's words, so that answers are equal. */
+/** What the model is asked unless the client says it: llama-server's words. */
 const PROMPT = "Transcribe audio to text";
 
 /** What the form calls the fields of its task. */
@@ -53,7 +54,7 @@ export function mountTranscriptions(app: App, orchestrator: Orchestrator): void 
 
 /** The chat that asks for the text of a sound. */
 export function transcriptionTask(
-  { model, prompt = PROMPT, language, temperature, sound }: Omit<
+  { model, prompt = PROMPT, language, temperature, max_tokens, sound }: Omit<
     AskedTranscription,
     "stream" | "response_format"
   >,
@@ -65,9 +66,10 @@ export function transcriptionTask(
     model,
     messages: [{
       role: "user",
-      content: [{ type: "text", text }, { type: "input_audio", input_audio }],
+      // In this order also models answer whose template writes nothing behind a message.
+      content: [{ type: "input_audio", input_audio }, { type: "text", text }],
     }],
-    ...temperature === undefined ? {} : { temperature },
+    ...defined({ temperature, max_tokens }),
   }, { parameters: { temperature: 0, ...parameters }, fixed });
 }
 
