@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { TaskRequestInput } from "#shared/contracts/mod.ts";
+import { type TaskRequestInput, transcription, transcriptionEvent } from "#shared/contracts/mod.ts";
 import { whyNoMedia } from "../../daemons/worker/testing/media.ts";
 import { ASK_ABOUT_IMAGE, post } from "../support/ask_about_image.ts";
 import { dataUrl, IMAGES, png } from "../support/images.ts";
@@ -225,19 +225,20 @@ async function transcribed(service: Service): Promise<void> {
     output_tokens: completion_tokens,
     total_tokens,
   };
-  assert.deepEqual(JSON.parse(whole.said), { text: content, usage });
+  assert.deepEqual(transcription.strict().parse(JSON.parse(whole.said)), { text: content, usage });
   const plain = await ask({ response_format: "text" });
   assert.deepEqual(plain, { status: 200, type: "text/plain; charset=utf-8", said: `${content}\n` });
 
   const stream = await ask({ stream: "true" });
   assert.equal(stream.type, "text/event-stream; charset=utf-8");
   const events = stream.said.split("\n").flatMap((line) =>
-    line.startsWith("data: {") ? [JSON.parse(line.slice("data: ".length))] : []
+    line.startsWith("data: {")
+      ? [transcriptionEvent.parse(JSON.parse(line.slice("data: ".length)))]
+      : []
   );
-  const deltas = events.slice(0, -1).map(({ type, delta }) => {
-    assert.equal(type, "transcript.text.delta");
-    return delta;
-  });
+  const deltas = events.slice(0, -1).map((event) =>
+    event.type === "transcript.text.delta" ? event.delta : assert.fail(event.type)
+  );
   assert.equal(deltas.join(""), content);
   assert.deepEqual(events.at(-1), { type: "transcript.text.done", text: content, usage });
 
