@@ -68,8 +68,9 @@ export function resume(state: State, now: number): void {
 }
 
 /**
- * The job of a model that is served next, apart from some: interactive jobs before batch jobs, where a batch job that has
- * waited long enough counts as interactive; then the tenant with the lowest cost; then the oldest job.
+ * The job of a model that is served next, apart from some: interactive jobs before batch jobs, where a batch
+ * job that has waited long enough counts as interactive; then the tenant with the lowest cost; then the oldest
+ * job.
  */
 export function nextJob(
   state: Readonly<State>,

@@ -267,6 +267,8 @@ export interface State {
   overdueFrom: number;
   /** No model has waited long enough for one more worker before this time; see `step.ts`. */
   replicasFrom: number;
+  /** Reports of progress make no job yield before this time; see `step.ts`. */
+  yieldsFrom: number;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
   /** Places in the queue that were promised to tenants' clients; see `capacity.ts`. */
@@ -476,6 +478,7 @@ export function initialState(policy: Policy, start = 0): State {
     isStorageWritable: true,
     overdueFrom: -Infinity,
     replicasFrom: -Infinity,
+    yieldsFrom: -Infinity,
     running: new Map(),
     shares: new Map(),
     promised: new Map(),

@@ -62,7 +62,7 @@ export function step(
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
   seatOnOwn(state, now, effects);
-  for (const fingerprint of mayYieldNow(state, input)) {
+  for (const fingerprint of mayYieldNow(state, input, now)) {
     yieldSlots(state, fingerprint, now, effects);
   }
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
@@ -81,12 +81,14 @@ function mayEndWorker(input: Input): boolean {
   return input.kind === "attempt_ended" && input.outcome.kind === "lost";
 }
 
+/** Progress is reported thousands of times a second: then jobs that may have to yield are looked for this often. */
+const YIELDS_MS = 100;
+
 /** Models whose running jobs may have to yield now: ticks alone would let others wait for up to one more. */
-function mayYieldNow(state: Readonly<State>, input: Input): readonly string[] {
-  if (input.kind === "tick") return [...state.lines.keys()];
-  if (input.kind !== "progress") return [];
-  const fingerprint = state.running.get(input.jobId)?.fingerprint;
-  return fingerprint !== undefined && state.lines.has(fingerprint) ? [fingerprint] : [];
+function mayYieldNow(state: State, { kind }: Input, now: number): readonly string[] {
+  if (kind !== "tick" && (kind !== "progress" || now < state.yieldsFrom)) return [];
+  state.yieldsFrom = now + YIELDS_MS;
+  return [...state.lines.keys()];
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
