@@ -46,6 +46,9 @@ const PAUSE_MS = 500;
 /** How long jobs may take to be given up, in ms: the database may be away. */
 const GIVE_UP_MS = 3_000;
 
+/** How long requests still come on connections that were opened while it listened, in ms. */
+const LAST_REQUESTS_MS = 250;
+
 const ROUTES = Object.values(orchestratorRoutes);
 
 /**
@@ -60,6 +63,7 @@ export class Serving {
   /** Whether the service has taken over what earlier ones left. */
   #hasBegun = false;
   #isLeaving = false;
+  #server: Server | undefined;
   /** Number of this start, once it has joined the others; undefined while it may take no seat. */
   #start: number | undefined;
   /** When this process began to know of no leader, in ms of `performance.now()`; undefined: it knows one. */
@@ -177,6 +181,7 @@ export class Serving {
 
   /** Begins the service, or the wait for it while another process leads. */
   async begin(server: Server): Promise<void> {
+    this.#server = server;
     this.#deps.metrics.http.observeServer(server);
     await this.#join();
     if (this.#elector) {
@@ -230,6 +235,10 @@ export class Serving {
         elapsedMs() < election.leaveMs ||
         this.#passing!.open > 0 && elapsedMs() < election.streamsMs();
       while (isNeeded()) await delay(20);
+      // A proxy repeats no POST on a connection that breaks: all that it has opened are answered.
+      await this.#server?.stopListening();
+      const lastAt = performance.now() + LAST_REQUESTS_MS;
+      while (performance.now() < lastAt || this.#passing!.open > 0 && isNeeded()) await delay(20);
     }
     this.#leading = undefined;
     this.#stop.abort();

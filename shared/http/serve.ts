@@ -4,6 +4,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { KEEP_ALIVE_MS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
@@ -24,6 +25,8 @@ export interface Server {
   readonly maxConnections: number | undefined;
   /** Connections that are open now. */
   readonly connections: number;
+  /** Takes no new connections; requests on those that are open are still answered. Calls after the first do nothing. */
+  stopListening(): Promise<void>;
   /**
    * Answers new requests with `NOT_READY`, waits for running ones, and cuts them off after
    * `deadlineMs`.
@@ -160,7 +163,14 @@ export async function listen(
     onFailure: (error) => log?.error("listener_check_failed", { error }),
   });
   let closed: Promise<void> | undefined;
+  const stopListening = async () => {
+    await watch?.close();
+    // What has come meanwhile is taken: a client whose connection is only waiting for that would see it reset.
+    await setImmediate();
+    closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
+  };
   return {
+    stopListening,
     port: boundPort,
     url: `${tls ? "https" : "http"}://${urlHost(hostname)}:${boundPort}`,
     get maxConnections() {
@@ -172,8 +182,7 @@ export async function listen(
     async close(deadlineMs = 5000) {
       isClosing = true;
       await settledWithin(running, deadlineMs);
-      await watch?.close();
-      closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
+      await stopListening();
       connections.closeAll();
       server.closeAllConnections();
       await closed;

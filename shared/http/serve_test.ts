@@ -82,6 +82,21 @@ Deno.test("close() refuses new requests while it waits", async () => {
   await closed;
 });
 
+Deno.test("after stopListening() open connections are answered, and new ones refused", async () => {
+  const server = await listen(here, () => new Response("hi"));
+  const where = { hostname: "127.0.0.1", port: server.port };
+  assert.equal(await (await fetch(server.url)).text(), "hi");
+  using connection = await Deno.connect(where);
+  await server.stopListening();
+  await server.stopListening();
+  await assert.rejects(Deno.connect(where), Deno.errors.ConnectionRefused);
+  await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const bytes = new Uint8Array(1000);
+  const length = await connection.read(bytes);
+  assert.match(new TextDecoder().decode(bytes.subarray(0, length!)), /^HTTP\/1\.1 200/);
+  await server.close();
+});
+
 Deno.test("close() does not wait for an idle connection that is kept alive", async () => {
   const server = await listen(here, () => new Response("hi"));
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });

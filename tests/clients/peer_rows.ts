@@ -899,7 +899,7 @@ const TEXTS: readonly PeerRow[] = [
 ];
 
 /** What is not there says so in OpenAI's words. */
-const ABSENT: readonly PeerRow[] = ["audio/transcriptions", "audio/speech", "images/generations"]
+const ABSENT: readonly PeerRow[] = ["audio/speech", "images/generations"]
   .map((path) => ({
     name: `/v1/${path} is not there, in OpenAI's words`,
     path: `/v1/${path}`,

@@ -11,14 +11,19 @@ const BASE = "http://127.0.0.1:8080";
 
 const BLOCKS = [...GUIDE.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, block = ""]) => block);
 
+/** Commands that need a model which `up` does not have. */
+const OTHERS = [...GUIDE.matchAll(/^```bash\n([^]*?)^```/gm)].map(([, block = ""]) => block);
+
 /** Method and path of each curl command in the guide. */
 function calls(): { method: string; path: string }[] {
-  return BLOCKS.flatMap((block) => block.split(/\bcurl /).slice(1)).flatMap((command) => {
-    const path = command.split(BASE)[1]?.match(/^[^\s?'|)]*/)?.[0];
-    if (path === undefined) return [];
-    const method = /-X (\w+)/.exec(command)?.[1] ?? (/ -[dF] /.test(command) ? "POST" : "GET");
-    return [{ method, path }];
-  });
+  return [...BLOCKS, ...OTHERS].flatMap((block) => block.split(/\bcurl /).slice(1)).flatMap(
+    (command) => {
+      const path = command.split(BASE)[1]?.match(/^[^\s?'|)]*/)?.[0];
+      if (path === undefined) return [];
+      const method = /-X (\w+)/.exec(command)?.[1] ?? (/ -[dF] /.test(command) ? "POST" : "GET");
+      return [{ method, path }];
+    },
+  );
 }
 
 Deno.test("the guide has a command for each route of clients and operators", () => {
