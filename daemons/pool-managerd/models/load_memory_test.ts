@@ -112,9 +112,12 @@ async function copiesOf(
 Deno.test("what slots held counts in main memory, up to its bound of eight states a slot, and on no GPU", async () => {
   const big = { kv_bytes_per_token: 10_000 };
   assert.equal(await copiesOf({ cache_mib: 100 }, big), 100 * 2 ** 20);
-  assert.equal(await copiesOf({}, big), 8 * 2 * 1024 * 10_000);
-  assert.equal(await copiesOf({}, { kv_bytes_per_token: 1_000_000 }), 512 * 2 ** 20);
-  assert.equal(await copiesOf({ cache_mib: 0 }, big), 0);
+  assert.equal(await copiesOf({ cache_mib: 512 }, big), 8 * 2 * 1024 * 10_000);
+  assert.equal(
+    await copiesOf({ cache_mib: 512 }, { kv_bytes_per_token: 1_000_000 }),
+    512 * 2 ** 20,
+  );
+  assert.equal(await copiesOf({}, big), 0);
 });
 
 Deno.test("a load that was measured had no copies yet", async () => {
