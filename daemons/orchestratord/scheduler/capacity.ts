@@ -2,9 +2,9 @@
  * The bound of the queue. It is checked before a job is submitted; a refusal is then sent to the scheduler
  * as an input like any other.
  *
- * A refused client is told when to come back, and a place is reserved for it. Until it comes or is late,
- * others get a place only if one is left for it. Tenants take turns in reservations, so that a tenant with many
- * clients leaves the others their share.
+ * A refused client gets a `Retry-After`, and a place in the queue is reserved for that time. Other clients may
+ * take free places as long as enough of them remain for the reservations. Tenants take turns in reservations,
+ * so that a tenant with many clients leaves the others their share.
  *
  * @module
  */
