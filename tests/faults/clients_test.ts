@@ -70,8 +70,8 @@ Deno.test("clients that leave and return: streams are complete, slots are freed,
         const { body } = await chat(service, leaving.signal);
         const reader = body!.getReader();
         await reader.read();
-        leaving.leave();
-        await reader.read().catch(() => {});
+        // An aborted signal has no effect once the `Response` has been garbage-collected.
+        await reader.cancel();
         await checkSettled(service);
       });
 
