@@ -18,7 +18,7 @@ const CAPACITY = 8;
 /** Clients of each of two keys, which are more than places and slots. */
 const CLIENTS = 8;
 /** How long they send jobs, in ms. */
-const SPAN_MS = 30_000;
+const SPAN_MS = 60_000;
 /** Jobs of one key at once, of twice as many clients. */
 const CONCURRENT = 4;
 /** Jobs whose start is predicted, sent a little faster than they are served. */
