@@ -20,6 +20,7 @@ import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/se
 import { VERSION } from "#shared/version.ts";
 import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
 import { orchestratorUrls, type PoolConfig, poolIdFromHost } from "./config.ts";
+import { cpuDevice } from "./devices/cpu.ts";
 import type { DeviceSource } from "./devices/device_source.ts";
 import { createDevices, type Devices, systemSources } from "./devices/devices.ts";
 import { heldOn, roomOn, usualRoom } from "./devices/room.ts";
@@ -33,6 +34,7 @@ import {
   defaultsOf,
   extraFiles,
   measurementKey,
+  onHost,
   placeSettingsOf,
   withSettings,
 } from "./models/load_memory.ts";
@@ -87,7 +89,11 @@ export async function openPoolManager(
 ): Promise<PoolManager> {
   const stack = new CloseStack();
   try {
-    return await open(config, context, stack);
+    const memoryBytes = Math.min(
+      (await cpuDevice()).total_bytes,
+      config.devices.cpu_max_bytes ?? Infinity,
+    );
+    return await open(onHost(config, memoryBytes), context, stack);
   } catch (error) {
     await stack.close();
     throw error;

@@ -58,7 +58,7 @@ Deno.test(
       assert.equal((await load())?.device_bytes.cuda, estimated?.device_bytes.cuda);
     },
     "",
-    { worker: { default_context: 128, default_slots: 2 } },
+    { worker: { default_context: 128, default_slots: 2, llama: { cache_mib: 0 } } },
   ),
 );
 
@@ -79,7 +79,7 @@ Deno.test(
       assert.equal((await load())?.context, context);
     },
     "",
-    { worker: { default_context: "auto" } },
+    { worker: { default_context: "auto", llama: { cache_mib: 0 } } },
     [small],
     poolModel({ context_length: 131_072 }),
   ),
@@ -156,7 +156,7 @@ Deno.test(
       assert.equal(again.device, "cuda0.cuda1");
     },
     "",
-    { on_stop: "leave" },
+    { on_stop: "leave", worker: { llama: { cache_mib: 0 } } },
     [pair, fakeSource([device("cpu", "cpu", 1_000_000_000)])],
     poolModel({ block_count: 8 }),
   ),

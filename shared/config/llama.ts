@@ -216,7 +216,7 @@ export const llamaShape = {
     ),
   cache_mib: z.number().int().min(0).max(1_000_000).optional()
     .describe(
-      "Most main memory in MiB for what slots held before other prompts took them; default: 0, none is kept",
+      "Most main memory in MiB for what slots held before other prompts took them; 0 keeps none; default: a 32nd of it, at most 512 (0 for a worker without a pool)",
     ),
   draft_tokens: z.number().int().min(1).max(256).optional()
     .describe(

@@ -1,6 +1,6 @@
 /**
  * Which jobs wait for a busy worker though another one has a free slot: those whose prompt it has read, and
- * which start sooner there than another worker could read it. They also let others have that slot first, for a
+ * which start sooner there than reading costs elsewhere. They also let others have that slot first, for a
  * while: with more chats than slots, each worker so gets the chats that it has read.
  *
  * @module
@@ -8,7 +8,7 @@
 import type { Job } from "./job.ts";
 import { leftOf, readingOf } from "./rates.ts";
 import type { State } from "./state.ts";
-import { warmWorker } from "./workers.ts";
+import { freeSeat, usedSlots, warmWorker } from "./workers.ts";
 
 /** A job lets others pass for at most this time, in ms. */
 const MOST_PASSED_MS = 2_000;
@@ -24,7 +24,9 @@ export function letsOthersPass(state: Readonly<State>, job: Job, now: number): b
 export function awaitsItsWorker(state: Readonly<State>, job: Job, now: number): boolean {
   const worker = warmWorker(state, job, now);
   if (!worker || worker.heldElsewhere > 0) return false;
-  const readMs = readingOf(state, job);
+  const other = freeSeat(state, job.fingerprint, now, job);
+  // Where others are answered, reading holds up their answers for as long as its own.
+  const readMs = readingOf(state, job) * (other && usedSlots(other) > 0 ? 2 : 1);
   const waitedMs = now - job.waitingSince;
   if (waitedMs >= readMs) return false;
   let soonestMs = Infinity;

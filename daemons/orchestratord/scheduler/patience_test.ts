@@ -45,6 +45,17 @@ Deno.test("a job does not wait for its worker where that takes longer, or where 
   assert.deepEqual(dispatched(busy(20).at(10_000, next(100))), ["chat-2 w2"]);
 });
 
+Deno.test("a job waits longer where its reading would hold up the answers of others", () => {
+  const run = busy(150);
+  const two = pool([worker("w1", A), worker("w2", A, { slots: 2 })]);
+  run.at(10_000, two);
+  // Its worker is free in 1.5 s, and reading takes 1 s.
+  run.at(10_000, submit("beside", 10_000, { tokensIn: 10, affinity: [], maxTokens: 1_000 }));
+  assert.equal(run.state.running.get("beside")?.lease?.workerId, "w2");
+  assert.deepEqual(dispatched(run.at(10_000, next(1_000))), []);
+  assert.deepEqual(dispatched(busy(150).at(10_000, next(1_000))), ["chat-2 w2"], "nobody is there");
+});
+
 Deno.test("of jobs that wait, each worker gets those that it has read, though others came first", () => {
   const run = busy(200);
   run.at(10_000, submit("x", 10_000, { tokensIn: 1_000, affinity: [], maxTokens: 300 }));

@@ -41,6 +41,20 @@ export function settingsOf(
   return rest;
 }
 
+/** Share of main memory for what the slots of one worker held, unless configured otherwise, and most of it. */
+const CACHE = { share: 1 / 32, mostMib: 512 };
+
+/**
+ * The settings of workers on a host, whose memory decides how much of what slots held is kept.
+ *
+ * @param memoryBytes Main memory for all workers.
+ */
+export function onHost<C extends Pick<PoolConfig, "worker">>(config: C, memoryBytes: number): C {
+  const { worker } = config;
+  const cache_mib = Math.min(CACHE.mostMib, Math.floor(memoryBytes * CACHE.share / 2 ** 20));
+  return { ...config, worker: { ...worker, llama: { cache_mib, ...worker.llama } } };
+}
+
 /** What settings say of a model's places: on which devices its layers may be. */
 export type PlaceSettings = Pick<Settings, "split" | "split_ratio" | "gpu_layers">;
 

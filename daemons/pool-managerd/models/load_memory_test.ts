@@ -3,7 +3,7 @@ import { estimateHostMemory, estimateMemory, withoutCopies } from "#shared/model
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolConfig } from "../config.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
-import { extraFiles, measurementKey, settingsOf, withSettings } from "./load_memory.ts";
+import { extraFiles, measurementKey, onHost, settingsOf, withSettings } from "./load_memory.ts";
 
 function model(changes: Partial<FoundModel> = {}): FoundModel {
   const { staged: _, ...found } = poolModel();
@@ -118,6 +118,13 @@ Deno.test("what slots held counts in main memory, up to its bound of eight state
     512 * 2 ** 20,
   );
   assert.equal(await copiesOf({}, big), 0);
+});
+
+Deno.test("what slots held may take a 32nd of the host's memory for each worker, at most 512 MiB", () => {
+  const on = (gib: number, llama = {}) =>
+    onHost(config({ llama }), gib * 2 ** 30).worker.llama.cache_mib;
+  assert.deepEqual([on(1), on(8), on(16), on(500)], [32, 256, 512, 512]);
+  assert.deepEqual([on(8, { cache_mib: 0 }), on(8, { cache_mib: 4_000 })], [0, 4_000]);
 });
 
 Deno.test("a load that was measured had no copies yet", async () => {

@@ -25,7 +25,7 @@ async function orders(): Promise<readonly string[]> {
 const options = [
   ["worker-id", "model", "model-ref", "gpu", "host", "port", "callback-url"],
   ["context", "slots", "threads", "gpu-layers", "stop-deadline-ms"],
-  ["estimate-deadline-ms", "cache-expire-ms"],
+  ["estimate-deadline-ms", "cache-expire-ms", "cache-mib"],
   ["split", "split-ratio"],
 ].flat();
 const { values } = parseArgs({
