@@ -8,7 +8,7 @@ import {
   toErrorData,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { ClientOptions } from "#shared/http/client.ts";
@@ -99,10 +99,13 @@ export class Attempts {
           return this.#onEvent(job, attempt, signal, event);
         },
       });
-    const request = inferencePart(job.facts.request);
+    const { prompt, facts } = job;
     // Without a wait where there is none: it would cost the first token time.
-    const hasMedia = !job.facts.isCall && mediaOf(request.messages).length > 0;
-    const attempted = hasMedia ? this.#withMedia(request, run) : run(request);
+    const isReady = prompt !== undefined &&
+      (facts.isCall === true || mediaOf(prompt.messages).length === 0);
+    const attempted = isReady
+      ? run(inferencePart({ ...facts.request, ...prompt }))
+      : this.#prepared(job, run);
     // Logged after the request was sent, to lose no time before it.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
@@ -123,18 +126,21 @@ export class Attempts {
     }
   }
 
-  /** Runs an attempt whose request has the bytes of its images and sounds. */
-  async #withMedia(
-    request: ReturnType<typeof inferencePart>,
+  /** Runs an attempt whose prompt is read from the store, and has the bytes of its images and sounds. */
+  async #prepared(
+    job: LiveJob,
     run: (request: ReturnType<typeof inferencePart>) => Promise<RelayOutcome>,
   ): Promise<RelayOutcome> {
+    let request: ReturnType<typeof inferencePart>;
     try {
-      const messages = await this.#deps.images.filled(request.messages ?? []);
-      return await run({ ...request, messages });
+      const prompt = job.prompt ?? await job.storedPrompt();
+      const messages = prompt.messages && await this.#deps.images.filled(prompt.messages);
+      request = inferencePart({ ...job.facts.request, ...prompt, messages });
     } catch (error) {
       if (error instanceof LlorchError) return { kind: "failed", error };
-      throw error;
+      return { kind: "lost", message: `its request cannot be read: ${errorMessage(error)}` };
     }
+    return await run(request);
   }
 
   #onEvent(

@@ -9,7 +9,6 @@ import type { JobRow, NumberedEvent } from "../store/job_store.ts";
 import { Attempts, type AttemptsDeps } from "./attempts.ts";
 import { bounded } from "./bounded.ts";
 import { storedAttempt } from "./call_attempt.ts";
-import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 import {
   type NewJobFacts,
@@ -156,6 +155,7 @@ export class Jobs {
     job.endAttempt(clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });
     loop.send({ kind: "submit", job: this.#again(job) });
+    job.leavePromptToStore();
   }
 
   /** Carries out the scheduler's decisions about jobs. */
@@ -208,7 +208,7 @@ export class Jobs {
       speaks: !isCall,
       isStored: store !== undefined,
       hasFallback: job.hasFallback,
-      ...demandOf(request, job.fingerprint, tenant),
+      ...job.demand(job.fingerprint),
     };
   }
 

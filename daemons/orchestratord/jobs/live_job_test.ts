@@ -341,3 +341,36 @@ Deno.test("what is stored together with a job's first event is shown after it", 
     await accepted;
     assert.deepEqual(names(await read), ["queued", "error"]);
   }));
+
+Deno.test("a long prompt is left to the store, and comes back from there; a short one stays", () =>
+  withStore(async (store) => {
+    const prompt = "w3 ".repeat(1_000);
+    const long = await acceptedJob({ store, request: taskOf({ prompt, max_tokens: 9 }) });
+    const demand = long.demand("f1");
+    long.leavePromptToStore();
+    assert.equal(long.prompt, undefined);
+    assert.equal((await long.storedPrompt()).prompt, prompt);
+    assert.equal(long.facts.request.max_tokens, 9);
+    assert.deepEqual(long.demand(long.fingerprint).tokensIn, demand.tokensIn);
+    assert.deepEqual(long.demand("f1"), { ...demand, affinity: [] });
+
+    const messages = [{ role: "user" as const, content: prompt }];
+    const chat = await acceptedJob({
+      id: "j2",
+      store,
+      request: taskOf({ prompt: undefined, messages }),
+    });
+    chat.leavePromptToStore();
+    assert.equal(chat.prompt, undefined);
+    assert.deepEqual((await chat.storedPrompt()).messages, messages);
+
+    const short = await acceptedJob({ id: "j3", store });
+    short.leavePromptToStore();
+    assert.equal(short.prompt?.prompt, "w0");
+
+    const volatile = await acceptedJob({ id: "j4", request: taskOf({ prompt }) });
+    volatile.leavePromptToStore();
+    assert.equal(volatile.prompt?.prompt, prompt);
+    await store.remove("j1");
+    await assert.rejects(long.storedPrompt(), { code: "CONTENT_EXPIRED" });
+  }));

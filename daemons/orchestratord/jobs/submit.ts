@@ -398,6 +398,7 @@ export class Submissions {
     try {
       await committed;
       if (durable) await store.sync();
+      job.leavePromptToStore();
     } catch (error) {
       job.abandon();
       if (error instanceof KeyTaken) {

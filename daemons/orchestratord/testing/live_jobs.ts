@@ -45,8 +45,9 @@ export function factsOf(more: Partial<LiveJobFacts> = {}): LiveJobFacts {
 
 /** An accepted live job: it has its `queued` event, also in its store if it has one. */
 export async function acceptedJob(more: Partial<LiveJobFacts> = {}): Promise<LiveJob> {
-  const job = new LiveJob(factsOf(more));
-  const { id: jobId, facts: { store, request, fingerprint, seed, createdAt, tenant } } = job;
+  const facts = factsOf(more);
+  const job = new LiveJob(facts);
+  const { id: jobId, store, request, fingerprint, seed, createdAt, tenant } = facts;
   await job.accept(
     { event: "queued", data: { job_id: jobId, queue_position: 0, predicted_start_ms: 0 } },
     async (queued) => {
