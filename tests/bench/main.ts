@@ -20,6 +20,7 @@ import { postgresBench } from "./postgres.ts";
 import { portableStart } from "./portable_start.ts";
 import { dialectFirstToken, dialectTokens } from "./relay/dialects.ts";
 import { leavingClients } from "./relay/leaving.ts";
+import { carriedTokens, crowdFirstToken, wholeAnswers } from "./relay/crowd.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
@@ -41,6 +42,7 @@ const BENCHES: Readonly<
   chats: [keptChats],
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
+  crowd: [crowdFirstToken, wholeAnswers, carriedTokens],
   dialects: [dialectFirstToken, dialectTokens, leavingClients],
   failover: [failover],
   fairness: [shortBesideLong],

@@ -14,15 +14,20 @@ export interface Parts {
   readonly orchestratord: RunningDaemon;
 }
 
-/** Runs a measurement with a source and the proxies in front of it, and ends them all. */
+/**
+ * Runs a measurement with a source and the proxies in front of it, and ends them all.
+ *
+ * @param firstMs Time that the source takes to its first token, in ms.
+ */
 export async function withParts<T>(
   intervalMs: number,
   work: (parts: Parts) => Promise<T>,
+  firstMs = 0,
 ): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
   const started: { program: Proxy["program"] }[] = [];
   try {
-    const source = await startSource(intervalMs);
+    const source = await startSource(intervalMs, firstMs);
     started.push(source);
     const nginx = await startNginx(dir, source.url);
     if (nginx) started.push(nginx);

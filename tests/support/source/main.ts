@@ -4,7 +4,7 @@
  * sends `max_tokens` tokens and ignores the prompt.
  *
  * `--interval-ms=50` sends 20 evenly spaced tokens a second on each stream; 0 sends them as fast as
- * they are read. Prints `{"url"}` and runs until it is killed.
+ * they are read. `--first-ms=20` waits for that long before the first one. Prints `{"url"}` and runs until it is killed.
  *
  * @module
  */
@@ -12,8 +12,14 @@ import { parseArgs } from "node:util";
 import { beginning, type Dialect, ending, token } from "./frames.ts";
 import { Pace } from "./pace.ts";
 
-const { values } = parseArgs({ options: { "interval-ms": { type: "string", default: "0" } } });
+const { values } = parseArgs({
+  options: {
+    "interval-ms": { type: "string", default: "0" },
+    "first-ms": { type: "string", default: "0" },
+  },
+});
 const intervalMs = Number(values["interval-ms"]);
+const firstMs = Number(values["first-ms"]);
 const pace = new Pace();
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -82,6 +88,7 @@ async function stream(
   const { job_id = "", model = "counter", max_tokens = 10 } = body;
   await writeAll(connection, STREAM_HEAD);
   await writeAll(connection, beginning(dialect, job_id, model));
+  if (firstMs > 0) await pace.until(performance.now() + firstMs);
   const began = performance.now();
   for (let index = 0; index < max_tokens; index++) {
     if (intervalMs > 0 && index > 0) await pace.until(began + index * intervalMs);

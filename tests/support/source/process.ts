@@ -11,9 +11,11 @@ export interface Source {
 
 /**
  * Starts a source with `intervalMs` between two tokens of a stream; 0: as fast as they are read.
+ *
+ * @param firstMs Time to the first token, in ms.
  */
-export async function startSource(intervalMs: number): Promise<Source> {
-  const args = [`--interval-ms=${intervalMs}`];
+export async function startSource(intervalMs: number, firstMs = 0): Promise<Source> {
+  const args = [`--interval-ms=${intervalMs}`, `--first-ms=${firstMs}`];
   const program = startProgram("tests/support/source/main.ts", "tools", args);
   const line = await within(program.lines.next(), "the source listens");
   if (line.done) throw new Error(`The source ended: ${program.stderr()}`);
