@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type RunningDaemon, startDaemon } from "../../support/service.ts";
-import { type Program, startCommand, until, within } from "../../support/stack.ts";
+import { type Program, startCommand, startProgram, until, within } from "../../support/stack.ts";
 
 /** A program between a source and its client. */
 export interface Proxy {
@@ -34,6 +34,14 @@ export async function startNginx(dir: string, upstream: string): Promise<Proxy |
   const url = `http://127.0.0.1:${port}`;
   await until("nginx listens", () => listens(port));
   return { url, program };
+}
+
+/** The least that a relay in Deno does, in front of a source. */
+export async function startBareRelay(source: string): Promise<Proxy> {
+  const program = startProgram("tests/bench/relay/bare_relay.ts", "tools", [source]);
+  const line = await within(program.lines.next(), "the bare relay listens");
+  if (line.done) throw new Error(`The bare relay ended: ${program.stderr()}`);
+  return { url: JSON.parse(line.value).url, program };
 }
 
 /** orchestratord, ready for a given number of jobs. */
