@@ -55,7 +55,7 @@ export const SUBMIT_OPTIONS = {
   ),
   image: texts(
     "--image <file...>",
-    "Show the model these images (PNG, JPEG, WebP, GIF), with --chat; give this option after the prompt",
+    "Show the model these images (PNG, JPEG, WebP, GIF, BMP), with --chat; give this option after the prompt",
   ),
   audio: texts(
     "--audio <file...>",

@@ -117,7 +117,10 @@ Deno.test("readImage() reads an image, or names the file and what is wrong with 
     await Deno.writeFile(image, IMAGES.gif);
     await Deno.writeTextFile(text, "hi");
     assert.deepEqual(await readImage(image), imageAt(dataUrl(IMAGES.gif, "image/gif")));
-    await assert.rejects(readImage(text), /--image: .*b\.png is not a PNG, JPEG, WebP or GIF file/);
+    await assert.rejects(
+      readImage(text),
+      /--image: .*b\.png is not a PNG, JPEG, WebP, GIF or BMP file/,
+    );
     await assert.rejects(readImage(join(dir, "none.png")), /--image: cannot read .*none\.png/);
     await assert.rejects(readSound(join(dir, "none.wav")), /--audio: cannot read .*none\.wav/);
     assert.equal((await readSound(text)).input_audio.data, btoa("hi"));

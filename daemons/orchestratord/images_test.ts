@@ -233,7 +233,7 @@ Deno.test("images that cannot be taken are refused by name, and nothing is lost"
     const cases: readonly (readonly [unknown[], RegExp])[] = [
       [[image("data:image/png;base64,%%")], /messages\.0\.content\.0: is not valid base64/],
       [[image("data:image/png,abc")], /must have its bytes in base64/],
-      [[image("data:image/png;base64,aGVsbG8=")], /is not a PNG, JPEG, WebP or GIF file/],
+      [[image("data:image/png;base64,aGVsbG8=")], /is not a PNG, JPEG, WebP, GIF or BMP file/],
       [[image("ftp://a/b.png")], /messages\.0\.content\.0.*data: URL/],
       [[image("/etc/passwd")], /data: URL/],
       [[image("file:///etc/passwd")], /data: URL/],

@@ -231,7 +231,8 @@ browserTest("images are shown, sent and left out of the code", async () => {
       ]);
       await page.getByLabel("Message").fill("and this?");
       await page.keyboard.press("Enter");
-      await page.getByRole("alert").getByText(/is not a PNG, JPEG, WebP or GIF file/).waitFor();
+      await page.getByRole("alert").getByText(/is not a PNG, JPEG, WebP, GIF or BMP file/)
+        .waitFor();
       assert.equal(await page.getByLabel("Message").inputValue(), "and this?", "it can be changed");
       await page.getByRole("button", { name: "Remove image 1" }).click();
       await page.getByRole("button", { name: "Send" }).click();

@@ -97,6 +97,7 @@ Deno.test({
         await ready([`--model=${model}`, `--mmproj=${projector}`], async (url) => {
           const blue = await saidOf(url, BLUE_AND_RED);
           assert.equal(await saidOf(url, IMAGES.gif), blue);
+          assert.equal(await saidOf(url, IMAGES.bmp), blue);
           assert.equal(await saidOf(url, IMAGES["lossless webp"]), blue);
           assert.notEqual(await saidOf(url, IMAGES.jpeg), "");
           assert.notEqual(await saidOf(url, png(32, 32, () => [9, 250, 9])), blue);

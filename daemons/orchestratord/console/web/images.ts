@@ -9,7 +9,7 @@ export type Content =
   )[];
 
 /** Types of files that the service knows as images. */
-export const IMAGE_TYPES = "image/png,image/jpeg,image/webp,image/gif";
+export const IMAGE_TYPES = "image/png,image/jpeg,image/webp,image/gif,image/bmp";
 
 /** The images among some files, as data: URLs. */
 export async function readImages(files: Iterable<File>): Promise<string[]> {
