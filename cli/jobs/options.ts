@@ -59,7 +59,7 @@ export const SUBMIT_OPTIONS = {
   ),
   audio: texts(
     "--audio <file...>",
-    "Let the model hear these sounds (WAV), with --chat; give this option after the prompt",
+    "Let the model hear these sounds (WAV, MP3), with --chat; give this option after the prompt",
   ),
   maxTokens: number("-n, --max-tokens <count>", "Generate at most this many tokens"),
   temperature: number("-t, --temperature <number>", "0 always takes the most probable token"),
