@@ -55,11 +55,11 @@ export const SUBMIT_OPTIONS = {
   ),
   image: texts(
     "--image <file...>",
-    "Show the model these images (PNG, JPEG, WebP, GIF), with --chat; give this option after the prompt",
+    "Show the model these images (PNG, JPEG, WebP, GIF, BMP), with --chat; give this option after the prompt",
   ),
   audio: texts(
     "--audio <file...>",
-    "Let the model hear these sounds (WAV), with --chat; give this option after the prompt",
+    "Let the model hear these sounds (WAV, MP3), with --chat; give this option after the prompt",
   ),
   maxTokens: number("-n, --max-tokens <count>", "Generate at most this many tokens"),
   temperature: number("-t, --temperature <number>", "0 always takes the most probable token"),

@@ -1,6 +1,7 @@
 import { type AudioPart, imageAt, type ImagePart } from "#shared/contracts/images.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { readImageHeader } from "#shared/images/header.ts";
+import { NO_SOUND, soundFormat } from "#shared/images/sound_format.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 
 /**
@@ -16,13 +17,15 @@ export async function readImage(path: string): Promise<ImagePart> {
 }
 
 /**
- * The sound in a file. What kind it is, orchestratord says.
+ * The sound in a file.
  *
- * @throws {UsageError} if the file cannot be read
+ * @throws {UsageError} if the file cannot be read, or is no sound
  */
 export async function readSound(path: string): Promise<AudioPart> {
   const bytes = await read("--audio", path);
-  return { type: "input_audio", input_audio: { data: bytes.toBase64(), format: "wav" } };
+  const format = soundFormat(bytes);
+  if (!format) throw new UsageError(`--audio: ${path} ${NO_SOUND}`);
+  return { type: "input_audio", input_audio: { data: bytes.toBase64(), format } };
 }
 
 async function read(flag: string, path: string): Promise<Uint8Array> {

@@ -4,6 +4,7 @@ import { imageAt } from "#shared/contracts/images.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { type Given, readOptions } from "../options.ts";
 import { dataUrl, IMAGES } from "../../tests/support/images.ts";
+import { SOUNDS } from "../../tests/support/sounds.ts";
 import { SUBMIT_OPTIONS } from "./options.ts";
 import { readImage, readSound } from "./read_media.ts";
 import { submissionOf as submissionOfOptions } from "./request.ts";
@@ -117,10 +118,18 @@ Deno.test("readImage() reads an image, or names the file and what is wrong with 
     await Deno.writeFile(image, IMAGES.gif);
     await Deno.writeTextFile(text, "hi");
     assert.deepEqual(await readImage(image), imageAt(dataUrl(IMAGES.gif, "image/gif")));
-    await assert.rejects(readImage(text), /--image: .*b\.png is not a PNG, JPEG, WebP or GIF file/);
+    await assert.rejects(
+      readImage(text),
+      /--image: .*b\.png is not a PNG, JPEG, WebP, GIF or BMP file/,
+    );
     await assert.rejects(readImage(join(dir, "none.png")), /--image: cannot read .*none\.png/);
     await assert.rejects(readSound(join(dir, "none.wav")), /--audio: cannot read .*none\.wav/);
-    assert.equal((await readSound(text)).input_audio.data, btoa("hi"));
+    const sound = join(dir, "a.mp3");
+    await Deno.writeFile(sound, SOUNDS.mono);
+    const data = SOUNDS.mono.toBase64();
+    const part = { type: "input_audio", input_audio: { data, format: "mp3" } };
+    assert.deepEqual(await readSound(sound), part);
+    await assert.rejects(readSound(image), /--audio: .* is not a WAV or MP3 file/);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

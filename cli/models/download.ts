@@ -49,21 +49,8 @@ export async function downloadModel(
   options: DownloadOptions,
   context: Context,
 ): Promise<Downloaded> {
-  const { hub, target, isQuiet } = options;
-  const note = (text: string) => isQuiet || context.stderr.write(text + "\n");
-  const retry = { policy: FIRST_CONTACT, signal: context.signal, onRetry: noteRetry(note) };
-  const revision = target.revision ?? "main";
-  const list = () => listFiles(hub, target.repo, revision, context.signal);
-  const probe = (files: readonly string[]) =>
-    withRetries(
-      () =>
-        Promise.all(
-          files.map((file) =>
-            probeFile(hub, { repo: target.repo, revision, file }, context.signal)
-          ),
-        ),
-      retry,
-    );
+  const { target } = options;
+  const { note, retry, list, probe } = contact(options, context);
   const listed = target.file === undefined ? await withRetries(list, retry) : undefined;
   const file = target.file ?? onlyModel(listed!, target.repo);
   for (let tries = 0;; tries++) {
@@ -93,6 +80,62 @@ export async function alreadyThere(target: Target, dir: string): Promise<Downloa
   return result(path, known, true);
 }
 
+/**
+ * Downloads the projector of a model that is already there, if its repository has one and it is missing: it was
+ * deleted, or the model was downloaded before its repository had one. A hub that cannot be asked changes nothing.
+ */
+export async function addProjector(
+  there: Downloaded,
+  options: DownloadOptions,
+  context: Context,
+): Promise<Downloaded> {
+  const path = projectorPath(there.path);
+  const { target: { file }, dir } = options;
+  if (file === undefined || await sizeOf([path]) !== undefined) return there;
+  const { list, probe } = contact(options, context);
+  const listed = await list().catch((error) => {
+    if (context.signal.aborted) throw error;
+    return [];
+  });
+  const projector = projectorAmong(listed, file);
+  if (projector === undefined) return there;
+  for (const remote of await probe([projector])) {
+    await checkSpace(dir, await missingBytes([{ remote, path }]));
+    await fetchPart({ remote, path }, options, context);
+  }
+  return { ...there, already: false };
+}
+
+/** How the hub is asked about a repository. */
+function contact({ hub, target, isQuiet }: DownloadOptions, context: Context) {
+  const note = (text: string) => isQuiet || context.stderr.write(text + "\n");
+  const retry = { policy: FIRST_CONTACT, signal: context.signal, onRetry: noteRetry(note) };
+  const { repo, revision = "main" } = target;
+  return {
+    ...{ note, retry },
+    list: () => listFiles(hub, repo, revision, context.signal),
+    probe: (files: readonly string[]) =>
+      withRetries(
+        () =>
+          Promise.all(
+            files.map((file) => probeFile(hub, { repo, revision, file }, context.signal)),
+          ),
+        retry,
+      ),
+  };
+}
+
+/** Downloads a file, and shows how far it is. */
+async function fetchPart(
+  { remote, path }: { readonly remote: RemoteFile; readonly path: string },
+  { hub, isQuiet }: DownloadOptions,
+  context: Context,
+): Promise<string> {
+  const shown = { label: basename(path), total: remote.sizeBytes, from: 0, isQuiet };
+  using progress = new Progress(context, shown);
+  return await fetchFile({ hub, remote, path, retry: RETRY, progress, signal: context.signal });
+}
+
 /** Refuses to give the catalog's name to a file that is not the one in the catalog. */
 function checkCatalog({ id, sha256, repo, file }: Target, [first]: readonly RemoteFile[]): void {
   if (sha256 === undefined || first?.sha256 === undefined || first.sha256 === sha256) return;
@@ -109,14 +152,14 @@ async function downloadParts(
   options: DownloadOptions,
   context: Context,
 ): Promise<Downloaded> {
-  const { hub, target, dir, isForced, isQuiet } = options;
+  const { target, dir, isForced } = options;
   await makeFolder(dir);
   const parts = remotes.map((remote) => ({ remote, path: join(dir, basename(remote.file)) }));
   const [first] = parts;
   const eyes = projectors.map((remote) => ({ remote, path: projectorPath(first!.path) }));
   const open: typeof parts = [];
   const hashes: string[] = [];
-  // A model that is there has its projector, too, since that comes first.
+  // The projector comes first: a model that is served never lacks it.
   for (const part of [...eyes, ...parts]) {
     const same = isForced ? undefined : await sameContent(part.path, part.remote, context.signal);
     if (same === undefined) open.push(part);
@@ -124,15 +167,7 @@ async function downloadParts(
   }
   await checkSpace(dir, await missingBytes(open));
   for (const part of open) {
-    const { remote, path } = part;
-    using progress = new Progress(context, {
-      label: basename(path),
-      total: remote.sizeBytes,
-      from: 0,
-      isQuiet,
-    });
-    const fetching = { hub, remote, path, retry: RETRY, progress, signal: context.signal };
-    const hash = await fetchFile(fetching);
+    const hash = await fetchPart(part, options, context);
     if (!eyes.includes(part)) hashes.push(hash);
   }
   const isVerified = remotes.every(({ sha256 }) => sha256 !== undefined);

@@ -5,7 +5,7 @@ import {
   orchestratorRoutes as routes,
   type TaskRequestInput,
 } from "#shared/contracts/mod.ts";
-import { tone, wav } from "../../tests/support/sounds.ts";
+import { SOUNDS, tone, wav } from "../../tests/support/sounds.ts";
 import { until } from "../../tests/support/stack.ts";
 import { databasePath } from "./config.ts";
 import { begin, call, ended, type Fields } from "./testing/batches.ts";
@@ -200,8 +200,17 @@ Deno.test("sound reaches a model that hears, and is refused by name for others",
     const { status, text: reply } = await post(harness, CHAT, chat(sound(file), text("hi")));
     assert.equal(status, 200, reply);
     assert.deepEqual(seen(harness), [[sound(file), text("hi")]]);
+    // Its bytes say what it is, not its format.
+    const mp3 = SOUNDS.mono.toBase64();
+    const taken = await post(harness, CHAT, chat(sound(mp3), text("hi")));
+    assert.equal(taken.status, 200, taken.text);
+    const input_audio = { data: mp3, format: "mp3" };
+    assert.deepEqual(seen(harness).at(-1), [{ type: "input_audio", input_audio }, text("hi")]);
     for (
-      const [data, why] of [["SUQzBA==", /is not a WAV file/], ["%", /not valid base64/]] as const
+      const [data, why] of [["ZkxhQw==", /is not a WAV or MP3 file/], [
+        "%",
+        /not valid base64/,
+      ]] as const
     ) {
       const refused = await post(harness, CHAT, chat(sound(data), text("hi")));
       assert.equal(refused.status, 400);
@@ -233,7 +242,7 @@ Deno.test("images that cannot be taken are refused by name, and nothing is lost"
     const cases: readonly (readonly [unknown[], RegExp])[] = [
       [[image("data:image/png;base64,%%")], /messages\.0\.content\.0: is not valid base64/],
       [[image("data:image/png,abc")], /must have its bytes in base64/],
-      [[image("data:image/png;base64,aGVsbG8=")], /is not a PNG, JPEG, WebP or GIF file/],
+      [[image("data:image/png;base64,aGVsbG8=")], /is not a PNG, JPEG, WebP, GIF or BMP file/],
       [[image("ftp://a/b.png")], /messages\.0\.content\.0.*data: URL/],
       [[image("/etc/passwd")], /data: URL/],
       [[image("file:///etc/passwd")], /data: URL/],

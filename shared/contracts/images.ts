@@ -31,7 +31,7 @@ export type ImagePart = z.output<typeof imagePart>;
 export const audioPart = z.object({
   type: z.literal("input_audio"),
   input_audio: z.object({
-    data: z.string().meta({ description: "A WAV file in base64" }),
+    data: z.string().meta({ description: "A WAV or MP3 file in base64" }),
     format: z.string().max(16).optional(),
   }, { error: "must have data" }),
 }).meta({ id: "AudioPart" });
@@ -132,13 +132,17 @@ export function withMedia<M extends { readonly content: Content }>(
   });
 }
 
-const AUDIO_URL = "data:audio/wav;base64,";
+/** URL of the bytes of a sound: which format they have, they say themselves. */
+const AUDIO_URL = "data:audio/;base64,";
+/** The same with its format, once that is known. */
+const KNOWN_AUDIO = /^data:audio\/(\w+);base64,/;
 
 /** The same part at another URL. */
 function partAt(part: MediumPart, url: string): MediumPart {
   if (part.type === "image_url") return imageAt(url);
-  const data = url.startsWith(AUDIO_URL) ? url.slice(AUDIO_URL.length) : url;
-  return { type: part.type, input_audio: { data, format: "wav" } };
+  const [start, format] = KNOWN_AUDIO.exec(url) ?? [];
+  if (start === undefined) return { type: part.type, input_audio: { data: url } };
+  return { type: part.type, input_audio: { data: url.slice(start.length), format } };
 }
 
 /** The URL of an image or sound that orchestratord has taken. */

@@ -6,7 +6,7 @@
  */
 
 /** The formats that are read. As MIME type: `image/` and this. */
-export type ImageFormat = "png" | "jpeg" | "webp" | "gif";
+export type ImageFormat = "png" | "jpeg" | "webp" | "gif" | "bmp";
 
 /** What an image's header tells. */
 export interface ImageHeader {
@@ -47,6 +47,7 @@ const READERS: Readonly<Record<ImageFormat, Reader>> = {
     isFormat: (bytes) => startsWith(bytes, 0, "GIF87a") || startsWith(bytes, 0, "GIF89a"),
     size: gifSize,
   },
+  bmp: { name: "BMP", isFormat: (bytes) => startsWith(bytes, 0, "BM"), size: bmpSize },
 };
 
 /**
@@ -67,7 +68,7 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader | NoImageHeader 
     }
     return { format, width, height };
   }
-  return { reason: "is not a PNG, JPEG, WebP or GIF file" };
+  return { reason: "is not a PNG, JPEG, WebP, GIF or BMP file" };
 }
 
 /** The first chunk has the size. */
@@ -150,6 +151,16 @@ function gifSize(view: DataView): Size {
     at++;
   }
   return undefined;
+}
+
+/** Two kinds of header: OS/2's is the shorter one. A picture that begins with its upper row has a negative height. */
+function bmpSize(view: DataView): Size {
+  if (view.byteLength < 26) return undefined;
+  const header = view.getUint32(14, true);
+  if (header === 12) return [view.getUint16(18, true), view.getUint16(20, true)];
+  if (header < 40) return undefined;
+  const width = view.getInt32(18, true);
+  return width < 0 ? undefined : [width, Math.abs(view.getInt32(22, true))];
 }
 
 const PICTURE = 0x2c;

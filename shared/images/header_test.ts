@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import fc from "fast-check";
-import { IMAGES } from "../../tests/support/images.ts";
+import { bmp, IMAGES } from "../../tests/support/images.ts";
 import { readImageHeader } from "./header.ts";
 
 const latin = (text: string) => Buffer.from(text, "latin1");
@@ -70,6 +70,14 @@ function gif({ screen, image, colors, before = Buffer.alloc(0) }: GifShape): Uin
   );
 }
 
+/** A BMP of Windows without its pixels. */
+function bmpHeader(width: number, height: number): Uint8Array {
+  const file = bmp(1, 1, () => [0, 0, 0]);
+  new DataView(file.buffer).setInt32(18, width, true);
+  new DataView(file.buffer).setInt32(22, height, true);
+  return file;
+}
+
 const SIZES = [[1, 1], [3, 2], [640, 480], [16_383, 16_383]] as const;
 
 Deno.test("the size of each format is read", () => {
@@ -82,6 +90,11 @@ Deno.test("the size of each format is read", () => {
     }
     const image = gif({ screen: [width, height], image: [0, 0, width, height] });
     assert.deepEqual(readImageHeader(image), { format: "gif", ...size });
+    for (const rows of [height, -height]) {
+      assert.deepEqual(readImageHeader(bmpHeader(width, rows)), { format: "bmp", ...size });
+    }
+    const old = bytes("BM", Buffer.alloc(12), le32(12), le16(width), le16(height), le32(0));
+    assert.deepEqual(readImageHeader(old), { format: "bmp", ...size });
   }
   const huge = readImageHeader(png(0xffff_ffff, 1));
   assert.deepEqual(huge, { format: "png", width: 0xffff_ffff, height: 1 });
@@ -134,7 +147,7 @@ Deno.test("what is no image, or none of these formats, is told as such", () => {
   const others = [
     "",
     "\x89PNG",
-    "BM\0\0\0\0",
+    "8BPS",
     "II*\0",
     "<svg/>",
     "RIFF\0\0\0\0WAVEfmt ",
@@ -142,7 +155,7 @@ Deno.test("what is no image, or none of these formats, is told as such", () => {
   ];
   for (const text of others) {
     const told = readImageHeader(bytes(text));
-    assert.deepEqual(told, { reason: "is not a PNG, JPEG, WebP or GIF file" }, text);
+    assert.deepEqual(told, { reason: "is not a PNG, JPEG, WebP, GIF or BMP file" }, text);
   }
 });
 
@@ -155,6 +168,9 @@ Deno.test("a damaged image, and one without pixels, is told by its format", () =
     [riff("VP8 ", Buffer.alloc(30)), /damaged WebP/],
     [riff("VP8L", Buffer.alloc(30)), /damaged WebP/],
     [bytes("GIF89a", Buffer.alloc(7), ";"), /damaged GIF/],
+    [bytes("BM\0\0\0\0"), /damaged BMP/],
+    [bmpHeader(-1, 3), /damaged BMP/],
+    [bmpHeader(0, 3), /BMP file of 0 × 3 pixels/],
     [png(0, 3), /PNG file of 0 × 3 pixels/],
     [jpeg(3, 0), /JPEG file of 3 × 0 pixels/],
     [lossy(0, 0), /WebP file of 0 × 0 pixels/],
@@ -170,6 +186,7 @@ Deno.test("a damaged image, and one without pixels, is told by its format", () =
 const FILES = [
   ...[png(3, 2), jpeg(3, 2), lossy(3, 2), lossless(3, 2), extended(3, 2)],
   gif({ screen: [3, 2], image: [0, 0, 3, 2], colors: 4 }),
+  bmp(3, 2, () => [1, 2, 3]),
 ];
 
 Deno.test("a file that is cut anywhere has its right size or a reason", () => {

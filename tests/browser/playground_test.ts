@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import type { Page } from "playwright-core";
 import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
 import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
+import { SOUNDS, tone, wav } from "../support/sounds.ts";
 import { until } from "../support/stack.ts";
 
 async function visit(page: Page, name: string): Promise<void> {
@@ -205,7 +206,7 @@ browserTest("images are shown, sent and left out of the code", async () => {
         buffer: Buffer.from(POINT, "base64"),
       };
       await page.getByLabel("Add images").setInputFiles([file, file]);
-      const image = page.getByRole("list", { name: "Attached images" }).locator("img");
+      const image = page.getByRole("list", { name: "Attached" }).locator("img");
       await image.nth(1).waitFor();
       await page.getByRole("button", { name: "Remove image 2" }).click();
       await image.nth(1).waitFor({ state: "detached" });
@@ -231,11 +232,65 @@ browserTest("images are shown, sent and left out of the code", async () => {
       ]);
       await page.getByLabel("Message").fill("and this?");
       await page.keyboard.press("Enter");
-      await page.getByRole("alert").getByText(/is not a PNG, JPEG, WebP or GIF file/).waitFor();
+      await page.getByRole("alert").getByText(/is not a PNG, JPEG, WebP, GIF or BMP file/)
+        .waitFor();
       assert.equal(await page.getByLabel("Message").inputValue(), "and this?", "it can be changed");
       await page.getByRole("button", { name: "Remove image 1" }).click();
       await page.getByRole("button", { name: "Send" }).click();
       await page.locator(".turn.assistant").nth(1).waitFor();
+    });
+  });
+});
+
+browserTest("sounds are played in the chat, sent and left out of the code", async () => {
+  await withGuarded({}, async ({ url, pool: open }) => {
+    const pool = await open();
+    pool.onSpawn = (_, worker) => worker.script = [{ t: "A tone.", ids: [1] }];
+    pool.audio = true;
+    await pool.register();
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      await visit(page, "Playground");
+      await page.getByText("Add sounds").waitFor();
+      assert.equal(await page.getByText("Add images").count(), 0, "the model sees nothing");
+      const [low, mp3] = [wav(tone(440, 0.5)), SOUNDS.mono];
+      await page.getByLabel("Add sounds").setInputFiles([
+        { name: "a.wav", mimeType: "audio/wav", buffer: Buffer.from(low) },
+        { name: "b.mp3", mimeType: "audio/mpeg", buffer: Buffer.from(mp3) },
+        { name: "c.txt", mimeType: "text/plain", buffer: Buffer.from("no sound") },
+      ]);
+      const attached = page.getByRole("list", { name: "Attached" }).locator("audio");
+      await attached.nth(1).waitFor();
+      assert.equal(await attached.count(), 2);
+      const lengthOf = (at: number) =>
+        attached.nth(at).evaluate((it: { duration: number }) => it.duration);
+      await until("the browser can play them", async () => await lengthOf(1) > 0);
+      assert.equal(await lengthOf(0), 0.5);
+      assert.match(await page.locator(".code pre").innerText(), /"data": "…",\s+"format": "mp3"/);
+      await accessible(page);
+      await page.getByLabel("Message").fill("What is it?");
+      const asked = page.waitForRequest("**/v1/chat/completions");
+      await page.getByRole("button", { name: "Send" }).click();
+      assert.deepEqual((await asked).postDataJSON().messages, [{
+        role: "user",
+        content: [
+          { type: "input_audio", input_audio: { data: low.toBase64(), format: "wav" } },
+          { type: "input_audio", input_audio: { data: mp3.toBase64(), format: "mp3" } },
+          { type: "text", text: "What is it?" },
+        ],
+      }]);
+      assert.equal(await page.locator(".turn.user audio").count(), 2);
+      await page.locator(".turn.assistant p").getByText("A tone.").waitFor();
+      await keep(page, "playground_sounds");
+
+      await page.getByLabel("Add sounds").setInputFiles([
+        { name: "d.wav", mimeType: "audio/wav", buffer: Buffer.from("no sound") },
+      ]);
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.getByRole("alert").getByText(/is not a WAV or MP3 file/).waitFor();
+      await page.getByRole("button", { name: "Remove sound 1" }).click();
+      await attached.waitFor({ state: "detached" });
     });
   });
 });

@@ -24,9 +24,16 @@ Deno.test("models download fetches over several connections, and the token stays
     assert.ok(store.every(({ authorization }) => authorization === null));
     const hub = at.hub.requests.filter(({ server }) => server === "hub");
     assert.ok(hub.every(({ authorization }) => authorization === "Bearer secret"));
+    const before = at.hub.requests.length;
     const again = await at.run("download", REF);
     assert.match(again.err, /is already there/);
-    assert.equal(at.hub.requests.length, hub.length + store.length);
+    // The hub is asked whether it has a projector by now, and for nothing else.
+    assert.equal(at.hub.requests.length, before + 1);
+    const offline = await llorch(["models", "download", REF], {
+      env: { ...at.env, HF_ENDPOINT: "http://127.0.0.1:1" },
+    });
+    assert.equal(offline.code, 0, offline.err);
+    assert.match(offline.err, /is already there/);
   }, { HF_TOKEN: "secret" }));
 
 Deno.test("models download has a model's projector beside it, and delete removes it", async () => {
@@ -41,6 +48,28 @@ Deno.test("models download has a model's projector beside it, and delete removes
     const { code: deleted } = await at.run("delete", "tiny", "--yes");
     assert.equal(deleted, 0);
     assert.deepEqual(at.files(), []);
+  });
+});
+
+Deno.test("models download fetches only the projector where only that is missing", async () => {
+  const eyes = content(2, 1000);
+  const files: Record<string, Uint8Array<ArrayBuffer>> = { [NAME]: WHOLE };
+  await stage({ files }, async (at) => {
+    assert.equal((await at.run("download", REF)).code, 0);
+    await assertWhole(at);
+    files["org/tiny/mmproj-tiny-f16.gguf"] = eyes;
+    const before = at.hub.requests.length;
+    const { code, out, err } = await at.run("download", REF, "--json");
+    assert.equal(code, 0, err);
+    assert.equal(JSON.parse(out).already, false);
+    assert.deepEqual(at.files(), ["tiny.gguf", "tiny.gguf.json", "tiny.mmproj.gguf"]);
+    assert.deepEqual(await Deno.readFile(join(at.models, "tiny.mmproj.gguf")), eyes);
+    const asked = at.hub.requests.slice(before).map(({ path }) => path);
+    assert.ok(!asked.some((path) => path.endsWith("/tiny.gguf")), asked.join());
+    // Everything is there now: the hub is not asked.
+    const after = at.hub.requests.length;
+    assert.match((await at.run("download", REF)).err, /is already there/);
+    assert.equal(at.hub.requests.length, after);
   });
 });
 

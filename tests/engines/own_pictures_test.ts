@@ -12,7 +12,7 @@ import { ASK_ABOUT_IMAGE, post } from "../support/ask_about_image.ts";
 import { dataUrl, IMAGES, png } from "../support/images.ts";
 import { SOUND_TOKENS, writeEars } from "../support/audio_model.ts";
 import { failovers, killIfAlive, type Service, withService } from "../support/service.ts";
-import { tone, wav } from "../support/sounds.ts";
+import { SOUNDS, tone, wav } from "../support/sounds.ts";
 import { follow, run, textOf } from "../support/stack.ts";
 import { IMAGE_TOKENS, writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
@@ -242,6 +242,14 @@ async function transcribed(service: Service): Promise<void> {
   assert.equal(deltas.join(""), content);
   assert.deepEqual(events.at(-1), { type: "transcript.text.done", text: content, usage });
 
+  const mp3 = await post(service, "/v1/chat/completions", {
+    ...{ model: "ears", temperature: 0, max_tokens: 30 },
+    messages: [{ role: "user", content: [inputAudio(SOUNDS.stereo), { type: "text", text }] }],
+  });
+  const heard = await ask({}, SOUNDS.stereo);
+  assert.equal(heard.status, 200, heard.said);
+  assert.equal(JSON.parse(heard.said).text, mp3.body.choices[0].message.content);
+
   // Longer than bodies without images may be.
   const long = await ask({}, wav(tone(200, 300)));
   assert.equal(long.status, 200, long.said);
@@ -249,8 +257,9 @@ async function transcribed(service: Service): Promise<void> {
   const tooLong = await ask({}, wav(tone(200, 400)));
   assert.equal(tooLong.status, 413, tooLong.said);
   const refusals: [Record<string, string>, Uint8Array<ArrayBuffer>, RegExp][] = [
-    [{}, IMAGES.png, /file: is not a WAV file/],
+    [{}, IMAGES.png, /file: is not a WAV or MP3 file/],
     [{}, wav([]), /file: .*no sound/],
+    [{}, SOUNDS.mono.subarray(0, 8), /file: is a damaged MP3 file: it has no sound/],
     [{ model: "eyes" }, wav(sound), /file: audio input is not supported: \\"eyes\\" hears nothing/],
     [{ response_format: "srt" }, wav(sound), /response_format: must be json or text: .*no times/],
     [{ "timestamp_granularities[]": "word" }, wav(sound), /timestamp_granularities: is not supp/],
@@ -295,8 +304,9 @@ async function heardByCommand(service: Service): Promise<void> {
 }
 
 function soundPart(samples: readonly number[]) {
-  return {
-    type: "input_audio" as const,
-    input_audio: { data: wav(samples).toBase64(), format: "wav" },
-  };
+  return inputAudio(wav(samples));
+}
+
+function inputAudio(file: Uint8Array) {
+  return { type: "input_audio" as const, input_audio: { data: file.toBase64() } };
 }

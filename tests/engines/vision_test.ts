@@ -84,7 +84,7 @@ Deno.test({
       const blind = await chat("blind", `data:image/png;base64,${RED}`);
       assert.equal(blind.status, 400);
       assert.match(blind.body.error.message, /image input is not supported: .*blind/);
-      for (const format of ["png", "jpeg", "progressive jpeg", "gif"] as const) {
+      for (const format of ["png", "jpeg", "progressive jpeg", "gif", "bmp"] as const) {
         const read = await chat("eyes", dataUrl(IMAGES[format]));
         assert.equal(read.status, 200, `${format}: ${JSON.stringify(read.body)}`);
       }

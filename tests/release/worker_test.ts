@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ENV } from "#shared/defaults.ts";
 import { createClient } from "#shared/http/client.ts";
+import type { AudioPart, ImagePart } from "#shared/contracts/images.ts";
 import { workerRoutes } from "#shared/contracts/worker.ts";
 import { OWN_HASHES } from "../../daemons/worker/engine/libllama/c/check_files.ts";
 import { MEDIA_FILE } from "../../daemons/worker/engine/libllama/c/library_files.ts";
@@ -10,15 +11,26 @@ import { whyNoMedia } from "../../daemons/worker/testing/media.ts";
 import { DEMO_MODEL, TOKEN, whenReady } from "../../daemons/worker/testing/worker.ts";
 import { build } from "../../tools/build/build.ts";
 import { planBuild } from "../../tools/build/plan.ts";
+import { writeEars } from "../support/audio_model.ts";
 import { BLUE_AND_RED, dataUrl, IMAGES, png } from "../support/images.ts";
 import { namesIn } from "../support/portable.ts";
+import { SOUNDS, tone, wav } from "../support/sounds.ts";
 import { listeningUrl, type Program, ROOT, startCommand, within } from "../support/stack.ts";
 import { writeProjector, writeSeeingModel } from "../support/vision_model.ts";
 
 const ARGS = ["--port=0", "--standalone", "--gpu=none", "--threads=1"];
 
 /** What a worker says of a picture. */
-async function saidOf(url: string, picture: Uint8Array): Promise<string> {
+function saidOf(url: string, picture: Uint8Array): Promise<string> {
+  return said(url, { type: "image_url", image_url: { url: dataUrl(picture) } });
+}
+
+/** What a worker says of a sound. */
+function saidOfSound(url: string, sound: Uint8Array): Promise<string> {
+  return said(url, { type: "input_audio", input_audio: { data: sound.toBase64() } });
+}
+
+async function said(url: string, part: ImagePart | AudioPart): Promise<string> {
   const { events } = await createClient({ baseUrl: url, token: TOKEN }).stream(
     workerRoutes.execute,
     {
@@ -27,10 +39,7 @@ async function saidOf(url: string, picture: Uint8Array): Promise<string> {
         ...{ max_tokens: 8, temperature: 0 },
         messages: [{
           role: "user",
-          content: [
-            { type: "image_url", image_url: { url: dataUrl(picture) } },
-            { type: "text", text: " w1" },
-          ],
+          content: [part, { type: "text", text: " w1" }],
         }],
       },
     },
@@ -87,7 +96,7 @@ Deno.test({
       assert.ok(!namesIn(app).includes("node_modules"));
     });
     await t.step({
-      name: "it sees, with the libmtmd that it carries, and reads every format",
+      name: "it sees, with the libmtmd that it carries, and reads every format of pictures",
       ignore: whyNoMedia() !== undefined,
       async fn() {
         assert.deepEqual(namesIn(join(app, "media/linux-x64")), [OWN_HASHES, MEDIA_FILE].sort());
@@ -97,9 +106,24 @@ Deno.test({
         await ready([`--model=${model}`, `--mmproj=${projector}`], async (url) => {
           const blue = await saidOf(url, BLUE_AND_RED);
           assert.equal(await saidOf(url, IMAGES.gif), blue);
+          assert.equal(await saidOf(url, IMAGES.bmp), blue);
           assert.equal(await saidOf(url, IMAGES["lossless webp"]), blue);
           assert.notEqual(await saidOf(url, IMAGES.jpeg), "");
           assert.notEqual(await saidOf(url, png(32, 32, () => [9, 250, 9])), blue);
+        });
+      },
+    });
+    await t.step({
+      name: "it hears WAV and MP3",
+      ignore: whyNoMedia() !== undefined,
+      async fn() {
+        const [model, projector] = [join(dir, "ears.gguf"), join(dir, "mmproj-ears.gguf")];
+        writeSeeingModel(model);
+        writeEars(projector);
+        await ready([`--model=${model}`, `--mmproj=${projector}`], async (url) => {
+          const low = await saidOfSound(url, SOUNDS.low);
+          assert.notEqual(low, "");
+          assert.notEqual(await saidOfSound(url, wav(tone(3000, 2))), low);
         });
       },
     });

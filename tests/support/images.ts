@@ -66,6 +66,65 @@ export function gif(
   ]);
 }
 
+/** How a BMP file is written. */
+export interface BmpKind {
+  /** Bits of a pixel: 1, 4 or 8 of a palette, 16, 24 or 32. */
+  readonly depth?: number;
+  /** Whether its first row is the upper one. */
+  readonly isDown?: boolean;
+  /** Bits of red, green and blue, for 16 or 32. */
+  readonly masks?: readonly number[];
+}
+
+/** The BMP file of an image. Its palette, if it has one, has the colors in the order in which they come. */
+export function bmp(
+  width: number,
+  height: number,
+  color: (x: number, y: number) => Color,
+  { depth = 24, isDown = false, masks }: BmpKind = {},
+): Uint8Array<ArrayBuffer> {
+  const rowBytes = Math.ceil(width * depth / 32) * 4;
+  const start = 54 + (masks ? 12 : 0) + (depth <= 8 ? 4 << depth : 0);
+  const file = new Uint8Array(start + height * rowBytes);
+  const view = new DataView(file.buffer);
+  file.set(ascii("BM"));
+  view.setUint32(2, file.length, true);
+  view.setUint32(10, start, true);
+  view.setUint32(14, 40, true);
+  view.setInt32(18, width, true);
+  view.setInt32(22, isDown ? -height : height, true);
+  view.setUint16(26, 1, true);
+  view.setUint16(28, depth, true);
+  view.setUint32(30, masks ? 3 : 0, true);
+  masks?.forEach((mask, at) => view.setUint32(54 + 4 * at, mask, true));
+  const bits = masks ?? (depth === 16 ? [31 << 10, 31 << 5, 31] : [0xff_0000, 0xff00, 0xff]);
+  const palette: string[] = [];
+  for (let y = 0; y < height; y++) {
+    const row = start + rowBytes * (isDown ? y : height - 1 - y);
+    for (let x = 0; x < width; x++) {
+      const [red, green, blue] = color(x, y);
+      if (depth <= 8) {
+        const name = [red, green, blue].join();
+        if (!palette.includes(name)) {
+          file.set([blue, green, red], 54 + 4 * palette.length);
+          palette.push(name);
+        }
+        const bit = x * depth;
+        file[row + (bit >> 3)]! |= palette.indexOf(name) << (8 - depth - (bit & 7));
+      } else if (depth === 24) file.set([blue, green, red], row + 3 * x);
+      else {
+        const value = [red, green, blue].reduce((sum, each, at) => {
+          const low = 31 - Math.clz32(bits[at]! & -bits[at]!);
+          return sum + Math.round(each / 255 * (bits[at]! >>> low)) * 2 ** low;
+        }, 0);
+        if (depth === 16) view.setUint16(row + 2 * x, value, true);
+        else view.setUint32(row + 4 * x, value, true);
+      }
+    }
+  }
+  return file;
+}
+
 /** Colors as GIF packs them: in codes of growing width for runs that came before. */
 function packed(colors: readonly number[], bits: number): number[] {
   const bytes: number[] = [];
@@ -103,11 +162,10 @@ function packed(colors: readonly number[], bits: number): number[] {
   return bytes;
 }
 
+const blueOrRed = (x: number): Color => x < 3 ? [20, 60, 220] : [200, 30, 40];
+
 /** The image of {@linkcode IMAGES}: blue on the left, red on the right, 6 by 4 pixels. */
-export const BLUE_AND_RED: Uint8Array<ArrayBuffer> = png(
-  ...[6, 4] as const,
-  (x) => x < 3 ? [20, 60, 220] : [200, 30, 40],
-);
+export const BLUE_AND_RED: Uint8Array<ArrayBuffer> = png(6, 4, blueOrRed);
 
 /** One small image as several programs write it, 6 by 4 pixels. */
 export const IMAGES = {
@@ -132,6 +190,7 @@ export const IMAGES = {
   gif: Uint8Array.fromBase64(
     "R0lGODdhBgAEAIEAAMgeKBQ83AAAAAAAACwAAAAABgAEAAAIEAADCARAUGAAggAMIlRIMCAAOw==",
   ),
+  bmp: bmp(6, 4, blueOrRed),
   "lossy webp": Uint8Array.fromBase64(
     "UklGRkgAAABXRUJQVlA4IDwAAADwAQCdASoGAAQAAsBMJagCdHIAqgAFgwAA/u3juii/fYj8l4gIZ/tm9QZPPv3h49Yrf/H/" +
       "pnx6xW9LAAA=",

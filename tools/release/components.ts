@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { declaredLicence } from "./licence_texts.ts";
+import { type Licence, licenceOf } from "./licence_texts.ts";
 
 /** A third-party package in the executables. */
 export interface Component {
@@ -91,9 +91,7 @@ export async function readComponents(
   return components.flat();
 }
 
-async function readLicence(
-  folder: string,
-): Promise<Pick<Component, "licence" | "licenceText"> | undefined> {
+async function readLicence(folder: string): Promise<Licence | undefined> {
   try {
     const { name: packageName, license, author } = JSON.parse(
       await Deno.readTextFile(join(folder, "package.json")),
@@ -103,11 +101,8 @@ async function readLicence(
       texts.push((await Deno.readTextFile(join(folder, name))).trim());
     }
     const licence = typeof license === "string" ? license : license?.type;
-    if (texts.length === 0) {
-      const maker = typeof author === "string" ? author : author?.name;
-      texts.push(declaredLicence(packageName, licence, maker));
-    }
-    return { licence, licenceText: texts.join("\n\n") };
+    const maker = typeof author === "string" ? author : author?.name;
+    return licenceOf(packageName, licence, maker, texts);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

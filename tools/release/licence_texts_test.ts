@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { declaredLicence } from "./licence_texts.ts";
+import { declaredLicence, licenceOf } from "./licence_texts.ts";
 
 Deno.test("declaredLicence() gives the whole text, with who made the package", () => {
   const text = declaredLicence("@deno/linux-x64-glibc", "MIT", "Somebody");
@@ -11,4 +11,15 @@ Deno.test("declaredLicence() gives the whole text, with who made the package", (
 
 Deno.test("declaredLicence() refuses a licence that no text is known of", () => {
   assert.throws(() => declaredLicence("a", "WTFPL", "Ada"), /a carries no licence file.*"WTFPL"/);
+});
+
+Deno.test("licenceOf() names a library in a package that has another licence", () => {
+  const { licence, licenceText } = licenceOf("mpg123-decoder", "MIT", "Ada", []);
+  assert.equal(licence, "MIT AND LGPL-2.1-only");
+  assert.match(licenceText, /^MIT License[^]*Copyright \(c\) Ada\n[^]*libmpg123[^]*LESSER GENERAL/);
+  assert.equal(licenceOf("@wasm-audio-decoders/common", undefined, "Ada", []).licence, "MIT");
+  assert.deepEqual(licenceOf("a", "MIT", "Ada", ["one", "two"]), {
+    licence: "MIT",
+    licenceText: "one\n\ntwo",
+  });
 });

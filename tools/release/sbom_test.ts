@@ -34,6 +34,7 @@ Deno.test("the bill of materials is valid and names llama.cpp, and each licence 
     assert.match(all, /The ggml authors\nCopyright \(c\) 2024 Mozilla Foundation/);
     // libwebp's, which a package carries.
     assert.match(all, /Copyright \(c\) 2010, Google Inc/);
+    assert.match(all, /^mpg123-decoder [\d.]+\nMIT AND LGPL-2\.1-only$/m);
     assert.equal(licencesOf("cpu"), all);
     assert.match(licencesOf(), /2018-2026 the Deno authors/);
     assert.doesNotMatch(licencesOf(), /node-llama-cpp|ggml/);

@@ -9,7 +9,12 @@ import type { Context } from "../../context.ts";
 import { addModel } from "../../models/add.ts";
 import { findSource } from "../../models/add_source.ts";
 import { deletablePaths, removeModel } from "../../models/delete.ts";
-import { alreadyThere, type Downloaded, downloadModel } from "../../models/download.ts";
+import {
+  addProjector,
+  alreadyThere,
+  type Downloaded,
+  downloadModel,
+} from "../../models/download.ts";
 import { hubSettings } from "../../models/hub.ts";
 import { downloadTarget } from "../../models/target.ts";
 import { ask } from "#shared/ask.ts";
@@ -29,14 +34,12 @@ export async function download(
     ? (await settings(context)).models.dir
     : resolve(context.cwd, options.dir);
   try {
-    const done = isForced ? undefined : await alreadyThere(target, dir);
-    const hub = done ? undefined : await hubSettings(context.env);
-    report(
-      done ?? await downloadModel({ hub: hub!, target, dir, isForced, isQuiet }, context),
-      isJson,
-      isQuiet,
-      context,
-    );
+    const there = isForced ? undefined : await alreadyThere(target, dir);
+    const order = { hub: await hubSettings(context.env), target, dir, isForced, isQuiet };
+    const done = there
+      ? await addProjector(there, order, context)
+      : await downloadModel(order, context);
+    report(done, isJson, isQuiet, context);
     return EXIT.ok;
   } catch (error) {
     if (!context.signal.aborted) throw error;

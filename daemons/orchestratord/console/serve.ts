@@ -15,8 +15,9 @@ const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  // data: for images of the playground's chat, which never leave the page's own memory.
+  // data: for images and sounds of the playground's chat, which never leave the page's own memory.
   "img-src 'self' data:",
+  "media-src data:",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

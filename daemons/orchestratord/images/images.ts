@@ -189,7 +189,8 @@ export class Images {
 }
 
 function dataUrlOf({ format, data }: Image): string {
-  return `data:${format === "wav" ? "audio" : "image"}/${format};base64,${data.toBase64()}`;
+  const kind = format === "wav" || format === "mp3" ? "audio" : "image";
+  return `data:${kind}/${format};base64,${data.toBase64()}`;
 }
 
 /** The URL of each image and sound, with the fields that have it. */

@@ -1,4 +1,5 @@
 import { readImageHeader } from "#shared/images/header.ts";
+import { NO_SOUND, soundFormat } from "#shared/images/sound_format.ts";
 import type { Image } from "../store/image_store.ts";
 
 /** What an image may be. */
@@ -61,11 +62,9 @@ export async function readSound(
   { max_bytes }: Pick<ImageBounds, "max_bytes">,
 ): Promise<Image> {
   if (data.byteLength > max_bytes) throw tooLarge(max_bytes);
-  const text = String.fromCharCode(...data.subarray(0, 12));
-  if (!/^RIFF....WAVE$/s.test(text)) {
-    throw new ImageRefusal("is not a WAV file, the only kind of sound that is read");
-  }
-  return { sha256: await hashOf(data), format: "wav", data };
+  const format = soundFormat(data);
+  if (!format) throw new ImageRefusal(NO_SOUND);
+  return { sha256: await hashOf(data), format, data };
 }
 
 async function hashOf(data: Uint8Array<ArrayBuffer>): Promise<string> {

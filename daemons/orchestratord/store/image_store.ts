@@ -1,10 +1,11 @@
 import type { ImageFormat } from "#shared/images/header.ts";
+import type { SoundFormat } from "#shared/images/sound_format.ts";
 
 /** An image or a sound of a request. */
 export interface Image {
   /** Hexadecimal. */
   readonly sha256: string;
-  readonly format: ImageFormat | "wav";
+  readonly format: ImageFormat | SoundFormat;
   readonly data: Uint8Array<ArrayBuffer>;
 }
 

@@ -1,4 +1,5 @@
 import { readImageHeader } from "#shared/images/header.ts";
+import { decodeBmp } from "./bmp.ts";
 import { decodeGif } from "./gif.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { BadMedia, type Pixels } from "./pixels.ts";
@@ -25,6 +26,8 @@ export async function decodeImage(file: Uint8Array, mostPixels: number): Promise
       return decodeJpeg(file, mostPixels);
     case "gif":
       return decodeGif(file, mostPixels);
+    case "bmp":
+      return decodeBmp(file, mostPixels);
     case "webp":
       return await decodeWebp(file, mostPixels);
   }

@@ -7,7 +7,8 @@
 /// <reference lib="deno.worker" />
 import { decodeImage } from "./decode.ts";
 import { BadMedia, type Pixels } from "./pixels.ts";
-import { decodeWav, type SoundBounds } from "./wav.ts";
+import { decodeSound } from "./sound.ts";
+import type { SoundBounds } from "./sound_bounds.ts";
 
 /** A file to decode. */
 export type DecodeOrder =
@@ -32,7 +33,7 @@ self.onmessage = async ({ data: order }: MessageEvent<DecodeOrder>) => {
       const pixels = await decodeImage(order.file, order.mostPixels);
       self.postMessage({ pixels } satisfies DecodeReply, [pixels.rgb.buffer]);
     } else {
-      const samples = decodeWav(order.file, order.bounds);
+      const samples = await decodeSound(order.file, order.bounds);
       self.postMessage({ samples } satisfies DecodeReply, [samples.buffer]);
     }
   } catch (error) {

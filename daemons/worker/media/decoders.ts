@@ -13,13 +13,31 @@ export interface DecodersOptions {
   readonly mostSeconds: number;
   /** Time that one may take, in milliseconds; then its thread is ended. */
   readonly deadlineMs: number;
+  /** Time without anything to decode after which the thread is ended, in milliseconds. */
+  readonly idleMs: number;
+  /** Starts the thread. @default the module beside this one, without permissions */
+  readonly start?: () => Worker;
 }
 
-/** Decodes pictures and sound one after the other in a thread without permissions, which starts with the first. */
+/** The thread: a file that people made reaches nothing from there. */
+export function startThread(): Worker {
+  return new Worker(new URL(THREAD, import.meta.url), {
+    type: "module",
+    name: "decoder",
+    deno: { permissions: "none" },
+  });
+}
+
+/**
+ * Decodes pictures and sound one after the other in a thread without permissions. It starts with the first, and ends
+ * when there was nothing to decode for a while: memory that decoders have grown is given back only so.
+ */
 export class Decoders {
   readonly #options: DecodersOptions;
   #worker: Worker | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: DecodersOptions) {
     this.#options = options;
@@ -55,23 +73,27 @@ export class Decoders {
 
   /** Ends the thread. */
   close(): void {
+    clearTimeout(this.#idle);
     this.#worker?.terminate();
     this.#worker = undefined;
   }
 
   #next(order: DecodeOrder): Promise<Decoded> {
-    const result = this.#last.then(() => this.#decode(order));
+    clearTimeout(this.#idle);
+    this.#waiting++;
+    const result = this.#last.then(() => this.#decode(order)).finally(() => this.#done());
     this.#last = result.catch(() => {});
     return result;
   }
 
+  #done(): void {
+    if (--this.#waiting > 0 || !this.#worker) return;
+    this.#idle = setTimeout(() => this.close(), this.#options.idleMs);
+  }
+
   async #decode(order: DecodeOrder): Promise<Decoded> {
-    const { deadlineMs } = this.#options;
-    const worker = this.#worker ??= new Worker(new URL(THREAD, import.meta.url), {
-      type: "module",
-      name: "decoder",
-      deno: { permissions: "none" },
-    });
+    const { deadlineMs, start = startThread } = this.#options;
+    const worker = this.#worker ??= start();
     const { promise, resolve, reject } = Promise.withResolvers<DecodeReply>();
     worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => resolve(data);
     worker.onerror = (event) => {

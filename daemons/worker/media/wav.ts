@@ -1,18 +1,14 @@
+import { soundFormat } from "#shared/images/sound_format.ts";
 import { BadMedia } from "./pixels.ts";
-
-/** What a sound may be, and what it becomes. */
-export interface SoundBounds {
-  /** Samples of a second that the model takes. */
-  readonly rate: number;
-  readonly mostSeconds: number;
-}
+import { Resampler } from "./resampler.ts";
+import type { SoundBounds } from "./sound_bounds.ts";
 
 /** How numbers are stored. */
 const [WHOLE, FLOAT, EXTENSIBLE] = [1, 3, 0xfffe];
 /** Rates that sound has in files. */
 const [SLOWEST, FASTEST] = [1_000, 384_000];
-/** Samples on each side from which one of another rate is made. */
-const REACH = 16;
+/** Frames that are read at once. */
+const FRAMES = 1 << 16;
 
 /**
  * Decodes a WAV file to one channel, as llama-server does. Only the filter for another rate is a different one.
@@ -33,13 +29,19 @@ export function decodeWav(
     throw new BadMedia(`is ${seconds} s long: at most ${mostSeconds} s are allowed`);
   }
   const read = reader(new DataView(data.buffer, data.byteOffset, data.byteLength), format);
-  const samples = new Float32Array(frames);
-  for (let frame = 0; frame < frames; frame++) {
-    let sum = 0;
-    for (let channel = 0; channel < channels; channel++) sum += read(frame * channels + channel);
-    samples[frame] = sum / channels;
+  const resampler = new Resampler(own, rate);
+  for (let from = 0; from < frames; from += FRAMES) {
+    const samples = new Float32Array(Math.min(FRAMES, frames - from));
+    for (let at = 0; at < samples.length; at++) {
+      let sum = 0;
+      for (let channel = 0; channel < channels; channel++) {
+        sum += read((from + at) * channels + channel);
+      }
+      samples[at] = sum / channels;
+    }
+    resampler.push(samples);
   }
-  return own === rate ? samples : atRate(samples, own, rate);
+  return resampler.end();
 }
 
 interface Format {
@@ -54,9 +56,7 @@ interface Format {
 function readChunks(file: Uint8Array): { readonly format: Format; readonly data: Uint8Array } {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const text = (at: number) => String.fromCharCode(...file.subarray(at, at + 4));
-  if (file.length < 12 || text(0) !== "RIFF" || text(8) !== "WAVE") {
-    throw new BadMedia("is not a WAV file, the only kind of sound that is read");
-  }
+  if (soundFormat(file) !== "wav") throw new BadMedia("is not a WAV file");
   let format: Format | undefined;
   for (let at = 12; at + 8 <= file.length;) {
     const length = view.getUint32(at + 4, true);
@@ -109,31 +109,6 @@ function reader(view: DataView, { kind, bytes }: Format): (index: number) => num
     default:
       return (index) => view.getInt32(index * 4, true) / 2 ** 31;
   }
-}
-
-/** The same sound with another number of samples in a second, without tones that it cannot have. */
-function atRate(samples: Float32Array, own: number, rate: number): Float32Array<ArrayBuffer> {
-  const step = own / rate;
-  const made = new Float32Array(Math.floor(samples.length / step));
-  const stretch = Math.max(1, step);
-  const reach = REACH * stretch;
-  for (let index = 0; index < made.length; index++) {
-    const middle = index * step;
-    const [first, last] = [Math.ceil(middle - reach), Math.floor(middle + reach)];
-    let [sum, weights] = [0, 0];
-    for (let at = Math.max(0, first); at <= Math.min(samples.length - 1, last); at++) {
-      const away = (at - middle) / stretch;
-      const weight = sinc(away) * sinc(away / REACH);
-      sum += weight * samples[at]!;
-      weights += weight;
-    }
-    made[index] = weights === 0 ? 0 : sum / weights;
-  }
-  return made;
-}
-
-function sinc(value: number): number {
-  return value === 0 ? 1 : Math.sin(Math.PI * value) / (Math.PI * value);
 }
 
 function damaged(reason: string): BadMedia {

@@ -102,7 +102,7 @@ function refuseWebp(messages: ExecuteRequest["messages"]): void {
       part.type === "image_url" && part.image_url.url.startsWith("data:image/webp")
     );
     if (at < 0) continue;
-    const message = "the server of this model reads no WebP: send PNG, JPEG or GIF";
+    const message = "the server of this model reads no WebP: send PNG, JPEG, GIF or BMP";
     throw invalidRequest([{ field: `messages.${index}.content.${at}`, message }]);
   }
 }

@@ -22,7 +22,7 @@ const responseFormat = z.enum(["json", "text"], {
 
 /** Fields of the form of `POST /v1/audio/transcriptions`, all of them text. */
 export const transcriptionForm = z.looseObject({
-  file: z.string().meta({ format: "binary", description: "A WAV file" }),
+  file: z.string().meta({ format: "binary", description: "A WAV or MP3 file" }),
   model: optionalModelName,
   prompt: z.string().max(8_192).optional().meta({
     description: "What the model is asked about the sound. Absent: to transcribe it",

@@ -32,20 +32,26 @@ export async function readTranscriptionForm(
   request: Request,
   bounds: FormBounds,
 ): Promise<AskedTranscription> {
-  const fields: Record<string, string> = {};
+  const fields = new Map<string, string>();
   let sound: Uint8Array | undefined;
   for await (const part of readForm(request, { idleMs: bounds.idleMs })) {
     if (part.name === "file") {
       if (sound) throw invalidRequest([{ field: "file", message: "must be one file" }]);
       sound = await readFile(part, bounds);
-    } else if (part.filename === undefined) {
+    } else {
+      // A list has [] behind its name, and comes once for each of its values.
+      const field = part.name.replace(/\[\]$/, "");
+      const refuse = (message: string) => invalidRequest([{ field, message }]);
+      if (part.filename !== undefined) throw refuse("must be text, not a file");
       const value = await readField(part, MAX_FIELD);
-      // Pages send the fields that nobody filled in, too. A list has [] behind its name.
-      if (value !== "") fields[part.name.replace(/\[\]$/, "")] = value;
+      // Pages send the fields that nobody filled in, too.
+      if (value === "") continue;
+      if (field === part.name && fields.has(field)) throw refuse("must be given once");
+      fields.set(field, value);
     }
   }
   if (!sound) throw invalidRequest([{ field: "file", message: "is missing" }]);
-  const result = checked(transcriptionForm, { ...fields, file: "" });
+  const result = checked(transcriptionForm, { ...Object.fromEntries(fields), file: "" });
   if ("errors" in result) throw invalidRequest(result.errors);
   return { ...result.data, sound };
 }

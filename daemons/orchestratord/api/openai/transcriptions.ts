@@ -61,7 +61,7 @@ export function transcriptionTask(
   { parameters, fixed }: NameSettings,
 ): TaskRequest {
   const text = language === undefined ? prompt : `${prompt} (language: ${language})`;
-  const input_audio = { data: sound.toBase64(), format: "wav" };
+  const input_audio = { data: sound.toBase64() };
   return toTask({
     model,
     messages: [{

@@ -1,6 +1,6 @@
 /** The playground's calls of `/v1/chat/completions`. */
 import { ApiError, errorOf, send } from "./api.ts";
-import { type Content, textOf } from "./images.ts";
+import { type Content, textOf } from "./media.ts";
 import { eventsOf } from "./sse.ts";
 
 /** One turn of a chat; `tool`: the result of a call. */

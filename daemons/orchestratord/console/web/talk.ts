@@ -6,8 +6,8 @@ import { Store, useStore } from "./store.ts";
 export interface Talk {
   readonly messages: readonly Message[];
   readonly draft: string;
-  /** Images of the next message, as data: URLs. */
-  readonly images: readonly string[];
+  /** Images and sounds of the next message, as data: URLs. */
+  readonly media: readonly string[];
   readonly system: string;
   /** The functions that the model may call, as a JSON list; empty for none. */
   readonly tools: string;
@@ -28,7 +28,7 @@ export interface Talk {
 const NONE: Talk = {
   messages: [],
   draft: "",
-  images: [],
+  media: [],
   system: "",
   tools: "",
   options: "",
@@ -49,29 +49,29 @@ export function edit(
   part: Partial<
     Pick<
       Talk,
-      "draft" | "images" | "system" | "tools" | "options" | "effort" | "picked" | "parameters"
+      "draft" | "media" | "system" | "tools" | "options" | "effort" | "picked" | "parameters"
     >
   >,
 ) {
   talk.change(part);
 }
 
-/** Adds images to the next message. */
-export function attach(images: readonly string[]): void {
-  talk.change({ images: [...talk.value.images, ...images] });
+/** Adds images and sounds to the next message. */
+export function attach(media: readonly string[]): void {
+  talk.change({ media: [...talk.value.media, ...media] });
 }
 
 /** Keeps the result of a call while others have none yet. */
 export function note(result: Message): void {
-  talk.change({ messages: [...talk.value.messages, result], draft: "", images: [] });
+  talk.change({ messages: [...talk.value.messages, result], draft: "", media: [] });
 }
 
 /** Sends a question and collects the answer, which goes on while another page is shown. */
 export async function ask(question: Message, request: ChatRequest): Promise<void> {
   const { signal } = answer = new AbortController();
   const messages = [...talk.value.messages, question];
-  const { draft, images } = talk.value;
-  talk.change({ messages, draft: "", images: [], isBusy: true, error: undefined, end: undefined });
+  const { draft, media } = talk.value;
+  talk.change({ messages, draft: "", media: [], isBusy: true, error: undefined, end: undefined });
   let outcome: Pick<Talk, "error" | "end">;
   try {
     outcome = { end: await chat(request, (delta) => signal.aborted || add(delta), signal) };
@@ -83,7 +83,7 @@ export async function ask(question: Message, request: ChatRequest): Promise<void
   talk.change({ ...outcome, isBusy: false });
   // A question that was refused goes back into the form: sent again with the next, it would be refused again.
   if (outcome.error !== undefined && talk.value.messages.at(-1) === question) {
-    talk.change({ messages: talk.value.messages.slice(0, -1), draft, images });
+    talk.change({ messages: talk.value.messages.slice(0, -1), draft, media });
   }
 }
 

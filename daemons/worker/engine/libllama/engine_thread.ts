@@ -70,24 +70,30 @@ export class EngineThread {
     this.#events = events;
   }
 
-  /** Sends an order. Rejects with {@linkcode OrderError} if it fails. */
+  /**
+   * Sends an order. Rejects with {@linkcode OrderError} if it fails.
+   *
+   * @param moved Buffers of the order that are the thread's from now on; others are copied.
+   */
   call<Name extends keyof Orders>(
     name: Name,
     take: Orders[Name]["take"],
+    moved: readonly ArrayBuffer[] = [],
   ): Promise<Orders[Name]["answer"]> {
     if (!this.#ended) living.add(this);
-    return this.#send(name, take);
+    return this.#send(name, take, moved);
   }
 
   #send<Name extends keyof Orders>(
     name: Name,
     take: Orders[Name]["take"],
+    moved: readonly ArrayBuffer[] = [],
   ): Promise<Orders[Name]["answer"]> {
     if (this.#ended) return Promise.reject(this.#ended);
     const id = ++this.#last;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
-    this.#worker.postMessage({ id, name, take } satisfies Order);
+    this.#worker.postMessage({ id, name, take } satisfies Order, [...moved]);
     return waiting.promise as Promise<Orders[Name]["answer"]>;
   }
 

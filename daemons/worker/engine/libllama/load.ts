@@ -227,7 +227,10 @@ function ownPredictor(settings: LlamaSettings): NewPredictor | undefined {
 }
 
 /** Bounds of pictures; the orchestrator has bounds of its own, which are settings. */
-const DECODING = { mostPixels: 64_000_000, mostSeconds: 1_800, deadlineMs: 30_000 };
+const DECODING = {
+  ...{ mostPixels: 64_000_000, mostSeconds: 1_800 },
+  ...{ deadlineMs: 30_000, idleMs: 10_000 },
+};
 
 /** Time that `--threads auto` may add to a load, in milliseconds. */
 const CALIBRATION_MS = 2_000;

@@ -132,7 +132,8 @@ export class Media implements EngineMedia {
 
   async #make(hash: string, decode: () => Promise<MediumOrder>): Promise<Known> {
     const order = await decode();
-    const facts = await this.#options.thread.call("medium", order).catch((error) => {
+    const { buffer } = order.kind === "image" ? order.rgb : order.samples;
+    const facts = await this.#options.thread.call("medium", order, [buffer]).catch((error) => {
       if (!(error instanceof OrderError)) throw error;
       throw new BadMedia(`cannot be used: ${error.message}`);
     });

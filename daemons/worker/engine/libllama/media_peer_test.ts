@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeEars } from "../../../../tests/support/audio_model.ts";
-import { type Color, dataUrl, gif, png } from "../../../../tests/support/images.ts";
+import { bmp, type Color, dataUrl, gif, png } from "../../../../tests/support/images.ts";
 import { tone, wav } from "../../../../tests/support/sounds.ts";
 import { whyNoPeer, withPeer } from "../../../../tests/support/peer.ts";
 import { seededRandom } from "../../../../tests/support/random.ts";
@@ -35,6 +35,14 @@ function ofColors(width: number, height: number, color: (x: number, y: number) =
   return gif(width, height, colors, pixels, { isInterlaced: height % 2 === 0 });
 }
 
+/** A BMP of 16, 24 or 32 bits. */
+function ofBits(width: number, height: number, color: (x: number, y: number) => Color) {
+  return bmp(width, height, color, {
+    depth: [16, 24, 32][(width + height) % 3]!,
+    isDown: height % 2 === 0,
+  });
+}
+
 /** Pictures of all sizes. */
 function pictures(): (random: () => number) => Part {
   return (random) => {
@@ -43,7 +51,8 @@ function pictures(): (random: () => number) => Part {
     const [a, b, c] = [upTo(256), upTo(256), upTo(9)];
     const color = (x: number, y: number) =>
       [(a + x * c) % 256, (b + y * 3) % 256, (x * y) % 256] as const;
-    const file = upTo(3) === 0 ? ofColors(width, height, color) : png(width, height, color);
+    const made = [png, png, ofColors, ofBits][upTo(4)]!;
+    const file = made(width, height, color);
     return { type: "image_url", image_url: { url: dataUrl(file) } };
   };
 }

@@ -131,6 +131,7 @@ test("what cannot be decoded is refused by the name of its part", {}, async ({ g
   await refused(picture(1).subarray(0, 60), /damaged PNG/);
   await refused(Uint8Array.of(1, 2, 3), /is not a PNG/);
   await refused(IMAGES.gif.subarray(0, 30), /damaged GIF/);
+  await refused(IMAGES.bmp.subarray(0, 80), /damaged BMP/);
   const cached = await generate(ask(image(picture(1)), text("a")));
   assert.equal(endOf(cached).tokens_out, 8);
 });

@@ -5,7 +5,16 @@ import { useState } from "preact/hooks";
 import { type ChatRequest, type Message, openCalls } from "../chat.ts";
 import { wordsOf } from "../figures.ts";
 import { useFetch } from "../hooks.ts";
-import { contentOf, IMAGE_TYPES, imagesOf, readImages, textOf, withoutBytes } from "../images.ts";
+import {
+  contentOf,
+  IMAGE_TYPES,
+  isSound,
+  mediaOf,
+  readMedia,
+  SOUND_TYPES,
+  textOf,
+  withoutBytes,
+} from "../media.ts";
 import { isAskable, labelOf, nameOf } from "../names.ts";
 import { CallView, Thoughts } from "../parts/answer.tsx";
 import { Code } from "../parts/copy.tsx";
@@ -26,6 +35,12 @@ const PARAMETERS = [
 /** How hard a model may be told to think; of other values the service says what it takes. */
 const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh"];
 
+/** What can be attached, by the sense that a model needs for it. */
+const ATTACHED = [
+  { sense: "vision", label: "Add images", types: IMAGE_TYPES },
+  { sense: "audio", label: "Add sounds", types: SOUND_TYPES },
+] as const;
+
 /** Id of the form that sends. Fields outside of it name it, so that their bounds are checked as well. */
 const FORM = "ask";
 
@@ -33,7 +48,7 @@ const FORM = "ask";
 export function PlaygroundPage() {
   const { value, error } = useFetch<{ models: readonly ModelView[] }>("/v2/models");
   const talk = useTalk();
-  const { messages, draft, images, system, effort, parameters } = talk;
+  const { messages, draft, media, system, effort, parameters } = talk;
   const tools = parseTools(talk.tools);
   const options = parseOptions(talk.options);
   const open = openCalls(messages);
@@ -56,13 +71,13 @@ export function PlaygroundPage() {
     ),
     ...options.fields,
   });
-  const sees = picked?.vision === true;
-  const isEmpty = draft.trim() === "" && images.length === 0;
+  const kinds = ATTACHED.filter(({ sense }) => picked?.[sense] === true);
+  const isEmpty = draft.trim() === "" && media.length === 0;
   const canSend = !isEmpty && model !== "" && !talk.isBusy && !tools.error && !options.error;
   const submit = (event: Event) => {
     event.preventDefault();
     if (!canSend) return;
-    const content = contentOf(draft, images);
+    const content = contentOf(draft, media);
     const question: Message = open.length > 0
       ? { role: "tool", content, tool_call_id: open[0]!.id }
       : { role: "user", content };
@@ -72,7 +87,7 @@ export function PlaygroundPage() {
   const shown = isEmpty && messages.length > 0
     // The code sends the last question again, without its answer.
     ? turns.slice(0, turns.findLastIndex(({ role }) => role !== "assistant") + 1)
-    : [...turns, { role: "user" as const, content: isEmpty ? "Hello" : contentOf(draft, images) }];
+    : [...turns, { role: "user" as const, content: isEmpty ? "Hello" : contentOf(draft, media) }];
   return (
     <div class="playground">
       <section aria-label="Chat" class="chat">
@@ -129,27 +144,16 @@ export function PlaygroundPage() {
             }}
             onPaste={(event) => {
               const files = [...event.clipboardData?.files ?? []];
-              if (!sees || files.length === 0) return;
+              if (kinds.length === 0 || files.length === 0) return;
               event.preventDefault();
-              void readImages(files).then(attach);
+              void readMedia(files, kinds.map(({ types }) => types).join()).then(attach);
             }}
           />
-          {images.length > 0 && (
-            <ul class="images" aria-label="Attached images">
-              {images.map((url, index) => (
-                <li key={index}>
-                  <img src={url} alt={`Image ${index + 1}`} />
-                  <button
-                    type="button"
-                    aria-label={`Remove image ${index + 1}`}
-                    onClick={() => edit({ images: images.filter((_, at) => at !== index) })}
-                  >
-                    ×
-                  </button>
-                </li>
-              ))}
-            </ul>
-          )}
+          <MediaList
+            urls={media}
+            label="Attached"
+            onRemove={(index) => edit({ media: media.filter((_, at) => at !== index) })}
+          />
           <div class="actions">
             {talk.isBusy
               ? <button type="button" class="danger" onClick={stop}>Stop</button>
@@ -162,21 +166,22 @@ export function PlaygroundPage() {
                   Send
                 </button>
               )}
-            {sees && (
-              <label class="button">
-                Add images
+            {kinds.map(({ label, types }) => (
+              <label key={label} class="button">
+                {label}
                 <input
                   class="sr"
                   type="file"
                   multiple
-                  accept={IMAGE_TYPES}
+                  accept={types}
                   onChange={(event) => {
                     const input = event.currentTarget;
-                    void readImages(input.files ?? []).then(attach).then(() => input.value = "");
+                    void readMedia(input.files ?? [], types).then(attach)
+                      .then(() => input.value = "");
                   }}
                 />
               </label>
-            )}
+            ))}
             <button
               type="button"
               disabled={talk.isBusy || messages.length === 0}
@@ -296,7 +301,7 @@ function Turn({ message, model, isGrowing }: {
     return (
       <div class="turn user">
         <span class="role">{role === "tool" ? "Result" : "You"}</span>
-        <Images urls={imagesOf(content)} />
+        <MediaList urls={mediaOf(content)} />
         {textOf(content) !== "" && <p dir="auto">{textOf(content)}</p>}
       </div>
     );
@@ -319,13 +324,33 @@ function Turn({ message, model, isGrowing }: {
   );
 }
 
-function Images({ urls }: { urls: readonly string[] }) {
+/** Images to look at and sounds to play. */
+function MediaList({ urls, label, onRemove }: {
+  urls: readonly string[];
+  label?: string;
+  /** Absent: they are sent already. */
+  onRemove?: (index: number) => void;
+}) {
   if (urls.length === 0) return null;
+  const named = urls.map((url, index) => {
+    const isHeard = isSound(url);
+    const number = urls.slice(0, index + 1).filter((each) => isSound(each) === isHeard).length;
+    return { url, isHeard, name: `${isHeard ? "sound" : "image"} ${number}` };
+  });
   return (
-    <ul class="images">
-      {urls.map((url, index) => (
+    <ul class="media" aria-label={label}>
+      {named.map(({ url, isHeard, name }, index) => (
         <li key={index}>
-          <img src={url} alt={`Image ${index + 1}`} />
+          {isHeard ? <audio controls src={url} aria-label={name} /> : <img src={url} alt={name} />}
+          {onRemove && (
+            <button
+              type="button"
+              aria-label={`Remove ${name}`}
+              onClick={() => onRemove(index)}
+            >
+              ×
+            </button>
+          )}
         </li>
       ))}
     </ul>

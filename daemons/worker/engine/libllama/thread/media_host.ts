@@ -92,6 +92,8 @@ export class MediaHost {
     const bitmap = order.kind === "image"
       ? mtmd.mtmd_bitmap_init(order.width, order.height, order.rgb)
       : mtmd.mtmd_bitmap_init_from_audio(BigInt(order.samples.length), order.samples);
+    // It has a copy. Without this, the thread would keep the buffer until it collects what is unused: perhaps never.
+    (order.kind === "image" ? order.rgb : order.samples).buffer.transfer(0);
     let chunks: Deno.PointerValue;
     try {
       chunks = this.#tokenize(bitmap);
