@@ -134,6 +134,7 @@ export function openLeading(deps: LeadingDeps): Leading {
   });
   loop.observe(watchStep, ({ activity, tenant }) => {
     if (activity.kind === "failover") metrics.failovers.inc();
+    else if (activity.kind === "yield") metrics.yields.inc();
     feed.add(activity, tenant);
   });
   const images = new Images({ config, store, metrics });

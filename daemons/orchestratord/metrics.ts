@@ -177,6 +177,10 @@ export function createOrchestratorMetrics(
       name: "failovers_total",
       help: "Attempts that failed and were followed by another",
     }),
+    yields: counter({
+      name: "yields_total",
+      help: "Attempts that gave their slot to others that had waited, and were continued later",
+    }),
     tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
     reasoningTokens: counter({
       name: "reasoning_tokens_total",

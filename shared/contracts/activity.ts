@@ -15,6 +15,7 @@ export const activityKind = z.enum([
   "stop",
   "exit",
   "failover",
+  "yield",
   "job_failed",
   "request_unsafe",
   "drain",

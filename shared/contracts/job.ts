@@ -41,6 +41,9 @@ export const attempt = z.object({
   started_at: timestamp,
   ended_at: timestamp.optional(),
   reason: z.string().optional().meta({ description: "Why the attempt did not end the job" }),
+  yielded: z.literal(true).optional().meta({
+    description: "The job gave its slot to others, and continued later: nothing failed",
+  }),
   suspect: z.boolean().optional().meta({
     description: "The worker hung or died, and this attempt, which had delivered nothing, is the " +
       "likeliest cause of all that ran there; removed when the job delivers a token",

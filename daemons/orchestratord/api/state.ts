@@ -50,14 +50,18 @@ export function mountState(app: App, { loop, clock, jobs, pools, access }: Orche
   app.mount(routes.pools, ({ caller }) => ({ pools: forCaller(caller, poolViews(loop.state)) }));
   app.mount(routes.queue, async ({ caller }) => {
     const { queued, running } = loop.state;
-    const { jobs: waiting, ...counts } = queueView(loop.state, clock.steady());
+    const { jobs: inOrder, ...counts } = queueView(loop.state, clock.steady());
     const isShown = (tenant = "") => mayTouch(caller, tenant);
+    const tenantOf = (jobId: string) => queued.get(jobId)?.tenant ?? "";
+    const starts = loop.startsOf([
+      ...inOrder.slice(0, PREDICTED_JOBS),
+      ...inOrder.filter(({ job_id }) => isShown(tenantOf(job_id))).slice(0, PREDICTED_JOBS),
+    ].map(({ job_id }) => job_id));
+    const waiting = inStartOrder(inOrder, starts);
     const shown = waiting.flatMap((job) => {
-      const tenant = queued.get(job.job_id)?.tenant ?? "";
+      const tenant = tenantOf(job.job_id);
       return isShown(tenant) ? [{ job, tenant }] : [];
     });
-    const predicted = shown.slice(0, PREDICTED_JOBS);
-    const starts = loop.startsOf(predicted.map(({ job }) => job.job_id));
     const now = clock.now();
     const ongoing = [...running.values()]
       .filter(({ tenant }) => isShown(tenant))
@@ -78,4 +82,20 @@ export function mountState(app: App, { loop, clock, jobs, pools, access }: Orche
       running: ongoing.map(({ job, tenant }) => ({ ...job, ...owner(tenant) })),
     });
   });
+}
+
+/**
+ * Waiting jobs with their places, those first that start first: each model has slots of its own, and running jobs
+ * may yield theirs. Jobs whose start is not known come last.
+ *
+ * @param starts When some of them start, in ms from now.
+ */
+export function inStartOrder<J extends { readonly job_id: string }>(
+  jobs: readonly J[],
+  starts: ReadonlyMap<string, number>,
+): (J & { readonly position: number })[] {
+  const startOf = ({ job_id }: J) => starts.get(job_id) ?? Infinity;
+  return jobs
+    .toSorted((a, b) => startOf(a) === startOf(b) ? 0 : startOf(a) - startOf(b))
+    .map((job, position) => ({ ...job, position }));
 }

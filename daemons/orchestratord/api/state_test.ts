@@ -3,6 +3,7 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { until } from "../../../tests/support/stack.ts";
 import { withGuarded } from "../testing/guarded.ts";
+import { inStartOrder } from "./state.ts";
 
 /** Polls until there is a value. */
 async function eventually<T>(what: string, read: () => Promise<T | undefined>): Promise<T> {
@@ -88,4 +89,12 @@ Deno.test("a worker's log is read from its pool, also once it has ended", async 
     await pool.close();
     await assert.rejects(read("worker-1"), refused("POOL_UNAVAILABLE", /does not answer/));
   });
+});
+
+Deno.test("waiting jobs are in the order in which they start", () => {
+  const jobs = ["a", "b", "c", "d"].map((job_id, position) => ({ job_id, position }));
+  const ordered = inStartOrder(jobs, new Map([["a", 900], ["b", 100], ["d", 100]]));
+  assert.deepEqual(ordered.map(({ job_id, position }) => `${position} ${job_id}`), [
+    ...["0 b", "1 d", "2 a", "3 c"],
+  ]);
 });

@@ -228,7 +228,12 @@ function ofEffect(
     case "abort": {
       if (isFailed(effect.jobId, all)) return undefined;
       const job = state.queued.get(effect.jobId) ?? state.running.get(effect.jobId);
-      const { jobId: job_id, attempt, reason } = effect;
+      const { jobId: job_id, attempt, reason, yields } = effect;
+      if (yields) {
+        const message =
+          `Job ${job_id} gives its slot to others after attempt ${attempt}, and continues later`;
+        return { tenant: job?.tenant, activity: { kind: "yield", message, job_id, reason } };
+      }
       const message = `Job ${job_id} continues elsewhere after attempt ${attempt}: ${reason}`;
       return { tenant: job?.tenant, activity: { kind: "failover", message, job_id, reason } };
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Input } from "../scheduler/state.ts";
 import { initialState } from "../scheduler/state.ts";
 import { step } from "../scheduler/step.ts";
-import { A, POLICY, pool, submit, worker } from "../testing/scheduler.ts";
+import { A, POLICY, pool, progress, submit, worker } from "../testing/scheduler.ts";
 import { watchStep } from "./activities.ts";
 
 /** Runs inputs one after the other, and returns the activities of each as `kind: message`. */
@@ -106,4 +106,25 @@ Deno.test("a load that fails is reported, however it failed", () => {
     first?.activity.message,
     "Could not load a on p1: no such file",
   );
+});
+
+Deno.test("a job that gives its slot to others is no failover", () => {
+  const state = initialState({ ...POLICY, yieldAfterMs: 1_000 });
+  const at = (now: number, input: Input) => {
+    const report = watchStep(state, input);
+    return report(state, step(state, input, now).effects).map(({ activity }) => activity);
+  };
+  at(0, pool([worker("w", A)]));
+  at(0, submit("long", 0, { tenant: "long", maxTokens: 4_000 }));
+  at(100, progress("long"));
+  at(5_000, progress("long", 1_000));
+  at(5_000, pool([worker("w", A)]));
+  at(5_000, submit("short", 5_000, { tenant: "short", maxTokens: 60 }));
+  at(5_950, progress("long", 1_100));
+  assert.deepEqual(at(6_000, { kind: "tick" }), [{
+    kind: "yield",
+    message: "Job long gives its slot to others after attempt 1, and continues later",
+    job_id: "long",
+    reason: "others have waited for its slot",
+  }]);
 });

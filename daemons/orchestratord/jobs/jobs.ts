@@ -165,7 +165,7 @@ export class Jobs {
     if (effect.kind === "dispatch") {
       void job.facts.inTrace(() => this.#attempts.run(job, effect));
     } else if (effect.kind === "abort") {
-      job.fence(this.#deps.clock.now(), effect.reason);
+      job.fence(this.#deps.clock.now(), effect.reason, effect.yields);
     } else if (effect.kind === "suspect") job.suspect(effect.workerId);
     else if (!this.#fallBack(job, effect.error)) this.#attempts.fail(job, effect.error);
   }

@@ -518,20 +518,24 @@ export class LiveJob {
     this.patch({ status: "queued", attempts: this.#attempts });
   }
 
-  /** Ends the running attempt and ignores its further events. */
-  fence(at: number, reason: string): void {
-    this.endAttempt(at, reason);
+  /**
+   * Ends the running attempt and ignores its further events.
+   *
+   * @param yielded Whether it gave its slot to others.
+   */
+  fence(at: number, reason: string, yielded?: true): void {
+    this.endAttempt(at, reason, yielded);
     this.#abort?.abort();
   }
 
   /** Marks the end of the running attempt. */
-  endAttempt(at: number, reason?: string): void {
+  endAttempt(at: number, reason?: string, yielded?: true): void {
     const last = this.#attempts.at(-1);
     if (!last || last.ended_at !== undefined) return;
     this.#attempts[this.#attempts.length - 1] = {
       ...last,
       ended_at: new Date(at).toISOString(),
-      ...defined({ reason }),
+      ...defined({ reason, yielded }),
     };
   }
 

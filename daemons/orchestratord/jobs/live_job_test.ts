@@ -374,3 +374,12 @@ Deno.test("a long prompt is left to the store, and comes back from there; a shor
     await store.remove("j1");
     await assert.rejects(long.storedPrompt(), { code: "CONTENT_EXPIRED" });
   }));
+
+Deno.test("an attempt that gave its slot to others says so", async () => {
+  const job = await acceptedJob();
+  job.beginAttempt(attemptOn("w1"));
+  job.fence(T0 + 9, "others have waited for its slot", true);
+  job.beginAttempt(attemptOn("w1"));
+  job.fence(T0 + 19, "worker exited");
+  assert.deepEqual(job.attempts.map(({ yielded }) => yielded), [true, undefined]);
+});

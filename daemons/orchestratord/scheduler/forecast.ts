@@ -10,8 +10,8 @@ import { isUrgent } from "./queue.ts";
 import { durationOf, leftOf, loadLeft, type Sized } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Expected } from "./lengths.ts";
-import type { State, Worker } from "./state.ts";
-import { holdersOf, isUsable, usedSlots } from "./workers.ts";
+import { breakerKey, type State, type Worker } from "./state.ts";
+import { holdersOf, isInService, isUsable, usedSlots } from "./workers.ts";
 import { yieldsTo } from "./yields.ts";
 
 /** Starts that are followed one by one, at most; from then on they are as frequent as before. */
@@ -175,7 +175,7 @@ function slotsOf(state: Readonly<State>, fingerprint: string, now: number): Slot
     if (isUsable(state, worker)) slots.push(...slotsOn(state, worker, now));
   }
   if (slots.length > 0) return slots;
-  const mean = loadLeft(state, fingerprint, now);
+  const mean = loadLeft(state, fingerprint, now) + untilTried(state, fingerprint, now);
   return Array.from({ length: slotsToCome(state, fingerprint) }, () => ({
     free: { mean, variance: 0 },
   }));
@@ -196,6 +196,19 @@ function slotsOn(state: Readonly<State>, worker: Worker, now: number): Slot[] {
   for (let n = 0; n < heldElsewhere; n++) slots.push({ free: usual ?? atOnce });
   for (let n = usedSlots(worker); n < report.slots; n++) slots.push({ free: atOnce });
   return slots;
+}
+
+/** Time until a model whose loads have failed may be loaded again, in ms. */
+function untilTried(state: Readonly<State>, fingerprint: string, now: number): number {
+  let soonest: number | undefined;
+  for (const { id, models } of state.pools.values()) {
+    if (!isInService(state, id) || !models.some((each) => each.fingerprint === fingerprint)) {
+      continue;
+    }
+    const { retryAt = now } = state.breakers.get(breakerKey(id, fingerprint)) ?? {};
+    soonest = Math.min(soonest ?? Infinity, Math.max(0, retryAt - now));
+  }
+  return soonest ?? 0;
 }
 
 /** Slots of the worker that will be loaded for a model. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { A, B, pool, progress, Run, submit, worker } from "../testing/scheduler.ts";
 import { type Asked, leavingTimes, startOf, startsOf } from "./forecast.ts";
 import { measureServed } from "./rates.ts";
+import { breakerKey } from "./state.ts";
 
 /** A model of 10 ms for each token and 100 ms for the first, whose answers use all of their max_tokens. */
 function measured(slots = 2): Run {
@@ -118,4 +119,16 @@ Deno.test("startsOf() predicts for each waiting job what startOf() does", () => 
   for (const job of queued) {
     assert.deepEqual(starts.get(job)!, { ...startOf(run.state, job, 100), job });
   }
+});
+
+Deno.test("a model whose loads have failed starts when it may be loaded again", () => {
+  const run = new Run();
+  run.at(0, pool([]));
+  const before = startMs(run, 0, { fingerprint: B });
+  run.state.breakers.set(breakerKey("p1", B), {
+    ...{ failures: 3, retryAt: 30_000, lastError: "it crashed", isFinal: false },
+  });
+  assert.equal(startMs(run, 0, { fingerprint: B }), before + 30_000);
+  assert.equal(startMs(run, 10_000, { fingerprint: B }), before + 20_000);
+  assert.equal(startMs(run, 40_000, { fingerprint: B }), before);
 });

@@ -111,15 +111,16 @@ export function endAttempt(
   putBack(state, job, now);
 }
 
-/** Takes a running job from a healthy worker; it continues on another one. */
+/** Takes a running job from a healthy worker; it continues on another one, or there again. */
 export function handOver(
   state: State,
   job: Job,
   reason: string,
   now: number,
   effects: Effect[],
+  how: { readonly yields?: true } = {},
 ): void {
-  effects.push({ kind: "abort", jobId: job.id, attempt: job.attempt, reason });
+  effects.push({ kind: "abort", jobId: job.id, attempt: job.attempt, reason, ...how });
   release(state, job, now);
   job.waitingSince = now;
   putBack(state, job, now);

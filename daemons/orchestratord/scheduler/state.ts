@@ -422,7 +422,14 @@ export type Effect =
     readonly worker: PoolWorker;
   }
   /** End the running attempt; the job continues on another worker, or has ended. */
-  | { readonly kind: "abort"; readonly jobId: string; readonly attempt: number; reason: string }
+  | {
+    readonly kind: "abort";
+    readonly jobId: string;
+    readonly attempt: number;
+    readonly reason: string;
+    /** Whether it gives its slot to others, and nothing has failed. */
+    readonly yields?: true;
+  }
   /** The worker of a job hung or died, and of all jobs that ran there this one is the likeliest cause. */
   | { readonly kind: "suspect"; readonly jobId: string; readonly workerId: string }
   /** End the job with an error. */

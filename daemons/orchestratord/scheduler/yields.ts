@@ -40,7 +40,7 @@ export function yieldSlots(
     served.add(next.id);
     freeInMs = Math.min(freeInMs, durationOf(state, next)?.mean ?? Infinity);
     victim.yields++;
-    handOver(state, victim, "others have waited for its slot", now, effects);
+    handOver(state, victim, "others have waited for its slot", now, effects, { yields: true });
   }
 }
 

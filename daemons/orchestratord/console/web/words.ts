@@ -41,6 +41,7 @@ export const EVENT_WORDS: Readonly<Record<ActivityKind, string>> = {
   stop: "Worker stopped",
   exit: "Worker ended",
   failover: "Job moved",
+  yield: "Made way",
   job_failed: "Job failed",
   request_unsafe: "Unsafe request",
   drain: "Pool drained",

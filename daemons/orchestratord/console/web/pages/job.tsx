@@ -79,10 +79,10 @@ function Timeline({ job, now }: { job: JobView; now: number }) {
   return (
     <svg class="timeline" viewBox="0 0 1000 26" preserveAspectRatio="none" aria-hidden="true">
       <rect class="waiting" x="0" y="6" width="1000" height="14" />
-      {job.attempts.map(({ started_at, ended_at, reason }, index) => (
+      {job.attempts.map(({ started_at, ended_at, reason, yielded }, index) => (
         <rect
           key={index}
-          class={reason === undefined ? "attempt" : "attempt lost"}
+          class={reason === undefined || yielded ? "attempt" : "attempt lost"}
           x={x(started_at)}
           y="3"
           width={Math.max(2, x(ended_at) - x(started_at))}
