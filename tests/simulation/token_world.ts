@@ -7,6 +7,8 @@ import { Timers } from "./timers.ts";
 export interface Pace {
   readonly slots: number;
   readonly tokenMs: number;
+  /** How many times longer tokens take at a time in ms: other programs use the host as well. */
+  readonly slower?: (now: number) => number;
   /** Time in which a slot that was taken goes on, in ms; undefined: its tokens are read again. */
   readonly restoreMs: number | undefined;
 }
@@ -103,7 +105,7 @@ export class TokenWorld {
   }
 
   #run(jobId: string, attempt: number): void {
-    const { tokenMs, restoreMs } = this.#pace;
+    const { tokenMs, restoreMs, slower = () => 1 } = this.#pace;
     const job = this.#jobs.get(jobId)!;
     job.attempt = attempt;
     const before = job.has;
@@ -119,7 +121,7 @@ export class TokenWorld {
       const left = job.tokens - job.has;
       if (left > 0) {
         const more = Math.min(left, Math.max(1, Math.floor(REPORT_MS / tokenMs)));
-        return after(more * tokenMs, () => {
+        return after(more * tokenMs * slower(this.timers.now), () => {
           this.#deliver(job, more);
           report();
         });

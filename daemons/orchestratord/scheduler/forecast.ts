@@ -7,7 +7,7 @@
 import { costAtEntry, expectedCost } from "./fairness.ts";
 import { defaultSlots } from "./load_size.ts";
 import { isUrgent } from "./queue.ts";
-import { durationOf, leftOf, loadLeft, type Sized } from "./rates.ts";
+import { durationOf, leftOf, loadLeft, type Sized, withPace } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Expected } from "./lengths.ts";
 import { breakerKey, type State, type Worker } from "./state.ts";
@@ -82,14 +82,18 @@ function withYield(state: Readonly<State>, job: Asked, start: Start, now: number
 
 /** When a job ends, in ms from now; undefined where nothing was measured. */
 export function endOf(state: Readonly<State>, job: Job, now: number): Expected | undefined {
-  if (job.lease) return leftOf(state, job, now);
+  const { fingerprint } = job;
+  if (job.lease) {
+    const left = leftOf(state, job, now);
+    return left && withPace(state, fingerprint, left);
+  }
   const duration = durationOf(state, job);
   if (!duration) return undefined;
   const { expected } = startOf(state, job, now);
-  return {
+  return withPace(state, fingerprint, {
     mean: expected.mean + duration.mean,
     variance: expected.variance + duration.variance,
-  };
+  });
 }
 
 /** When waiting jobs leave the queue. */
@@ -109,7 +113,7 @@ export function leavingTimes(state: Readonly<State>, now: number): Leaving {
     let durations = 0;
     let count = 0;
     for (const { job, expected } of starts(state, fingerprint, now, FOLLOWED)) {
-      times.push(lateBy(expected));
+      times.push(lateBy(withPace(state, fingerprint, expected)));
       durations += durationOf(state, job)?.mean ?? 0;
       count++;
     }

@@ -12,6 +12,9 @@ import type { Rates, Served, Spawn, State } from "./state.ts";
 /** Weight of the newest value in a moving average. */
 const NEWEST_WEIGHT = 0.2;
 
+/** Weight of the newest job in how far jobs are off: others may use the host again as they did a while ago. */
+const OFF_WEIGHT = 0.05;
+
 /** Models whose figures are remembered, at most. */
 const REMEMBERED_MODELS = 1000;
 
@@ -35,6 +38,7 @@ function ratesOf(state: State, key: string): Rates {
   const rates: Rates = state.rates.get(key) ?? {
     loadMs: undefined,
     tokenMs: undefined,
+    offSquare: 0,
     firstToken: new LineFit(),
     reading: new LineFit(),
     call: new LineFit(),
@@ -48,8 +52,8 @@ function ratesOf(state: State, key: string): Rates {
   return rates;
 }
 
-function average(before: number | undefined, value: number): number {
-  return before === undefined ? value : before + (value - before) * NEWEST_WEIGHT;
+function average(before: number | undefined, value: number, weight = NEWEST_WEIGHT): number {
+  return before === undefined ? value : before + (value - before) * weight;
 }
 
 /** Notes how long an attempt took to its first token. */
@@ -79,10 +83,29 @@ export function measureServed(state: State, fingerprint: string, served: Served)
   if (!served.speaks) return rates.call.note(served.tokensIn, serviceMs);
   rates.lengths.note(served.answerTokens, served.isCut);
   if (firstTokenMs === undefined) {
-    if (tokensOut > 0) rates.tokenMs = average(rates.tokenMs, serviceMs / tokensOut);
-  } else if (tokensOut > 1) {
-    rates.tokenMs = average(rates.tokenMs, (serviceMs - firstTokenMs) / (tokensOut - 1));
+    if (tokensOut > 0) notePace(rates, serviceMs / tokensOut);
+  } else if (tokensOut > 1) notePace(rates, (serviceMs - firstTokenMs) / (tokensOut - 1));
+}
+
+function notePace(rates: Rates, tokenMs: number): void {
+  const before = rates.tokenMs;
+  if (before !== undefined && before > 0) {
+    rates.offSquare = average(rates.offSquare, (tokenMs / before - 1) ** 2, OFF_WEIGHT);
   }
+  rates.tokenMs = average(before, tokenMs);
+}
+
+/**
+ * A time that depends on the pace of a model's jobs, with what is known of that: where other programs use a host
+ * as well, all its jobs are slower together, so that it is no help that they are many.
+ */
+export function withPace(
+  state: Readonly<State>,
+  fingerprint: string,
+  { mean, variance }: Expected,
+): Expected {
+  const { offSquare = 0 } = state.rates.get(fingerprint) ?? {};
+  return { mean, variance: variance + offSquare * mean * mean };
 }
 
 /** Notes how long a load took, from the request for a worker to its readiness. */

@@ -206,6 +206,8 @@ export interface Rates {
   loadMs: number | undefined;
   /** Time of a token of a job, in ms. */
   tokenMs: number | undefined;
+  /** Mean square of how far jobs were off from it, as a share. */
+  offSquare: number;
   /** From dispatch to the first token, in ms, by tokens of the prompt. */
   readonly firstToken: LineFit;
   /** From the beginning of an attempt on its worker to its first token, in ms, by tokens that it reads. */
