@@ -23,7 +23,7 @@ const NEWEST = 0.3;
 
 /**
  * States beside the slots, in the machine's memory: what a slot held when another run took it. Beyond its
- * bounds, those that were not used for longest are forgotten.
+ * bounds, those that were not used for longest are forgotten, the shorter ones first.
  */
 export class StateCache {
   readonly #options: StateCacheOptions;
@@ -153,9 +153,13 @@ export class StateCache {
   }
 
   #makeRoom(bytes: number, states: number): void {
-    while (this.#entries.length > 0 && (this.bytes > bytes || this.size > states)) {
-      this.#forget(this.#entries[0]!);
+    // Where only their number counts, a long one is worth more: many short jobs must not push out a long
+    // answer that has given its slot to them.
+    while (this.#entries.length > 0 && this.size > states) {
+      const older = this.#entries.slice(0, Math.ceil(this.size / 2));
+      this.#forget(older.reduce((a, b) => b.state.length < a.state.length ? b : a));
     }
+    while (this.#entries.length > 0 && this.bytes > bytes) this.#forget(this.#entries[0]!);
   }
 
   #forget(entry: Entry): void {

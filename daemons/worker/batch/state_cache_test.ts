@@ -62,6 +62,16 @@ Deno.test("states have a bound in number, and one that another includes is forgo
   cache.close();
 });
 
+Deno.test("many short states do not push out a long one", async () => {
+  const { cache, keep, find } = open({ mostStates: 4, mostBytes: 100 });
+  const long = await keep("aaaaaaaa");
+  for (const letter of "bcdefghij") await keep(letter.repeat(2));
+  assert.equal(long!.isForgotten, false);
+  assert.deepEqual(["aaaaaaaaa", "bbb", "jjj"].map(find), [8, 0, 2]);
+  assert.equal(cache.size, 4);
+  cache.close();
+});
+
 Deno.test("a state that a slot has too is forgotten before others", async () => {
   const { cache, keep, find } = open();
   await keep("aaaa");
