@@ -40,12 +40,14 @@ function squeezed(page: Page): Promise<string[]> {
     .map((table) => table.parentElement.ariaLabel)`);
 }
 
+/** The name of what has the focus. */
+const FOCUSED = "document.activeElement.ariaLabel ?? document.activeElement.textContent";
+
 /** Presses Tab until an element with this name has the focus. */
 async function tabTo(page: Page, name: RegExp): Promise<void> {
-  const focused = "document.activeElement.ariaLabel ?? document.activeElement.textContent";
   for (let presses = 0; presses < 400; presses++) {
     await page.keyboard.press("Tab");
-    if (name.test(await page.evaluate(focused))) return;
+    if (name.test(await page.evaluate(FOCUSED))) return;
   }
   throw new Error(`Nothing named ${name} can be reached with Tab`);
 }
@@ -137,17 +139,40 @@ browserTest("a service with much to show", async (t) => {
         await page.getByRole("region", { name: "Waiting jobs" }).waitFor();
         await tabTo(page, /^Choose all \d+ waiting$/);
         await page.keyboard.press("Enter");
-        await tabTo(page, /^Cancel \d+ jobs$/);
+        await page.keyboard.press("Tab");
+        assert.match(await page.evaluate(FOCUSED), /^Cancel \d+ jobs$/);
         await page.keyboard.press("Enter");
         await page.getByRole("dialog").waitFor();
+        await tabTo(page, /^Keep$/);
+        await page.keyboard.press("Enter");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+        assert.match(await page.evaluate(FOCUSED), /^Cancel \d+ jobs$/);
+        await page.keyboard.press("Enter");
+        await page.getByRole("dialog").waitFor();
+        // One starts meanwhile, as far as the page can know.
+        const started = jobs[0]!;
+        const isOther = ({ job_id }: { job_id: string }) => job_id !== started.job_id;
+        await page.route("**/v2/queue", async (route) => {
+          const now = await (await route.fetch()).json();
+          const json = { ...now, jobs: now.jobs.filter(isOther) };
+          await route.fulfill({ json });
+        });
         await tabTo(page, /^Cancel \d+ jobs$/);
         await page.keyboard.press("Enter");
         await page.getByText(/^Cancelled \d+ jobs/).waitFor();
-        const isFirst = (id: string) => jobs.slice(0, 20).some(({ job_id }) => job_id === id);
-        await until("the waiting jobs are gone", async () => {
+        await page.unroute("**/v2/queue");
+        await until("the other waiting jobs are gone", async () => {
           const left = await client.call(routes.queue, {});
-          return left.jobs.every(({ job_id }) => !isFirst(job_id));
+          return left.jobs.filter(isOther).length === 0;
         });
+        const { status } = await client.call(routes.getTask, { params: { id: started.job_id } });
+        assert.notEqual(status, "cancelled");
+        await page.getByRole("region", { name: "Chosen jobs" }).waitFor({ state: "detached" });
+        // The list may be gone by now.
+        await until(
+          "the focus is where to go on",
+          async () => /^(Waiting jobs|Jobs)$/.test(await page.evaluate(FOCUSED)),
+        );
         assert.ok(running.length > 0);
       });
 
