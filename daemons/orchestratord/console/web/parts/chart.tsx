@@ -5,10 +5,12 @@ import { SHOWN_S } from "../live.ts";
 const HEIGHT = 140;
 
 /** A line chart of the last hour. */
-export function Chart({ title, words, time, values, color, isCount = false }: {
+export function Chart({ title, words, now: latest, time, values, color, isCount = false }: {
   title: string;
   /** A value as text, with its unit unless the title says it. */
   words: (value: number) => string;
+  /** The value that is shown elsewhere on the page; without it, that of the last point. */
+  now?: number | undefined;
   /** Seconds since the epoch. */
   time: readonly number[];
   values: readonly (number | null)[];
@@ -45,8 +47,9 @@ export function Chart({ title, words, time, values, color, isCount = false }: {
   }, []);
   useEffect(() => plot.current?.setData(dataOf(time, values)), [time, values]);
   const known = values.filter((value) => value !== null);
-  const last = known.at(-1);
-  const most = known.length === 0 ? 0 : Math.max(...known);
+  // The last point covers some seconds.
+  const last = latest ?? known.at(-1);
+  const most = Math.max(0, last ?? 0, ...known);
   const label = last === undefined
     ? "nothing yet"
     : `latest ${words(last)}, highest ${words(most)}`;
