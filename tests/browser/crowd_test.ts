@@ -84,7 +84,7 @@ browserTest("a service with much to show", async (t) => {
       await t.step("models are found by name and state; further names are folded", async () => {
         const cards = page.getByRole("article", { name: /^Model / });
         assert.equal(await cards.count(), 30);
-        const folded = page.getByText("Also under 28 other names");
+        const folded = page.getByText("Also in 28 other files");
         assert.equal(await page.getByText("/data/users/u5/").isVisible(), false);
         await folded.click();
         await page.getByText("/data/users/u5/").waitFor();

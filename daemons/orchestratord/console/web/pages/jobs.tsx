@@ -2,7 +2,7 @@ import type { JobStatus, JobView, QueueView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { useContext, useState } from "preact/hooks";
 import { stagesOf } from "../chosen.ts";
-import { formatCount, formatRate } from "../format.ts";
+import { formatCount, formatRate, formatTime } from "../format.ts";
 import { useFetch, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
 import { NamesContext, useModelName } from "../model_names.ts";
@@ -176,7 +176,7 @@ function JobTable({ jobs, selection, onChanged }: {
               <Owner name={job.owner} />
             </td>
             <td>{job.priority}</td>
-            <td class="number">{formatDuration(Math.max(0, now - from))} ago</td>
+            <td class="number">{formatTime(job.created_at)}</td>
             <td class="number">{formatDuration(Math.max(0, end - from))}</td>
             <td class="number">{job.attempts.length}</td>
             <td class="number">{job.usage ? formatCount(job.usage.tokens_out) : "–"}</td>

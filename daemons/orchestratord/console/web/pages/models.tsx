@@ -124,7 +124,7 @@ function Model({ model, state, onChanged }: {
       </p>
       {aliases.length > FEW && (
         <details class="small">
-          <summary>Also under {aliases.length} other names</summary>
+          <summary>Also {otherNames(aliases)}</summary>
           <ul class="names" tabIndex={0} aria-label={`Other names of ${label}`}>
             {aliases.map((name) => (
               <li key={name}>
@@ -184,6 +184,16 @@ function Failed({ failed: { pool_id, retry_at, error } }: { failed: FailedLoad }
       Load failed on {pool_id}, {next}: <Name>{error}</Name>
     </p>
   );
+}
+
+/** `under 2 other names and in 28 other files`: the name of a file is its path. */
+function otherNames(names: readonly string[]): string {
+  const files = names.filter((name) => name.startsWith("file:")).length;
+  const called = names.length - files;
+  return [
+    ...(called > 0 ? [`under ${formatThings(called, "other name")}`] : []),
+    ...(files > 0 ? [`in ${formatThings(files, "other file")}`] : []),
+  ].join(" and ");
 }
 
 /** Other names that a card shows at once. */

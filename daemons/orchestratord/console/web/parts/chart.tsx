@@ -106,7 +106,8 @@ function options(
       { ...axis, size: 26, values: (_, times) => times.map(clock) },
       {
         ...axis,
-        size: 52,
+        // As wide as the longest: `16 min 40 s`.
+        size: 76,
         values: (_, ticks) => ticks.map(words),
         incrs: isCount ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] : undefined!,
       },
