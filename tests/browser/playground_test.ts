@@ -94,7 +94,7 @@ browserTest("a chat survives a visit to another page, and is gone after a sign-o
       await until("the chat is answered", () => pool.only().executions.length > 0);
       await visit(page, "Playground");
       await page.locator(".turn.assistant p").getByText("w1 w2 w3").waitFor();
-      await page.getByText(/^3 tokens in .*, first after .*, length$/).waitFor();
+      await page.getByText(/^3 tokens in .*, first after .*, cut off at its limit$/).waitFor();
       await page.getByLabel("Message").fill("half a thought");
       await visit(page, "Events");
       await visit(page, "Playground");

@@ -110,6 +110,7 @@ Deno.test("an answer's figures have a rate only if it took long enough to measur
   assert.equal(wordsOf(short), "15 tokens in 51 ms, first after 50 ms, stop");
   const one = { ...figures, tokens: 1 };
   assert.equal(wordsOf(one), "1 token in 2 s, first after 50 ms, stop");
+  assert.match(wordsOf({ ...one, reason: "length" }), /, cut off at its limit$/);
   const thoughtful = { ...one, thinking: 1 };
   assert.equal(wordsOf(thoughtful), "1 token in 2 s, 1 of them thinking, first after 50 ms, stop");
 });

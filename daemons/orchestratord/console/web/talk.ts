@@ -5,6 +5,8 @@ import { Store, useStore } from "./store.ts";
 /** A chat, and the form's fields. */
 export interface Talk {
   readonly messages: readonly Message[];
+  /** Names of the models that gave the answers, by the places of these among the messages. */
+  readonly authors: Readonly<Record<number, string>>;
   readonly draft: string;
   /** Images and sounds of the next message, as data: URLs. */
   readonly media: readonly string[];
@@ -27,6 +29,7 @@ export interface Talk {
 
 const NONE: Talk = {
   messages: [],
+  authors: {},
   draft: "",
   media: [],
   system: "",
@@ -71,7 +74,11 @@ export async function ask(question: Message, request: ChatRequest): Promise<void
   const { signal } = answer = new AbortController();
   const messages = [...talk.value.messages, question];
   const { draft, media } = talk.value;
-  talk.change({ messages, draft: "", media: [], isBusy: true, error: undefined, end: undefined });
+  const authors = { ...talk.value.authors, [messages.length]: request.model };
+  talk.change({
+    ...{ messages, authors, draft: "", media: [] },
+    ...{ isBusy: true, error: undefined, end: undefined },
+  });
   let outcome: Pick<Talk, "error" | "end">;
   try {
     outcome = { end: await chat(request, (delta) => signal.aborted || add(delta), signal) };
@@ -104,7 +111,7 @@ export function stop(): void {
 
 /** Begins a new chat with the same settings. */
 export function beginChat(): void {
-  talk.change({ messages: [], error: undefined, end: undefined });
+  talk.change({ messages: [], authors: {}, error: undefined, end: undefined });
 }
 
 /** Forgets the chat and its settings. */

@@ -1,7 +1,8 @@
 import type { JobStatus, JobView, QueueView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { useContext, useState } from "preact/hooks";
-import { formatCount, formatRate } from "../format.ts";
+import { stagesOf } from "../chosen.ts";
+import { formatCount, formatRate, formatTime } from "../format.ts";
 import { useFetch, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
 import { NamesContext, useModelName } from "../model_names.ts";
@@ -11,7 +12,14 @@ import { CancelButton } from "../parts/cancel_button.tsx";
 import { Name } from "../parts/name.tsx";
 import { Owner } from "../parts/owner.tsx";
 import { Running } from "../parts/running.tsx";
-import { CancelChosen, Choose, type Selection, useSelection } from "../parts/selection.tsx";
+import { Section } from "../parts/section.tsx";
+import {
+  CancelChosen,
+  Choose,
+  ChosenBar,
+  type Selection,
+  useSelection,
+} from "../parts/selection.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 import { Waiting } from "../parts/waiting.tsx";
 import { JOB_WORDS } from "../words.ts";
@@ -50,10 +58,14 @@ export function JobsPage() {
     refreshQueue();
   };
   const tasks = value?.tasks ?? [];
-  const selection = useSelection([
-    ...[...queue?.running ?? [], ...queue?.jobs ?? []].map((job) => job.job_id),
-    ...tasks.filter((job) => job.ended_at === undefined).map((job) => job.job_id),
-  ]);
+  const stored = tasks.filter((job) => job.ended_at === undefined)
+    .map((job) => [job.job_id, job.status === "queued" ? "waiting" : "running"] as const);
+  // The queue is last: it also knows the jobs that are not stored.
+  const open = new Map([...stored, ...queue ? stagesOf(queue) : []]);
+  const selection = useSelection(open, (list) => {
+    if (list === "history") return true;
+    return (list === "running" ? queue?.running : queue?.jobs)?.length !== 0;
+  });
   const filter = (change: () => void) => {
     setCursors([]);
     change();
@@ -62,60 +74,64 @@ export function JobsPage() {
     <>
       {queue && <Running jobs={queue.running} selection={selection} onChanged={refresh} />}
       {queue && <Waiting queue={queue} selection={selection} onChanged={refresh} />}
-      <h2>Job history</h2>
-      <form class="filters" onSubmit={(event) => event.preventDefault()}>
-        <label>
-          Status
-          <select
-            value={status}
-            onChange={(event) => filter(() => setStatus(event.currentTarget.value))}
+      <Section
+        title="Job history"
+        beside={<ChosenBar list="history" selection={selection} />}
+      >
+        <form class="filters" onSubmit={(event) => event.preventDefault()}>
+          <label>
+            Status
+            <select
+              value={status}
+              onChange={(event) => filter(() => setStatus(event.currentTarget.value))}
+            >
+              <option value="">all</option>
+              {(Object.keys(JOB_WORDS) as JobStatus[]).map((each) => (
+                <option key={each} value={each}>{JOB_WORDS[each]}</option>
+              ))}
+            </select>
+          </label>
+          <label>
+            Model
+            <input
+              type="search"
+              list="models"
+              value={model}
+              placeholder="as the client named it"
+              onChange={(event) => filter(() => setModel(event.currentTarget.value.trim()))}
+            />
+          </label>
+          <datalist id="models">
+            {[...new Set(names.values())].map((name) => <option key={name} value={name} />)}
+          </datalist>
+        </form>
+        <p class="dim small">
+          Jobs of <code>/v2/tasks</code> and of batches, which are stored. Other calls of{" "}
+          <code>/v1</code> are not stored; they are shown above while they run or wait.
+        </p>
+        {error && <p class="bad-text" role="alert">{error}</p>}
+        {value?.tasks.length === 0
+          ? <Empty>There are no such jobs.</Empty>
+          : <JobTable jobs={tasks} selection={selection} onChanged={refresh} />}
+        <nav class="paging" aria-label="Pages of jobs">
+          <button
+            type="button"
+            disabled={cursors.length === 0}
+            onClick={() => setCursors(cursors.slice(0, -1))}
           >
-            <option value="">all</option>
-            {(Object.keys(JOB_WORDS) as JobStatus[]).map((each) => (
-              <option key={each} value={each}>{JOB_WORDS[each]}</option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Model
-          <input
-            type="search"
-            list="models"
-            value={model}
-            placeholder="as the client named it"
-            onChange={(event) => filter(() => setModel(event.currentTarget.value.trim()))}
-          />
-        </label>
-        <datalist id="models">
-          {[...new Set(names.values())].map((name) => <option key={name} value={name} />)}
-        </datalist>
-      </form>
-      <p class="dim small">
-        Jobs of <code>/v2/tasks</code> and of batches, which are stored. Other calls of{" "}
-        <code>/v1</code> are not stored; they are shown above while they run or wait.
-      </p>
-      {error && <p class="bad-text" role="alert">{error}</p>}
-      {value?.tasks.length === 0
-        ? <Empty>There are no such jobs.</Empty>
-        : <JobTable jobs={tasks} selection={selection} onChanged={refresh} />}
-      <nav class="paging" aria-label="Pages of jobs">
-        <button
-          type="button"
-          disabled={cursors.length === 0}
-          onClick={() => setCursors(cursors.slice(0, -1))}
-        >
-          Newer
-        </button>
-        <button
-          type="button"
-          disabled={value?.next_cursor === undefined}
-          onClick={() => setCursors([...cursors, value!.next_cursor!])}
-        >
-          Older
-        </button>
-        <span class="dim">Page {cursors.length + 1}</span>
-      </nav>
-      <CancelChosen ids={selection.ids} onDone={refresh} />
+            Newer
+          </button>
+          <button
+            type="button"
+            disabled={value?.next_cursor === undefined}
+            onClick={() => setCursors([...cursors, value!.next_cursor!])}
+          >
+            Older
+          </button>
+          <span class="dim">Page {cursors.length + 1}</span>
+        </nav>
+      </Section>
+      <CancelChosen selection={selection} onDone={refresh} />
     </>
   );
 }
@@ -141,7 +157,9 @@ function JobTable({ jobs, selection, onChanged }: {
         const rate = rateOf(job);
         return (
           <tr key={job.job_id}>
-            <td class="choose">{isOpen && <Choose id={job.job_id} selection={selection} />}</td>
+            <td class="choose">
+              {isOpen && <Choose id={job.job_id} list="history" selection={selection} />}
+            </td>
             <td class="id short" title={job.job_id}>
               <a href={`#/jobs/${job.job_id}`}>{job.job_id}</a>
             </td>
@@ -158,7 +176,7 @@ function JobTable({ jobs, selection, onChanged }: {
               <Owner name={job.owner} />
             </td>
             <td>{job.priority}</td>
-            <td class="number">{formatDuration(Math.max(0, now - from))} ago</td>
+            <td class="number">{formatTime(job.created_at)}</td>
             <td class="number">{formatDuration(Math.max(0, end - from))}</td>
             <td class="number">{job.attempts.length}</td>
             <td class="number">{job.usage ? formatCount(job.usage.tokens_out) : "–"}</td>

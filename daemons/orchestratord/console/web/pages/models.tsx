@@ -10,6 +10,7 @@ import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
 import { formatBytes, formatCount, formatThings, formatTime } from "../format.ts";
 import { useFetch, useThrottled } from "../hooks.ts";
+import { heardWorkers, MODEL_STATES, modelState } from "../model_state.ts";
 import { labelOf, nameOf } from "../names.ts";
 import { useLive } from "../live.ts";
 import { useNow } from "../now.ts";
@@ -43,14 +44,10 @@ export function ModelsPage() {
   );
   const [text, setText] = useState("");
   const [state, setState] = useState("");
-  const heard = new Set(
-    fleet?.workers.filter(({ pool_id }) =>
-      fleet.pools.some((pool) => pool.pool_id === pool_id && isHeard(pool))
-    ).map(({ worker_id }) => worker_id),
-  );
+  const heard = heardWorkers(fleet);
   const models = value?.models ?? [];
   const shown = models.filter((model) =>
-    (state === "" || stateOf(model, heard) === state) &&
+    (state === "" || modelState(model, heard) === state) &&
     [model.model_ref, ...model.aliases].some((name) =>
       name.toLowerCase().includes(text.trim().toLowerCase())
     )
@@ -76,8 +73,7 @@ export function ModelsPage() {
               State
               <select value={state} onChange={(event) => setState(event.currentTarget.value)}>
                 <option value="">any</option>
-                {[...new Set(models.map((model) => stateOf(model, heard)))].toSorted()
-                  .map((each) => <option key={each}>{each}</option>)}
+                {MODEL_STATES.map((each) => <option key={each}>{each}</option>)}
               </select>
             </label>
           </form>
@@ -88,7 +84,7 @@ export function ModelsPage() {
           <Model
             key={model.fingerprint}
             model={model}
-            state={stateOf(model, heard)}
+            state={modelState(model, heard)}
             onChanged={refresh}
           />
         ))}
@@ -99,15 +95,6 @@ export function ModelsPage() {
       <Pools pools={fleet?.pools ?? []} />
     </>
   );
-}
-
-/** @param heard Ids of the workers whose pools are heard of. */
-function stateOf(model: ModelView, heard: ReadonlySet<string>): string {
-  if (model.workers.some((id) => heard.has(id))) return "loaded";
-  if (model.loading) return "loading";
-  if (model.loaded) return "no heartbeat";
-  if (model.failed_loads) return "load failed";
-  return model.elsewhere !== undefined && model.size_bytes === 0 ? "elsewhere" : "on disk";
 }
 
 function Model({ model, state, onChanged }: {
@@ -137,7 +124,7 @@ function Model({ model, state, onChanged }: {
       </p>
       {aliases.length > FEW && (
         <details class="small">
-          <summary>Also under {aliases.length} other names</summary>
+          <summary>Also {otherNames(aliases)}</summary>
           <ul class="names" tabIndex={0} aria-label={`Other names of ${label}`}>
             {aliases.map((name) => (
               <li key={name}>
@@ -197,6 +184,16 @@ function Failed({ failed: { pool_id, retry_at, error } }: { failed: FailedLoad }
       Load failed on {pool_id}, {next}: <Name>{error}</Name>
     </p>
   );
+}
+
+/** `under 2 other names and in 28 other files`: the name of a file is its path. */
+function otherNames(names: readonly string[]): string {
+  const files = names.filter((name) => name.startsWith("file:")).length;
+  const called = names.length - files;
+  return [
+    ...(called > 0 ? [`under ${formatThings(called, "other name")}`] : []),
+    ...(files > 0 ? [`in ${formatThings(files, "other file")}`] : []),
+  ].join(" and ");
 }
 
 /** Other names that a card shows at once. */

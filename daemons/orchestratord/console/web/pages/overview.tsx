@@ -40,6 +40,7 @@ export function OverviewPage() {
         <Chart
           title="Tokens per second"
           words={rateWords}
+          now={rates?.tokens_per_second}
           color="accent"
           time={series.time}
           values={series.tokens}
@@ -47,6 +48,7 @@ export function OverviewPage() {
         <Chart
           title="Time to first token"
           words={timeWords}
+          now={ttft ?? undefined}
           color="blue"
           time={series.time}
           values={series.ttft}
@@ -54,6 +56,7 @@ export function OverviewPage() {
         <Chart
           title="Waiting jobs"
           words={countWords}
+          now={rates?.queue_depth}
           color="amber"
           time={series.time}
           values={series.queue}

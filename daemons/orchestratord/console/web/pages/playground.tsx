@@ -1,10 +1,11 @@
 import type { ModelView } from "#shared/contracts/mod.ts";
 import { serviceUrl } from "../api.ts";
 import { oneLine } from "#shared/printable.ts";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { type ChatRequest, type Message, openCalls } from "../chat.ts";
 import { wordsOf } from "../figures.ts";
-import { useFetch } from "../hooks.ts";
+import { useFetch, useThrottled } from "../hooks.ts";
+import { useLive } from "../live.ts";
 import {
   contentOf,
   IMAGE_TYPES,
@@ -15,6 +16,7 @@ import {
   textOf,
   withoutBytes,
 } from "../media.ts";
+import { heardWorkers, type ModelState, modelState } from "../model_state.ts";
 import { isAskable, labelOf, nameOf } from "../names.ts";
 import { CallView, Thoughts } from "../parts/answer.tsx";
 import { Code } from "../parts/copy.tsx";
@@ -41,20 +43,40 @@ const ATTACHED = [
   { sense: "audio", label: "Add sounds", types: SOUND_TYPES },
 ] as const;
 
+/** Shortest time between two fetches of the models, in ms; they are fetched only when workers or pools changed. */
+const FRESH_MS = 1_000;
+
+/** What is said beside a model's name, by its state. */
+const LOADS: Readonly<Record<ModelState, string>> = {
+  loaded: "",
+  loading: " (loading)",
+  "on disk": " (loaded on first use)",
+  elsewhere: "",
+  "load failed": " (load failed)",
+  "no heartbeat": " (no heartbeat)",
+};
+
 /** Id of the form that sends. Fields outside of it name it, so that their bounds are checked as well. */
 const FORM = "ask";
 
 /** A chat with a model. */
 export function PlaygroundPage() {
-  const { value, error } = useFetch<{ models: readonly ModelView[] }>("/v2/models");
+  const { fleet, activities } = useLive();
+  const version = useThrottled(`${activities[0]?.id} ${JSON.stringify(fleet?.workers)}`, FRESH_MS);
+  const { value, error } = useFetch<{ models: readonly ModelView[] }>("/v2/models", version);
+  const heard = heardWorkers(fleet);
   const talk = useTalk();
+  const offered = useRef<string | undefined>(undefined);
   const { messages, draft, media, system, effort, parameters } = talk;
   const tools = parseTools(talk.tools);
   const options = parseOptions(talk.options);
   const open = openCalls(messages);
   const models = value?.models ?? [];
   const first = models.find(({ loaded }) => loaded) ?? models[0];
-  const picked = models.find((each) => nameOf(each) === talk.picked) ?? first;
+  // What is loaded changes; what is offered at first stays.
+  if (first) offered.current ??= nameOf(first);
+  const wanted = talk.picked || offered.current;
+  const picked = models.find((each) => nameOf(each) === wanted) ?? first;
   const model = picked ? nameOf(picked) : "";
   const turns: Message[] = [
     ...(system.trim() === "" ? [] : [{ role: "system" as const, content: system }]),
@@ -81,6 +103,7 @@ export function PlaygroundPage() {
     const question: Message = open.length > 0
       ? { role: "tool", content, tool_call_id: open[0]!.id }
       : { role: "user", content };
+    edit({ picked: model });
     if (open.length > 1) note(question);
     else ask(question, requestOf([...turns, question]));
   };
@@ -107,7 +130,7 @@ export function PlaygroundPage() {
             <Turn
               key={index}
               message={message}
-              model={model}
+              model={talk.authors[index] ?? ""}
               isGrowing={talk.isBusy && index === messages.length - 1}
             />
           ))}
@@ -203,7 +226,7 @@ export function PlaygroundPage() {
                 disabled={!isAskable(each)}
               >
                 {oneLine(labelOf(each))}
-                {each.loaded ? "" : " (loaded on first use)"}
+                {LOADS[modelState(each, heard)]}
               </option>
             ))}
           </select>

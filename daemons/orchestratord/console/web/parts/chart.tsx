@@ -5,10 +5,12 @@ import { SHOWN_S } from "../live.ts";
 const HEIGHT = 140;
 
 /** A line chart of the last hour. */
-export function Chart({ title, words, time, values, color, isCount = false }: {
+export function Chart({ title, words, now: latest, time, values, color, isCount = false }: {
   title: string;
   /** A value as text, with its unit unless the title says it. */
   words: (value: number) => string;
+  /** The value that is shown elsewhere on the page; without it, that of the last point. */
+  now?: number | undefined;
   /** Seconds since the epoch. */
   time: readonly number[];
   values: readonly (number | null)[];
@@ -45,8 +47,9 @@ export function Chart({ title, words, time, values, color, isCount = false }: {
   }, []);
   useEffect(() => plot.current?.setData(dataOf(time, values)), [time, values]);
   const known = values.filter((value) => value !== null);
-  const last = known.at(-1);
-  const most = known.length === 0 ? 0 : Math.max(...known);
+  // The last point covers some seconds.
+  const last = latest ?? known.at(-1);
+  const most = Math.max(0, last ?? 0, ...known);
   const label = last === undefined
     ? "nothing yet"
     : `latest ${words(last)}, highest ${words(most)}`;
@@ -103,7 +106,8 @@ function options(
       { ...axis, size: 26, values: (_, times) => times.map(clock) },
       {
         ...axis,
-        size: 52,
+        // As wide as the longest: `16 min 40 s`.
+        size: 76,
         values: (_, ticks) => ticks.map(words),
         incrs: isCount ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] : undefined!,
       },

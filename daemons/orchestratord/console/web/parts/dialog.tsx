@@ -13,7 +13,8 @@ export function Dialog({ title, children, onClose }: {
   useEffect(() => {
     const opener = document.activeElement;
     element.current?.showModal();
-    return () => opener instanceof HTMLElement && opener.focus();
+    // Behind a dialog nothing takes the focus.
+    return () => queueMicrotask(() => goBack(opener));
   }, []);
   return (
     <dialog ref={element} aria-labelledby={id} onClose={onClose}>
@@ -23,6 +24,12 @@ export function Dialog({ title, children, onClose }: {
       {children}
     </dialog>
   );
+}
+
+/** Focuses what opened a dialog; the page's heading if that is gone, unless something else has the focus. */
+function goBack(opener: Element | null): void {
+  if (opener instanceof HTMLElement && opener.isConnected) return opener.focus();
+  if (document.activeElement === document.body) document.querySelector("h1")?.focus();
 }
 
 /** Asks for a confirmation. */

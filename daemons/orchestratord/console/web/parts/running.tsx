@@ -5,7 +5,8 @@ import { useModelName } from "../model_names.ts";
 import { CancelButton } from "./cancel_button.tsx";
 import { Name } from "./name.tsx";
 import { Owner } from "./owner.tsx";
-import { Choose, ChooseAll, type Selection } from "./selection.tsx";
+import { Section } from "./section.tsx";
+import { Choose, ChooseAll, ChosenBar, type Selection } from "./selection.tsx";
 import { ShowAll, useShown } from "./show_all.tsx";
 import { Table } from "./table.tsx";
 import { WorkerLink } from "./worker_link.tsx";
@@ -25,16 +26,20 @@ export function Running({ jobs, selection, onChanged }: {
   const { shown, showAll } = useShown(jobs);
   if (jobs.length === 0) return null;
   return (
-    <>
-      <div class="head-line">
-        <h2>Running jobs</h2>
-        <ChooseAll ids={jobs.map((job) => job.job_id)} what="running" selection={selection} />
-      </div>
+    <Section
+      title="Running jobs"
+      beside={
+        <>
+          <ChooseAll ids={jobs.map((job) => job.job_id)} stage="running" selection={selection} />
+          <ChosenBar list="running" selection={selection} />
+        </>
+      }
+    >
       <Table label="Running jobs" head={HEAD}>
         {shown.map((job) => (
           <tr key={job.job_id}>
             <td class="choose">
-              <Choose id={job.job_id} selection={selection} />
+              <Choose id={job.job_id} list="running" selection={selection} />
             </td>
             <td class="id short" title={job.job_id}>
               {job.durable ? <a href={`#/jobs/${job.job_id}`}>{job.job_id}</a> : job.job_id}
@@ -62,6 +67,6 @@ export function Running({ jobs, selection, onChanged }: {
         ))}
       </Table>
       <ShowAll count={jobs.length} shown={shown.length} onShow={showAll} />
-    </>
+    </Section>
   );
 }

@@ -23,7 +23,7 @@ export function Table({ label, head, children }: {
   // The roles stay where the style makes no table of it.
   return (
     <div
-      class={isNarrow ? "scroll cards" : "scroll"}
+      class={isNarrow ? "scroll stacked" : "scroll"}
       role="region"
       aria-label={label}
       tabIndex={0}

@@ -4,7 +4,8 @@ import { useModelName } from "../model_names.ts";
 import { CancelButton } from "./cancel_button.tsx";
 import { Name } from "./name.tsx";
 import { Owner } from "./owner.tsx";
-import { Choose, ChooseAll, type Selection } from "./selection.tsx";
+import { Section } from "./section.tsx";
+import { Choose, ChooseAll, ChosenBar, type Selection } from "./selection.tsx";
 import { ShowAll, useShown } from "./show_all.tsx";
 import { Table } from "./table.tsx";
 
@@ -23,16 +24,20 @@ export function Waiting({ queue: { jobs, depth }, selection, onChanged }: {
   const { shown, showAll } = useShown(jobs);
   if (jobs.length === 0) return null;
   return (
-    <>
-      <div class="head-line">
-        <h2>Waiting jobs</h2>
-        <ChooseAll ids={jobs.map((job) => job.job_id)} what="waiting" selection={selection} />
-      </div>
+    <Section
+      title="Waiting jobs"
+      beside={
+        <>
+          <ChooseAll ids={jobs.map((job) => job.job_id)} stage="waiting" selection={selection} />
+          <ChosenBar list="waiting" selection={selection} />
+        </>
+      }
+    >
       <Table label="Waiting jobs" head={HEAD}>
         {shown.map((job) => (
           <tr key={job.job_id}>
             <td class="choose">
-              <Choose id={job.job_id} selection={selection} />
+              <Choose id={job.job_id} list="waiting" selection={selection} />
             </td>
             <td class="number">{job.position + 1}</td>
             <td class="id short" title={job.job_id}>{job.job_id}</td>
@@ -58,7 +63,7 @@ export function Waiting({ queue: { jobs, depth }, selection, onChanged }: {
       {depth > jobs.length && (
         <p class="dim small">and {depth - jobs.length} more that are not listed</p>
       )}
-    </>
+    </Section>
   );
 }
 
