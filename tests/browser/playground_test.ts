@@ -155,7 +155,7 @@ browserTest("thoughts are folded, calls grow, and their results go back to the m
       assert.equal(await thoughts.isVisible(), false);
       await page.getByText("Thoughts", { exact: true }).click();
       await thoughts.waitFor();
-      await page.getByText(/, 1 of them thinking, .*, tool_calls$/).waitFor();
+      await page.getByText(/, 1 of them thinking, .*, calls a function$/).waitFor();
       await accessible(page);
 
       pool.only().script = [{ t: "It rains.", ids: [1] }];

@@ -34,7 +34,9 @@ Deno.test("kill -9 of a worker that holds what yielded jobs had: every stream is
       for (const [k, received] of (await longs).entries()) checkWhole(received, froms[k]!, LONG);
     });
   }, {
-    orchestratord: `${SETTINGS.orchestratord}\nfair.yield_after_ms = 100`,
+    orchestratord: `${SETTINGS.orchestratord}\nfair.yield_after_ms = 100
+      # A second worker would have slots for all.
+      workers.replica_after_ms = 3600000`,
     poolManagerd: `${SETTINGS.poolManagerd}\nworker.default_slots = 2
       worker.llama.cache_mib = 512`,
   });
