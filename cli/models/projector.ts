@@ -17,7 +17,13 @@ export function projectorAmong(paths: readonly string[], model: string): string 
   const near = paths.filter((path) => isProjector(path) && isAtOrAbove(dirname(path), folder));
   const facts = { sizeBytes: 0, sees: true, hears: true, width: 0 };
   const beside = new Map(near.map((path) => [join(folder, basename(path)), path]));
-  const found = projectorOf(model, 0, [...beside.keys()].map((path) => ({ path, ...facts })));
+  const models = paths.filter((path) => /\.gguf$/i.test(path) && !isProjector(path));
+  const found = projectorOf(
+    model,
+    0,
+    [...beside.keys()].map((path) => ({ path, ...facts })),
+    models.map((path) => splitPart(path)?.prefix ?? path),
+  );
   return found && beside.get(found.path);
 }
 

@@ -15,6 +15,10 @@ Deno.test("a model's projector is found in its repository, beside it or above, a
     "mmproj-F16.gguf",
   );
   assert.equal(projectorAmong(["mmproj-other-f16.gguf"], "eyes-Q4_K_M.gguf"), undefined);
+  const ultravox = "mmproj-ultravox-v0_5-llama-3_2-1b-f16.gguf";
+  const model = "Llama-3.2-1B-Instruct-Q4_K_M.gguf";
+  assert.equal(projectorAmong([model, ultravox], model), ultravox);
+  assert.equal(projectorAmong([model, "phi.gguf", ultravox], model), undefined, "whose is it?");
   assert.equal(projectorAmong(["elsewhere/mmproj-f16.gguf"], "eyes.gguf"), undefined);
 });
 

@@ -43,23 +43,31 @@ const FORMS = /^(?:mmproj|model|b?f16|f32|fp16|fp32|i?q\d\w*|ud|gguf)$/;
  * 1. `x.mmproj.gguf` beside `x.gguf`.
  * 2. A name of the same words, but for those that say how it is written: `mmproj-x-f16.gguf`.
  * 3. A name of no other words, as `mmproj-model-f16.gguf`, if its numbers are as many as the model takes.
+ * 4. Any name where a folder has one model and one projector, in whichever forms, if its numbers are as many as
+ *    the model takes: some are named after the encoder, as `mmproj-ultravox-v0_5-….gguf`.
  *
  * Among several, the first by name that is written as 16-bit numbers, else the first.
  *
  * @param width Numbers that the model takes for each token.
+ * @param models The models of its folder, itself among them.
  */
 export function projectorOf(
   model: string,
   width: number,
   all: readonly Projector[],
+  models: readonly string[] = [],
 ): Projector | undefined {
   const near = all.filter(({ path }) => dirname(path) === dirname(model))
     .toSorted((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1));
   const own = `${stem(model)}.mmproj`;
   const words = wordsOf(model);
+  const fits = (each: Projector) => each.width === width;
+  const isAlone = models.length > 0 && models.every((path) => wordsOf(path) === words) &&
+    near.every(({ path }) => wordsOf(path) === wordsOf(near[0]!.path));
   return near.find(({ path }) => stem(path) === own) ??
     near.find(({ path }) => wordsOf(path) === words) ??
-    near.find((each) => wordsOf(each.path) === "" && each.width === width);
+    near.find((each) => wordsOf(each.path) === "" && fits(each)) ??
+    (isAlone ? near.find(fits) : undefined);
 }
 
 function rank({ path }: Projector): number {

@@ -47,3 +47,15 @@ Deno.test("among several, the name of the model comes first, then 16-bit numbers
     "/m/a-q8_0.mmproj.gguf",
   );
 });
+
+Deno.test("the only projector beside the only model is its own, whatever it is called, if it fits", () => {
+  const only = (projectors: readonly Projector[], ...models: readonly string[]) =>
+    projectorOf(models[0]!, 2048, projectors, models)?.path;
+  const named = "/m/mmproj-ultravox-v0_5-llama-3_2-1b-f16.gguf";
+  const model = "/m/Llama-3.2-1B-Instruct-Q4_K_M.gguf";
+  assert.equal(only([projector(named)], model), named);
+  assert.equal(only([projector(named)], model, "/m/Llama-3.2-1B-Instruct-Q8_0.gguf"), named);
+  assert.equal(only([projector(named)], model, "/m/other.gguf"), undefined, "whose is it?");
+  assert.equal(only([projector(named, 1024)], model), undefined, "it does not fit");
+  assert.equal(only([projector(named), projector("/m/mmproj-x.gguf")], model), undefined);
+});

@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { defined } from "../json.ts";
 import type { PoolModel } from "../contracts/pool.ts";
 import { MODEL_REF_LIMIT } from "../contracts/common.ts";
@@ -73,7 +73,12 @@ export async function scanModels(
   }
   for (const path of cache.keys()) if (!seen.has(path)) cache.delete(path);
   const { models, unused } = withProjectors(described, projectors);
-  for (const { path } of unused) problems.push({ path, message: NO_MODEL_FOR_IT });
+  for (const { path, instead } of unused) {
+    const message = instead === undefined
+      ? NO_MODEL_FOR_IT
+      : `It sees or hears for ${basename(instead.model)}, which uses ${basename(instead.path)}`;
+    problems.push({ path, message });
+  }
   models.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { models: withShortNames(models), problems };
 }
@@ -82,14 +87,26 @@ const NO_MODEL_FOR_IT =
   "It is no model, but sees or hears for one, and no model beside it has such a " +
   "name: call it x.mmproj.gguf beside x.gguf";
 
-/** Gives each model the projector that belongs to it; returns those of no model, too. */
+/** A projector that no model uses. */
+interface Unused {
+  readonly path: string;
+  /** The model that it would belong to, and the one that it uses. */
+  readonly instead?: { readonly model: string; readonly path: string } | undefined;
+}
+
+/** Gives each model the projector that belongs to it; returns those that none uses, too. */
 function withProjectors(
   described: readonly Described[],
   projectors: readonly Projector[],
-): { models: FoundModel[]; unused: readonly Projector[] } {
+): { models: FoundModel[]; unused: readonly Unused[] } {
   const used = new Set<Projector>();
-  const models = described.map(({ model, width }) => {
-    const projector = projectorOf(model.path, width, projectors);
+  const beside = (path: string) =>
+    described.map(({ model }) => model.path).filter((each) => dirname(each) === dirname(path));
+  const of = ({ model, width }: Described) =>
+    projectorOf(model.path, width, projectors, beside(model.path));
+  const models = described.map((each) => {
+    const { model } = each;
+    const projector = of(each);
     if (!projector) return model;
     used.add(projector);
     return {
@@ -101,7 +118,15 @@ function withProjectors(
       ...(projector.hears ? { audio: true as const } : {}),
     };
   });
-  return { models, unused: projectors.filter((each) => !used.has(each)) };
+  const unused = projectors.filter((each) => !used.has(each)).map((projector): Unused => {
+    const owner = described.find(({ model, width }) => projectorOf(model.path, width, [projector]));
+    const instead = owner && of(owner);
+    return {
+      path: projector.path,
+      instead: instead && { model: owner.model.path, path: instead.path },
+    };
+  });
+  return { models, unused };
 }
 
 /**

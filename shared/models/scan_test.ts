@@ -69,6 +69,12 @@ Deno.test("scanModels() gives a model the projector beside it, and says of other
     assert.equal(models[0]?.compute_bytes, blind!.compute_bytes + size);
     assert.deepEqual(problems.map((each) => each.path), [join(dir, "mmproj-other-f16.gguf")]);
     assert.match(problems[0]!.message, /call it x\.mmproj\.gguf/);
+    writeProjector(join(dir, "mmproj-eyes-q8_0.gguf"));
+    const again = (await scanModels([dir])).problems.map(({ message }) => message);
+    assert.ok(
+      again.includes("It sees or hears for eyes-q4_0.gguf, which uses mmproj-eyes-f16.gguf"),
+      again.join("\n"),
+    );
   });
 });
 

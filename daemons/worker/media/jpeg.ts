@@ -24,7 +24,10 @@ export function decodeJpeg(file: Uint8Array, mostPixels: number): Pixels {
     if (data.length !== 3 * width * height) throw new Error("its colors are of no known kind");
     return { width, height, rgb: Uint8Array.from(data) };
   } catch (error) {
-    throw new BadMedia(`is a damaged JPEG file: ${(error as Error).message}`);
+    // The library fails in its own code where a file ends in the middle.
+    const isTheirs = error instanceof TypeError || error instanceof RangeError;
+    const reason = isTheirs ? "it ends early, or its parts do not fit" : (error as Error).message;
+    throw new BadMedia(`is a damaged JPEG file: ${reason}`);
   }
 }
 

@@ -39,6 +39,14 @@ Deno.test("a JPEG that is larger than allowed is refused", () => {
   assert.throws(() => decodeJpeg(WHOLE, 20), BadMedia);
 });
 
+Deno.test("a cut JPEG is refused in words of ours", () => {
+  const cut = IMAGES.jpeg.subarray(0, -20);
+  assert.throws(
+    () => decodeJpeg(cut, 1e6),
+    new BadMedia("is a damaged JPEG file: it ends early, or its parts do not fit"),
+  );
+});
+
 Deno.test("500 broken JPEG files are refused or read, and nothing else is thrown", () => {
   const random = seededRandom(6);
   const whole = [WHOLE, IMAGES["progressive jpeg"]];

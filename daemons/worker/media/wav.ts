@@ -7,6 +7,8 @@ import type { SoundBounds } from "./sound_bounds.ts";
 const [WHOLE, FLOAT, EXTENSIBLE] = [1, 3, 0xfffe];
 /** Rates that sound has in files. */
 const [SLOWEST, FASTEST] = [1_000, 384_000];
+/** Programs that write while they record say a length from here on, as they do not know it yet. */
+const OPEN = 0x7f000000;
 /** Frames that are read at once. */
 const FRAMES = 1 << 16;
 
@@ -62,9 +64,9 @@ function readChunks(file: Uint8Array): { readonly format: Format; readonly data:
     const length = view.getUint32(at + 4, true);
     const content = file.subarray(at + 8, at + 8 + length);
     if (text(at) === "fmt ") format = readFormat(content);
-    // Programs that write while they record leave the length open.
     if (text(at) === "data") {
       if (!format) throw damaged("its format does not come before its sound");
+      if (content.length < length && length < OPEN) throw damaged("it ends early");
       return { format, data: content };
     }
     at += 8 + length + length % 2;

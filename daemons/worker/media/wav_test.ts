@@ -58,6 +58,14 @@ Deno.test("what is no WAV, too long or cut is refused", () => {
     /is 3 s long: at most 2 s/,
   );
   assert.throws(() => decodeWav(wav([]), BOUNDS), /no sound/);
+  const whole = wav(tone(440, 1));
+  assert.throws(
+    () => decodeWav(whole.subarray(0, 5_000), BOUNDS),
+    /damaged WAV file: it ends early/,
+  );
+  const open = whole.slice(0, 5_000);
+  new DataView(open.buffer).setUint32(40, 0xffffffff, true);
+  assert.equal(decodeWav(open, BOUNDS).length, (5_000 - 44) / 2, "its length is open");
 });
 
 Deno.test("1000 broken WAV files are refused or read, and nothing else is thrown", () => {
