@@ -21,7 +21,7 @@ const RUNS = Number(Deno.env.get("LLORCH_PICTURE_RUNS") ?? 150);
 const PARALLEL = 4;
 /** Those of a step. */
 const STEP = 100;
-/** Memory that it may have beyond what it had before, once it is idle, in bytes. */
+/** Most bytes by which the memory of an idle worker may have grown. */
 const SLACK_BYTES = 32 * 1024 * 1024;
 
 const reason = whyNoMedia();

@@ -17,7 +17,7 @@ export interface Pace {
 export interface TokenJob {
   readonly tenant: string;
   readonly tokens: number;
-  /** Default: as many as it will generate. */
+  /** @default `tokens` */
   readonly maxTokens?: number;
 }
 
@@ -94,7 +94,7 @@ export class TokenWorld {
     this.yields.set(jobId, (this.yields.get(jobId) ?? 0) + 1);
     const job = this.#jobs.get(jobId)!;
     job.attempt = -1;
-    // What it was sent since its last report is not lost.
+    // Tokens since its last report were delivered, too.
     const more = Math.floor((this.timers.now - job.reportedAt) / this.#pace.tokenMs);
     this.#deliver(job, Math.min(more, job.tokens - job.has - 1));
   }

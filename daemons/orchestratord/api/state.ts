@@ -53,10 +53,10 @@ export function mountState(app: App, { loop, clock, jobs, pools, access }: Orche
     const { jobs: inOrder, ...counts } = queueView(loop.state, clock.steady());
     const isShown = (tenant = "") => mayTouch(caller, tenant);
     const tenantOf = (jobId: string) => queued.get(jobId)?.tenant ?? "";
-    const starts = loop.startsOf([
-      ...inOrder.slice(0, PREDICTED_JOBS),
-      ...inOrder.filter(({ job_id }) => isShown(tenantOf(job_id))).slice(0, PREDICTED_JOBS),
-    ].map(({ job_id }) => job_id));
+    const ids = inOrder.map(({ job_id }) => job_id);
+    const own = ids.filter((id) => isShown(tenantOf(id)));
+    const predicted = [...ids.slice(0, PREDICTED_JOBS), ...own.slice(0, PREDICTED_JOBS)];
+    const starts = loop.startsOf([...new Set(predicted)]);
     const waiting = inStartOrder(inOrder, starts);
     const shown = waiting.flatMap((job) => {
       const tenant = tenantOf(job.job_id);
