@@ -99,7 +99,7 @@ export class Attempts {
           return this.#onEvent(job, attempt, signal, event);
         },
       });
-    const { prompt, facts } = job;
+    const { prompt: { value: prompt }, facts } = job;
     // Without a wait where there is none: it would cost the first token time.
     const isReady = prompt !== undefined &&
       (facts.isCall === true || mediaOf(prompt.messages).length === 0);
@@ -133,7 +133,7 @@ export class Attempts {
   ): Promise<RelayOutcome> {
     let request: ReturnType<typeof inferencePart>;
     try {
-      const prompt = job.prompt ?? await job.storedPrompt();
+      const prompt = job.prompt.value ?? await job.prompt.stored();
       const messages = prompt.messages && await this.#deps.images.filled(prompt.messages);
       request = inferencePart({ ...job.facts.request, ...prompt, messages });
     } catch (error) {

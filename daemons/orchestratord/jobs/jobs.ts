@@ -155,7 +155,7 @@ export class Jobs {
     job.endAttempt(clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });
     loop.send({ kind: "submit", job: this.#again(job) });
-    job.leavePromptToStore();
+    job.prompt.leaveToStore();
   }
 
   /** Carries out the scheduler's decisions about jobs. */
@@ -208,7 +208,7 @@ export class Jobs {
       speaks: !isCall,
       isStored: store !== undefined,
       hasFallback: job.hasFallback,
-      ...job.demand(job.fingerprint),
+      ...job.prompt.demand(job.fingerprint),
     };
   }
 

@@ -10,12 +10,10 @@ import {
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
-import { LlorchError } from "#shared/errors.ts";
 import type { Meaning } from "../scheduler/names.ts";
 import type { RunAttempt } from "./relay.ts";
-import { demandOf } from "./demand.ts";
 import { JobStream } from "./job_stream.ts";
-import { isLong, partsOf, type Prompt, type PromptlessTask } from "./prompt.ts";
+import { JobPrompt, type PromptlessTask } from "./prompt.ts";
 import type {
   Addition,
   JobPatch,
@@ -86,8 +84,6 @@ export interface TakenToken {
   readonly sinceLastMs: number | undefined;
 }
 
-type Demand = ReturnType<typeof demandOf>;
-
 type WorkerStarted = Extract<WorkerEvent, { event: "started" }>["data"];
 
 /**
@@ -97,10 +93,8 @@ type WorkerStarted = Extract<WorkerEvent, { event: "started" }>["data"];
 export class LiveJob {
   readonly facts: Omit<LiveJobFacts, "request"> & { readonly request: PromptlessTask };
   readonly stream: JobStream;
-  /** Undefined once it is only in the store. */
-  #prompt: Prompt | undefined;
-  /** What the scheduler must know of it, by the model that was asked for. */
-  #demand: Demand | undefined;
+  /** Its prompt, which is apart from the other fields of its request. */
+  readonly prompt: JobPrompt;
   readonly #attempts: Attempt[];
   /** Token ids delivered so far. */
   readonly #ids: number[] = [];
@@ -145,9 +139,8 @@ export class LiveJob {
     { request, ...facts }: LiveJobFacts,
     kept?: { row: JobRow; events: readonly NumberedEvent[] },
   ) {
-    const { prompt, rest } = partsOf(request);
-    this.facts = { ...facts, request: rest };
-    this.#prompt = prompt;
+    this.prompt = new JobPrompt(request, facts);
+    this.facts = { ...facts, request: this.prompt.rest };
     const { store, id } = facts;
     this.#choice = facts.choice ?? 0;
     this.#fingerprint = facts.fingerprint;
@@ -178,47 +171,6 @@ export class LiveJob {
   /** Whether some of its events are still being stored. Readers do not see them before that. */
   get isStoring(): boolean {
     return this.#pending > 0;
-  }
-
-  /** Its prompt; undefined while it is only in the store: see {@linkcode storedPrompt}. */
-  get prompt(): Prompt | undefined {
-    return this.#prompt;
-  }
-
-  /**
-   * Its prompt from the store.
-   *
-   * @throws {LlorchError} `CONTENT_EXPIRED` if it is not there
-   * @throws whatever the store throws
-   */
-  async storedPrompt(): Promise<Prompt> {
-    const row = await this.facts.store?.get(this.id);
-    if (row?.request) return partsOf(row.request).prompt;
-    throw new LlorchError("CONTENT_EXPIRED", "The job's request is no longer stored");
-  }
-
-  /**
-   * Leaves a long prompt to the store, which must have it: jobs that wait may be many, and their prompts long.
-   * Short ones stay, as they take little, and an attempt starts sooner.
-   */
-  leavePromptToStore(): void {
-    if (!this.facts.store || this.#prompt === undefined || !isLong(this.#prompt)) return;
-    this.#demand = this.#demandIn(this.#prompt, this.facts.fingerprint);
-    this.#prompt = undefined;
-  }
-
-  /** What the scheduler must know of it, if a model answers. */
-  demand(fingerprint: string): Demand {
-    if (this.#prompt) return this.#demandIn(this.#prompt, fingerprint);
-    // Which worker has read its beginning is only known of the model that was asked for.
-    return fingerprint === this.facts.fingerprint
-      ? this.#demand!
-      : { ...this.#demand!, affinity: [] };
-  }
-
-  #demandIn(prompt: Prompt, fingerprint: string): Demand {
-    const { request, tenant } = this.facts;
-    return demandOf({ ...request, ...prompt }, fingerprint, tenant);
   }
 
   /** Of the model that answers now. */

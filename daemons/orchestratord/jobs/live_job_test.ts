@@ -346,13 +346,13 @@ Deno.test("a long prompt is left to the store, and comes back from there; a shor
   withStore(async (store) => {
     const prompt = "w3 ".repeat(1_000);
     const long = await acceptedJob({ store, request: taskOf({ prompt, max_tokens: 9 }) });
-    const demand = long.demand("f1");
-    long.leavePromptToStore();
-    assert.equal(long.prompt, undefined);
-    assert.equal((await long.storedPrompt()).prompt, prompt);
+    const demand = long.prompt.demand("f1");
+    long.prompt.leaveToStore();
+    assert.equal(long.prompt.value, undefined);
+    assert.equal((await long.prompt.stored()).prompt, prompt);
     assert.equal(long.facts.request.max_tokens, 9);
-    assert.deepEqual(long.demand(long.fingerprint).tokensIn, demand.tokensIn);
-    assert.deepEqual(long.demand("f1"), { ...demand, affinity: [] });
+    assert.deepEqual(long.prompt.demand(long.fingerprint).tokensIn, demand.tokensIn);
+    assert.deepEqual(long.prompt.demand("f1"), { ...demand, affinity: [] });
 
     const messages = [{ role: "user" as const, content: prompt }];
     const chat = await acceptedJob({
@@ -360,19 +360,19 @@ Deno.test("a long prompt is left to the store, and comes back from there; a shor
       store,
       request: taskOf({ prompt: undefined, messages }),
     });
-    chat.leavePromptToStore();
-    assert.equal(chat.prompt, undefined);
-    assert.deepEqual((await chat.storedPrompt()).messages, messages);
+    chat.prompt.leaveToStore();
+    assert.equal(chat.prompt.value, undefined);
+    assert.deepEqual((await chat.prompt.stored()).messages, messages);
 
     const short = await acceptedJob({ id: "j3", store });
-    short.leavePromptToStore();
-    assert.equal(short.prompt?.prompt, "w0");
+    short.prompt.leaveToStore();
+    assert.equal(short.prompt.value?.prompt, "w0");
 
     const volatile = await acceptedJob({ id: "j4", request: taskOf({ prompt }) });
-    volatile.leavePromptToStore();
-    assert.equal(volatile.prompt?.prompt, prompt);
+    volatile.prompt.leaveToStore();
+    assert.equal(volatile.prompt.value?.prompt, prompt);
     await store.remove("j1");
-    await assert.rejects(long.storedPrompt(), { code: "CONTENT_EXPIRED" });
+    await assert.rejects(long.prompt.stored(), { code: "CONTENT_EXPIRED" });
   }));
 
 Deno.test("an attempt that gave its slot to others says so", async () => {

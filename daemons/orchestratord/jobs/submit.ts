@@ -398,7 +398,7 @@ export class Submissions {
     try {
       await committed;
       if (durable) await store.sync();
-      job.leavePromptToStore();
+      job.prompt.leaveToStore();
     } catch (error) {
       job.abandon();
       if (error instanceof KeyTaken) {
