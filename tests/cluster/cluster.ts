@@ -65,11 +65,13 @@ export async function withCluster(
     return daemon;
   };
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const leads = async ({ url }: RunningDaemon) => {
+  /** The term that an orchestrator leads; undefined: none. */
+  const termOf = async ({ url }: RunningDaemon) => {
     // One that stands still answers nothing.
     const signal = AbortSignal.timeout(500);
     const reply = await fetch(`${url}/metrics`, { signal, headers }).catch(() => undefined);
-    return /^orchd_leader 1$/m.test(await reply?.text().catch(() => "") ?? "");
+    const text = await reply?.text().catch(() => "") ?? "";
+    return /^orchd_leader 1$/m.test(text) ? /^orchd_term (\d+)$/m.exec(text)![1] : undefined;
   };
   try {
     const orchestrators: RunningDaemon[] = [];
@@ -91,10 +93,13 @@ export async function withCluster(
     const leader = async () => {
       let found: RunningDaemon | undefined;
       await until("one orchestrator leads", async () => {
-        const leading = await Promise.all(orchestrators.map(leads));
-        assert.ok(leading.filter(Boolean).length <= 1, "two orchestrators lead");
-        found = orchestrators[leading.indexOf(true)];
-        return found !== undefined;
+        const leading = orchestrators.map(async (one) => [one, await termOf(one)] as const);
+        const leaders = (await Promise.all(leading)).filter(([, term]) => term !== undefined);
+        // They answer one after the other: while the lead changes hands, two may say that they have it.
+        const terms = new Set(leaders.map(([, term]) => term));
+        assert.equal(terms.size, leaders.length, "a term has two leaders");
+        found = leaders[0]?.[0];
+        return leaders.length === 1;
       });
       return found!;
     };
