@@ -32,6 +32,16 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** What takes part in each transaction of a {@linkcode Committer}. */
+export interface TransactionPart {
+  /** Called after one or more writes, in the transaction: adds to them. */
+  seal(): void;
+  /** Called if a write is undone since it breaks a constraint: forgets what came since the last {@linkcode seal}. */
+  drop(): void;
+  /** Called once the transaction has ended. */
+  ended(isCommitted: boolean): void;
+}
+
 /** How a {@linkcode Committer} treats a database that cannot be written. */
 export interface CommitterOptions {
   /** Time between two attempts, in ms. */
@@ -40,6 +50,7 @@ export interface CommitterOptions {
   readonly lockWaitMs?: number;
   /** Called with the reason when writes begin to fail, and with undefined once they work again. */
   readonly onFailure?: ((reason: string | undefined) => void) | undefined;
+  readonly part?: TransactionPart;
 }
 
 /**
@@ -57,6 +68,7 @@ export class Committer {
   readonly #retryMs: number;
   readonly #lockWaitMs: number;
   readonly #onFailure: CommitterOptions["onFailure"];
+  readonly #part: TransactionPart | undefined;
   #pending: Pending[] = [];
   #scheduled = false;
   #committedAt = -Infinity;
@@ -69,12 +81,13 @@ export class Committer {
 
   constructor(
     db: DatabaseSync,
-    { retryMs = RETRY_MS, lockWaitMs = LOCK_WAIT_MS, onFailure }: CommitterOptions = {},
+    { retryMs = RETRY_MS, lockWaitMs = LOCK_WAIT_MS, onFailure, part }: CommitterOptions = {},
   ) {
     this.#db = db;
     this.#retryMs = retryMs;
     this.#lockWaitMs = lockWaitMs;
     this.#onFailure = onFailure;
+    this.#part = part;
   }
 
   /** Why the database cannot be written; undefined if it can. */
@@ -148,10 +161,10 @@ export class Committer {
           if (error === undefined) done.push(pending);
           else refused.push([pending, error]);
         }
-        this.#db.exec("COMMIT");
+        this.#end();
       }
     } catch (error) {
-      rollBack(this.#db);
+      this.#rollBack();
       return this.#fail(batch, error);
     }
     this.#lockedSince = undefined;
@@ -171,12 +184,13 @@ export class Committer {
     this.#begin();
     try {
       for (const { write } of batch) write(this.#db);
+      this.#part?.seal();
     } catch (error) {
       if (!isConstraint(error)) throw error;
-      rollBack(this.#db);
+      this.#rollBack();
       return false;
     }
-    this.#db.exec("COMMIT");
+    this.#end();
     return true;
   }
 
@@ -193,14 +207,26 @@ export class Committer {
     this.#db.exec("BEGIN IMMEDIATE");
   }
 
+  #end(): void {
+    this.#db.exec("COMMIT");
+    this.#part?.ended(true);
+  }
+
+  #rollBack(): void {
+    rollBack(this.#db);
+    this.#part?.ended(false);
+  }
+
   /** Returns the error of a broken constraint, if any; throws all other errors. */
   #apply({ write }: Pending): unknown {
     this.#db.exec("SAVEPOINT one");
     try {
       write(this.#db);
+      this.#part?.seal();
       this.#db.exec("RELEASE one");
     } catch (error) {
       if (!isConstraint(error)) throw error;
+      this.#part?.drop();
       this.#db.exec("ROLLBACK TO one; RELEASE one");
       return error;
     }

@@ -26,7 +26,9 @@ import migration0009 from "./migrations/0009.sql" with { type: "text" };
 import migration0010 from "./migrations/0010.sql" with { type: "text" };
 import migration0011 from "./migrations/0011.sql" with { type: "text" };
 import migration0012 from "./migrations/0012.sql" with { type: "text" };
+import migration0013 from "./migrations/0013.sql" with { type: "text" };
 import { sqliteBatches } from "./batches.ts";
+import { EventLog } from "./event_log.ts";
 import { sqliteFiles } from "./files.ts";
 import { sqliteImages } from "./images.ts";
 import { charging, sqliteKeys } from "./keys.ts";
@@ -53,6 +55,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0010,
   migration0011,
   migration0012,
+  migration0013,
 ];
 
 /**
@@ -81,7 +84,8 @@ export function openSqliteStore(
 ): Store {
   const db = openDatabase(path, MIGRATIONS);
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-  const committer = new Committer(db, { onFailure });
+  const log = new EventLog(db);
+  const committer = new Committer(db, { onFailure, part: log });
   const space = new Space(path, { db, committer, onLogGrows });
   const wal = new WalSync(`${path}-wal`);
 
@@ -113,6 +117,11 @@ export function openSqliteStore(
 
   /** Returns whether the job's terminal event is one of them, and new. */
   const writeEvents = (jobId: string, events: readonly NumberedEvent[]): boolean => {
+    if (!events.some(({ event }) => isTerminal(event))) {
+      log.add(jobId, events);
+      return false;
+    }
+    log.settle(jobId);
     let hasEnded = false;
     for (const { id, event } of events) {
       const { changes } = insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
@@ -152,7 +161,7 @@ export function openSqliteStore(
       await committer.write(() => {
         const { changes } = insertJob.run(...newJobValues(job));
         holder = job.jobId;
-        if (changes > 0) writeEvents(job.jobId, [queued]);
+        if (changes > 0) log.add(job.jobId, [queued]);
         else if (job.idempotencyKey !== undefined) {
           holder = String(selectHolder.get(job.idempotencyKey)?.["job_id"] ?? job.jobId);
         }
@@ -170,13 +179,19 @@ export function openSqliteStore(
     update: (jobId, patch) => committer.keep(() => applyPatch(jobId, patch)),
     remove: (jobId) =>
       committer.keep((db) => {
+        log.forget(jobId);
         db.prepare("DELETE FROM events WHERE job_id = ?").run(jobId);
         db.prepare("DELETE FROM jobs WHERE job_id = ?").run(jobId);
       }),
     get: (jobId) => read(() => one(selectJob.get(jobId))),
     findByKey: (key) => read(() => one(selectKey.get(key))),
     page: (filter) => read(() => selectPage(db, filter)),
-    events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
+    events: (jobId, after, limit) =>
+      read(() => {
+        const settled = selectEvents.all(jobId, after, limit).map(toEvent);
+        const last = settled.at(-1)?.id ?? after;
+        return [...settled, ...log.tail(jobId, last, limit - settled.length)];
+      }),
     completed: (limit) => read(() => selectCompleted.all(limit).map(toJob).reverse()),
     unsafeSince: (time) =>
       read(() =>
@@ -208,7 +223,7 @@ export function openSqliteStore(
     drains: () =>
       read(() => db.prepare("SELECT * FROM drains ORDER BY pool_id").all().map(toDrain)),
     async expire(now, forgetEndedBefore) {
-      const result = await sweep(db, committer, now, forgetEndedBefore);
+      const result = await sweep({ db, committer, log }, now, forgetEndedBefore);
       // Erased text must not stay in the log.
       if (result.erased + result.forgotten > 0) space.cutLog();
       return result;
@@ -217,6 +232,8 @@ export function openSqliteStore(
     tidy: () => space.look(),
     failure: () => committer.failure,
     async close() {
+      // Without it the next start reads the log.
+      committer.keep(() => log.settleOldest(Infinity)).catch(() => {});
       await committer.close();
       await space.idle;
       await wal.close();

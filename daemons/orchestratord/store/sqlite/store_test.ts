@@ -26,6 +26,7 @@ function failWrites(path: string): () => void {
   };
   const writes = [
     "INSERT ON events",
+    "INSERT ON event_log",
     ...["responses", "files", "file_parts", "batches", "batch_results", "images", "image_parts"]
       .flatMap((table) => ["INSERT", "UPDATE", "DELETE"].map((write) => `${write} ON ${table}`)),
   ];

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
+import type { EventLog } from "./event_log.ts";
 
 /** Jobs that one transaction erases, at most; few, because requests may be long. */
 const JOBS = 16;
@@ -8,8 +9,18 @@ const JOBS = 16;
 /** Events that one transaction deletes, which takes about two milliseconds. */
 const EVENTS = 500;
 
+/** Jobs whose events one transaction moves out of the log. */
+const LOGGED_JOBS = 64;
+
 /** Pause between two transactions, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
+
+/** What {@linkcode sweep} works on. */
+export interface SweepDeps {
+  readonly db: DatabaseSync;
+  readonly committer: Committer;
+  readonly log: EventLog;
+}
 
 /**
  * Erases prompts and outputs whose retention is over, and jobs that ended before `forgetEndedBefore`, in
@@ -19,12 +30,11 @@ const PAUSE_MS = 5;
  * @throws {LlorchError} as {@linkcode Committer.write}
  */
 export async function sweep(
-  db: DatabaseSync,
-  committer: Committer,
+  deps: SweepDeps,
   now: number,
   forgetEndedBefore: number,
 ): Promise<{ erased: number; forgotten: number }> {
-  const erase = new Slices(db, committer, {
+  const erase = new Slices(deps, {
     due: "content_expires_at <= ?",
     // Before the events are deleted, so that no request reads half an output.
     first:
@@ -32,7 +42,7 @@ export async function sweep(
     last:
       "UPDATE jobs SET content_expires_at = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
   });
-  const forget = new Slices(db, committer, {
+  const forget = new Slices(deps, {
     due: "ended_at < ?",
     first:
       "UPDATE jobs SET request = NULL, call = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
@@ -56,11 +66,13 @@ interface Erasure {
 class Slices {
   readonly #db: DatabaseSync;
   readonly #committer: Committer;
+  readonly #log: EventLog;
   readonly #erasure: Erasure;
 
-  constructor(db: DatabaseSync, committer: Committer, erasure: Erasure) {
+  constructor({ db, committer, log }: SweepDeps, erasure: Erasure) {
     this.#db = db;
     this.#committer = committer;
+    this.#log = log;
     this.#erasure = erasure;
   }
 
@@ -70,8 +82,17 @@ class Slices {
       const jobs = this.#db.prepare(`SELECT job_id FROM jobs WHERE ${this.#erasure.due} LIMIT ?`)
         .all(time, JOBS).map((row) => String(row["job_id"]));
       if (jobs.length === 0) return count;
+      await this.#emptyLog();
       await this.#take(JSON.stringify(jobs));
       count += jobs.length;
+    }
+  }
+
+  /** Removes what the log holds now: some of it may be of jobs that are due. */
+  async #emptyLog(): Promise<void> {
+    const { newest } = this.#log;
+    while (this.#log.holds(newest)) {
+      await this.#write(() => this.#log.settleOldest(LOGGED_JOBS));
     }
   }
 
