@@ -77,6 +77,8 @@ export function demandedTools(fields: ToolFields): readonly Tool[] | undefined {
 export function checkTools(request: Record<string, unknown>, context: z.RefinementCtx): void {
   const refuse = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
+  // What is not there is right, and to have it parsed would cost most requests more than all the rest.
+  if ((request["tools"] ?? request["tool_choice"] ?? undefined) === undefined) return;
   const choice = toolChoice.safeParse(request["tool_choice"]);
   const tools = toolShape.tools.safeParse(request["tools"] ?? undefined);
   if (!tools.success) return;

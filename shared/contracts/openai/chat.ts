@@ -168,8 +168,8 @@ export function isContinued<T>(value: T): T | true {
 
 /** The tools of a request of which any part may be wrong. */
 function toolsOf({ tools, tool_choice }: Record<string, unknown>) {
-  const choice = anyToolChoice.safeParse(tool_choice);
-  return ownTools(Array.isArray(tools) ? tools : [], choice.data);
+  const choice = tool_choice === undefined ? undefined : anyToolChoice.safeParse(tool_choice).data;
+  return ownTools(Array.isArray(tools) ? tools : [], choice);
 }
 
 const { reasoning_effort, chat_template_kwargs } = chatShape;

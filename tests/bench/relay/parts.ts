@@ -41,16 +41,16 @@ export async function withParts<T>(
   }
 }
 
-/** Measures every target in each round; the first round only warms up. */
+/** Measures every target in each round; the first round, 0, only warms up. */
 export async function inRounds<T>(
   targets: readonly Target[],
   rounds: number,
-  measure: (target: Target) => Promise<T>,
+  measure: (target: Target, round: number) => Promise<T>,
 ): Promise<Map<string, T[]>> {
   const results = new Map<string, T[]>(targets.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round++) {
     for (const target of targets) {
-      const result = await measure(target);
+      const result = await measure(target, round);
       if (round > 0) results.get(target.name)!.push(result);
     }
   }
