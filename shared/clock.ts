@@ -1,3 +1,5 @@
+import { BEAT_MS, every } from "./beat.ts";
+
 /** The time that daemons use; tests replace it with a clock that they move. */
 export interface Clock {
   /** Milliseconds since the epoch, for display and storage. It jumps when the clock is set. */
@@ -14,9 +16,6 @@ export interface Clock {
 
 /** A gap between two readings that is longer than this counts as sleep, in milliseconds. */
 export const SLEPT_MS = 1_000;
-
-/** Time between two readings, in milliseconds: well below {@linkcode SLEPT_MS}. */
-const LOOK_MS = 250;
 
 /** A monotonic clock that leaves out the time in which the process did not run. */
 export class LivedTime {
@@ -80,10 +79,10 @@ export function watchSleep(onSlept: (ms: number) => void): () => void {
   const offset = before() - monotonic();
   const lived = new LivedTime(monotonic, onSlept);
   elapsed = () => lived.read() + offset;
-  const timer = setInterval(() => lived.read(), LOOK_MS);
-  Deno.unrefTimer(timer);
+  // Well below SLEPT_MS.
+  const stop = every(BEAT_MS, () => lived.read());
   return () => {
-    clearInterval(timer);
+    stop();
     const last = elapsed() - monotonic();
     elapsed = () => monotonic() + last;
   };

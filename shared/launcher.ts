@@ -1,8 +1,6 @@
+import { BEAT_MS, every } from "./beat.ts";
 import { ENV } from "./defaults.ts";
 import type { Env } from "./paths.ts";
-
-/** Time between two checks of our parent's process id, in milliseconds. */
-const LOOK_MS = 250;
 
 /** Value for a launcher that does not know its own process id. */
 const UNNAMED = "parent";
@@ -32,10 +30,10 @@ export function watchLauncher(
   const launcher = value === UNNAMED ? parent() : Number(value);
   const look = () => {
     if (parent() === launcher) return;
-    clearInterval(timer);
+    dispose();
     resolve(launcher);
   };
-  const timer = setInterval(look, LOOK_MS);
+  const dispose = every(BEAT_MS, look);
   look();
-  return { gone, dispose: () => clearInterval(timer) };
+  return { gone, dispose };
 }

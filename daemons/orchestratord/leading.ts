@@ -1,3 +1,4 @@
+import { every } from "#shared/beat.ts";
 import type { Clock } from "#shared/clock.ts";
 import { appLimits } from "#shared/config/common.ts";
 import { type App, createApp } from "#shared/http/app.ts";
@@ -269,24 +270,20 @@ export function openLeading(deps: LeadingDeps): Leading {
       await batches.resume();
 
       // Pools do not report here once another one leads: without ticks, they are not taken for lost.
-      const tick = setInterval(() => {
+      parts.defer(every(config.tick_ms, () => {
         if (!isHandedOver) loop.send({ kind: "tick" });
-      }, config.tick_ms);
-      parts.defer(() => clearInterval(tick));
-      const measure = setInterval(async () => {
+      }));
+      parts.defer(every(MEASURE_MS, async () => {
         history.look(await readCounts(metrics), levelsOf(loop.state));
         feed.send();
-      }, MEASURE_MS);
-      parts.defer(() => clearInterval(measure));
+      }));
       let sweeping: Promise<void> | undefined;
-      const sweep = setInterval(() => {
+      parts.defer(every(config.retention.sweep_ms, () => {
         sweeping ??= sweepOnce(orchestrator, log).finally(() => sweeping = undefined);
-      }, config.retention.sweep_ms);
-      parts.defer(() => clearInterval(sweep));
-      const tidy = setInterval(() => {
+      }));
+      parts.defer(every(TIDY_MS, () => {
         store.tidy().catch((error) => log.error("database_tidy_failed", { error }));
-      }, TIDY_MS);
-      parts.defer(() => clearInterval(tidy));
+      }));
 
       parts.defer(async () => {
         phase = "stopping";

@@ -130,7 +130,7 @@ async function open(
   const savedSlots = openSavedSlots({ dir: dir.slotsDir, config: config.saved_slots, clock, log });
   stack.defer(() => savedSlots?.close());
   const table = systemProcessTable();
-  const logs = new LogFiles(dir.logsDir, clock, log);
+  const logs = new LogFiles(dir.logsDir, log);
   const roster = new Roster({
     store,
     logs,

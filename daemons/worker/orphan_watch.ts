@@ -1,3 +1,4 @@
+import { every } from "#shared/beat.ts";
 import { systemClock } from "#shared/clock.ts";
 
 /** Options of an {@linkcode OrphanWatch}. */
@@ -12,14 +13,14 @@ export interface OrphanOptions {
 /** Detects that the pool manager has lost this worker, which must then end by itself. */
 export class OrphanWatch {
   #heardAt = systemClock.steady();
-  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #stop: (() => void) | undefined;
 
   constructor(options: OrphanOptions) {
     if (options.timeoutMs === 0) return;
-    this.#timer = setInterval(() => {
+    this.#stop = every(Math.max(10, options.timeoutMs / 10), () => {
       if (!options.idle()) this.heard();
       else if (systemClock.steady() - this.#heardAt > options.timeoutMs) options.onOrphan();
-    }, Math.max(10, options.timeoutMs / 10));
+    });
   }
 
   /** Records a call. */
@@ -29,6 +30,6 @@ export class OrphanWatch {
 
   /** Stops watching. */
   close(): void {
-    clearInterval(this.#timer);
+    this.#stop?.();
   }
 }

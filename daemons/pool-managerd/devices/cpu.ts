@@ -62,10 +62,12 @@ async function groupMemory(read: ReadText): Promise<GroupMemory | undefined> {
     ancestors(generation.own.exec(groups)?.[1]).map((path) => ({ ...generation, path }))
   );
   const all = await Promise.all(folders.map(async ({ root, path, limit, usage }) => {
-    const files = [limit, usage, "memory.stat"].map((name) => read(`${root}${path}/${name}`));
-    const [max, current, stat] = await Promise.all(files);
+    const bytes = Number.parseInt(await read(`${root}${path}/${limit}`) ?? "", 10);
+    // Most have none, and this is done every second.
+    if (!Number.isFinite(bytes)) return { limit: bytes, free: bytes };
+    const files = [usage, "memory.stat"].map((name) => read(`${root}${path}/${name}`));
+    const [current, stat] = await Promise.all(files);
     const cached = /^(?:total_)?inactive_file (\d+)$/m.exec(stat ?? "")?.[1] ?? 0;
-    const bytes = Number.parseInt(max ?? "", 10);
     return { limit: bytes, free: bytes - Number.parseInt(current ?? "", 10) + Number(cached) };
   }));
   const found = all.filter(({ free }) => Number.isFinite(free));

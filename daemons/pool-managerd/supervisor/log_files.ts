@@ -1,11 +1,9 @@
 import { join } from "node:path";
-import type { Clock } from "#shared/clock.ts";
+import { BEAT_MS, every } from "#shared/beat.ts";
 import type { Logger } from "#shared/logging.ts";
 import { LogReader } from "./log_reader.ts";
 import { WorkerLog } from "./worker_log.ts";
 
-/** How often workers' log files are read, in milliseconds. */
-const LOOK_MS = 250;
 const SUFFIX = ".log";
 /** Most ended workers whose last lines are kept; the oldest are removed first. */
 const KEPT_ENDED = 50;
@@ -22,14 +20,12 @@ interface Open {
  */
 export class LogFiles {
   readonly #dir: string;
-  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #open = new Map<string, Open>();
-  #cancelTimer = () => {};
+  #stopLooking = () => {};
 
-  constructor(dir: string, clock: Clock, log: Logger) {
+  constructor(dir: string, log: Logger) {
     this.#dir = dir;
-    this.#clock = clock;
     this.#log = log;
   }
 
@@ -52,7 +48,7 @@ export class LogFiles {
       log.info("worker_output", { line });
       readers.forEach((reader) => reader.add(line));
     }, isAdopted);
-    if (this.#open.size === 0) this.#lookLater();
+    if (this.#open.size === 0) this.#look();
     this.#open.set(workerId, { file, readers });
   }
 
@@ -101,14 +97,14 @@ export class LogFiles {
 
   /** Stops reading; files and workers are not affected. */
   close(): void {
-    this.#cancelTimer();
+    this.#stopLooking();
     for (const workerId of [...this.#open.keys()]) this.#close(workerId);
   }
 
   #close(workerId: string): void {
     this.#open.get(workerId)?.readers.forEach((reader) => reader.end());
     this.#open.delete(workerId);
-    if (this.#open.size === 0) this.#cancelTimer();
+    if (this.#open.size === 0) this.#stopLooking();
   }
 
   #read(workerId: string): WorkerLog {
@@ -124,11 +120,8 @@ export class LogFiles {
     ended.toSorted((a, b) => b.at - a.at).slice(KEPT_ENDED).forEach(({ path }) => removeFile(path));
   }
 
-  #lookLater(): void {
-    this.#cancelTimer = this.#clock.after(LOOK_MS, () => {
-      this.#open.forEach(({ file }) => file.look());
-      this.#lookLater();
-    });
+  #look(): void {
+    this.#stopLooking = every(BEAT_MS, () => this.#open.forEach(({ file }) => file.look()));
   }
 }
 

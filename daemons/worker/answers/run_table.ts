@@ -1,3 +1,4 @@
+import { every } from "#shared/beat.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { deadline } from "#shared/deadline.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -23,7 +24,7 @@ export class RunTable<R extends TableRun> {
   readonly #byJob = new Map<string, R>();
   readonly #waiting: R[] = [];
   readonly #queueLimit: number;
-  readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #stopReports: () => void;
   #idle: (() => void)[] = [];
   #isDrained = false;
 
@@ -34,12 +35,12 @@ export class RunTable<R extends TableRun> {
    */
   constructor(queueLimit: number, reportMs: number, isComputing: () => boolean = () => true) {
     this.#queueLimit = queueLimit;
-    this.#ticker = setInterval(() => {
+    this.#stopReports = every(reportMs, () => {
       for (const { answer } of this.all()) {
         answer.requireReader();
         if (isComputing()) answer.report();
       }
-    }, reportMs);
+    });
   }
 
   /** Runs that wait for a slot. */
@@ -128,7 +129,7 @@ export class RunTable<R extends TableRun> {
 
   /** Stops the regular reports. */
   close(): void {
-    clearInterval(this.#ticker);
+    this.#stopReports();
   }
 
   /** Ends every run with `WORKER_LOST`, so that its job continues on another worker. */
