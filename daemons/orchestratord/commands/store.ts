@@ -76,6 +76,9 @@ async function copyTo(session: Session, schema: string, config: Config): Promise
     // Not read-only: its close removes the log.
     const db = new DatabaseSync(file);
     try {
+      if (db.prepare("SELECT 1 FROM event_log").get()) {
+        throw new LlorchError("INTERNAL", `The newest events in ${file} could not be put in order`);
+      }
       await inTransaction(session, async () => {
         await refuseNonEmpty(session);
         for (const table of TABLES) await report(table, await tableTo(session, db, table));
@@ -129,7 +132,7 @@ async function copyFrom(session: Session, schema: string, file: string): Promise
 }
 
 async function tableTo(session: Session, db: DatabaseSync, table: Table): Promise<number> {
-  const { name, order, rows: most } = table;
+  const { name, order, rows: most, split = (row) => [row] } = table;
   const types = await columnTypes(session, name);
   const known = columnsOf(db, name);
   const columns = [...types.keys()].filter((column) => known.has(column));
@@ -151,8 +154,8 @@ async function tableTo(session: Session, db: DatabaseSync, table: Table): Promis
     `SELECT ${columns.join(", ")} FROM ${name} WHERE ${where} ORDER BY ${order}`,
   );
   for (const row of all.iterate()) {
-    slice.push(row as Row);
-    if (slice.length === most) await flush();
+    slice.push(...split(row as Row));
+    if (slice.length >= most) await flush();
   }
   await flush();
   const { rows: [found] } = await session.query(`SELECT count(*) AS count FROM ${name}`);

@@ -1,3 +1,6 @@
+import { toEvents } from "../store/rows/job.ts";
+import type { Row } from "../store/rows/row.ts";
+
 /** A table of both stores. */
 export interface Table {
   readonly name: string;
@@ -11,6 +14,8 @@ export interface Table {
   readonly sqliteWhere?: string;
   /** Values of columns that only SQLite has. */
   readonly sqliteOnly?: Readonly<Record<string, number>>;
+  /** The rows that a row of SQLite becomes; absent: it stays as it is. */
+  readonly split?: (row: Row) => readonly Row[];
 }
 
 const READY = "SELECT seq FROM files WHERE state = 'ready'";
@@ -24,7 +29,14 @@ export const TABLES: readonly Table[] = [
   { name: "drains", order: "pool_id", rows: 500 },
   { name: "pins", order: "fingerprint, pool_id, device", rows: 500 },
   { name: "jobs", order: "seq", rows: 50 },
-  { name: "events", order: "job_id, id", rows: 1000 },
+  {
+    ...{ name: "events", order: "job_id, id", rows: 1000 },
+    split: (row) =>
+      toEvents(row).map(({ id, event: { event, data } }) => ({
+        ...{ ...row, id, event },
+        data: JSON.stringify(data),
+      })),
+  },
   { name: "responses", order: "seq", rows: 20 },
   { name: "files", order: "seq", rows: 500, where: "state = 'ready'" },
   { name: "file_parts", order: "file_seq, part", rows: 8, where: `file_seq IN (${READY})` },

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { TransactionPart } from "#shared/committer.ts";
 import type { NumberedEvent } from "../job_store.ts";
-import { toEvent } from "../rows/job.ts";
+import { JOINED, toEvents } from "../rows/job.ts";
 
 /** Events that stay in the log, at most; more make reads and starts slower. */
 const MOST_EVENTS = 8_192;
@@ -9,10 +9,10 @@ const MOST_EVENTS = 8_192;
 /** Rows that stay in the log, at most: those of one job that waits would hold all later ones. */
 const MOST_ROWS = 4_096;
 
-/** Rows of the table of events that one statement writes. */
-const ROWS = 16;
+/** Characters of a row of the table of events, about: SQLite would put more than a quarter of a page elsewhere. */
+const ROW_CHARS = 900;
 
-/** An event of a job that is known; `data` is JSON. */
+/** An event that a job has; `data` is JSON. */
 interface Entry {
   readonly id: number;
   readonly event: string;
@@ -35,7 +35,7 @@ class Changes {
 /**
  * The newest events of jobs. Each job has pages of its own in the table of events, so that a token of each of
  * many streams would write as many pages. Here all events of a transaction are one row; later those of a job are
- * moved to its pages together. A job's events in the table come before those in the log.
+ * moved to its pages together, several in a row. A job's events in the table come before those in the log.
  *
  * Its methods that write are called within a transaction of the committer that it is a part of.
  */
@@ -43,9 +43,8 @@ export class EventLog implements TransactionPart {
   readonly #db: DatabaseSync;
   readonly #insertRow;
   readonly #deleteRows;
-  readonly #jobExists;
-  readonly #insertOne;
-  readonly #insertMany;
+  readonly #selectLast;
+  readonly #insertEvents;
   /** By job, in the order of their first rows. */
   readonly #logged = new Map<string, Logged>();
   #count = 0;
@@ -64,9 +63,13 @@ export class EventLog implements TransactionPart {
     this.#db = db;
     this.#insertRow = db.prepare("INSERT INTO event_log (seq, events) VALUES (?, ?)");
     this.#deleteRows = db.prepare("DELETE FROM event_log WHERE seq < ?");
-    this.#jobExists = db.prepare("SELECT 1 FROM jobs WHERE job_id = ?");
-    this.#insertOne = db.prepare(insertion(1));
-    this.#insertMany = db.prepare(insertion(ROWS));
+    this.#selectLast = db.prepare(
+      "SELECT (SELECT max(id) FROM events WHERE events.job_id = jobs.job_id) AS last " +
+        "FROM jobs WHERE job_id = ?",
+    );
+    this.#insertEvents = db.prepare(
+      "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?)",
+    );
     this.#firstSeq = 1;
     this.#lastSeq = 0;
     this.#load();
@@ -80,16 +83,10 @@ export class EventLog implements TransactionPart {
 
   /** Adds events to a job; those that it has already change nothing. */
   add(jobId: string, events: readonly NumberedEvent[]): void {
-    if (this.#isSettled(jobId)) {
-      for (const each of events) this.#insertOne.run(jobId, ...values(toEntry(each)));
-      return;
-    }
     const last = this.#lastId(jobId);
-    if (last === undefined && !this.#jobExists.get(jobId)) {
-      throw new Error(`The constraint failed that the job ${jobId} is there`);
-    }
-    const entries = events.filter(({ id }) => id > (last ?? 0)).map(toEntry);
+    const entries = events.filter(({ id }) => id > last).map(toEntry);
     if (entries.length === 0) return;
+    if (this.#isSettled(jobId)) return this.#insert(jobId, entries);
     const open = this.#open.added.get(jobId);
     if (open) open.entries.push(...entries);
     else this.#open.added.set(jobId, { seq: this.#nextSeq, entries });
@@ -98,14 +95,8 @@ export class EventLog implements TransactionPart {
   /** Moves all events of a job to the table of events. */
   settle(jobId: string): void {
     if (this.#isSettled(jobId)) return;
-    const entries = this.#entriesOf(jobId);
+    this.#insert(jobId, this.#entriesOf(jobId));
     this.forget(jobId);
-    let at = 0;
-    for (; at + ROWS <= entries.length; at += ROWS) {
-      const rows = entries.slice(at, at + ROWS);
-      this.#insertMany.run(...rows.flatMap((entry) => [jobId, ...values(entry)]));
-    }
-    for (; at < entries.length; at++) this.#insertOne.run(jobId, ...values(entries[at]!));
   }
 
   /** Drops the events of a job that is removed. */
@@ -136,7 +127,7 @@ export class EventLog implements TransactionPart {
   tail(jobId: string, after: number, limit: number): NumberedEvent[] {
     const entries = this.#logged.get(jobId)?.entries ?? [];
     return entries.filter(({ id }) => id > after).slice(0, limit)
-      .map(({ id, event, data }) => toEvent({ id, event, data }));
+      .flatMap(({ id, event, data }) => toEvents({ id, event, data }));
   }
 
   seal(): void {
@@ -206,11 +197,38 @@ export class EventLog implements TransactionPart {
     return parts.flatMap((part) => part.get(jobId)?.entries ?? []);
   }
 
-  /** Id of the job's last event in the log; undefined if it has none there. */
-  #lastId(jobId: string): number | undefined {
-    const added = this.#open.added.get(jobId) ?? this.#sealed.added.get(jobId) ??
-      this.#logged.get(jobId);
-    return added?.entries.at(-1)?.id;
+  /** Id of a job's last event; 0 if it has none. */
+  #lastId(jobId: string): number {
+    const added = this.#isSettled(jobId)
+      ? undefined
+      : this.#open.added.get(jobId) ?? this.#sealed.added.get(jobId) ?? this.#logged.get(jobId);
+    const last = added ? added.entries.at(-1)!.id : this.#storedLast(jobId);
+    if (last === undefined) throw new Error(`The constraint failed that the job ${jobId} is there`);
+    return last;
+  }
+
+  /** Id of a job's last event in the table of events; undefined if the job is not there. */
+  #storedLast(jobId: string): number | undefined {
+    const row = this.#selectLast.get(jobId);
+    return row && Number(row["last"] ?? 0);
+  }
+
+  #insert(jobId: string, entries: readonly Entry[]): void {
+    let row: Entry[] = [];
+    let chars = 0;
+    const write = () => {
+      const last = row.at(-1);
+      if (last) this.#insertEvents.run(jobId, last.id, ...joined(row));
+      row = [];
+      chars = 0;
+    };
+    for (const entry of entries) {
+      const isNext = row.length === 0 || entry.id === row.at(-1)!.id + 1;
+      if (!isNext || chars + entry.data.length > ROW_CHARS) write();
+      row.push(entry);
+      chars += entry.event.length + entry.data.length;
+    }
+    write();
   }
 
   #put(jobId: string, seq: number, entries: readonly Entry[]): void {
@@ -226,10 +244,6 @@ export class EventLog implements TransactionPart {
   }
 
   #load(): void {
-    const lastOf = this.#db.prepare(
-      "SELECT (SELECT max(id) FROM events WHERE events.job_id = jobs.job_id) AS last " +
-        "FROM jobs WHERE job_id = ?",
-    );
     /** Ids of the jobs' last events in their table; undefined for a job that is gone. */
     const last = new Map<string, number | undefined>();
     const rows = this.#db.prepare("SELECT seq, events FROM event_log ORDER BY seq").all();
@@ -238,10 +252,7 @@ export class EventLog implements TransactionPart {
     for (const { seq, events } of rows) {
       const all = JSON.parse(String(events)) as [string, number, string, unknown][];
       for (const [jobId, id, event, data] of all) {
-        if (!last.has(jobId)) {
-          const row = lastOf.get(jobId);
-          last.set(jobId, row && Number(row["last"] ?? 0));
-        }
+        if (!last.has(jobId)) last.set(jobId, this.#storedLast(jobId));
         if (id > (last.get(jobId) ?? Infinity)) {
           this.#put(jobId, Number(seq), [{ id, event, data: JSON.stringify(data) }]);
         }
@@ -256,10 +267,9 @@ const toEntry = ({ id, event }: NumberedEvent): Entry => ({
   data: JSON.stringify(event.data),
 });
 
-const values = ({ id, event, data }: Entry) => [id, event, data];
-
-function insertion(rows: number): string {
-  const places = Array.from({ length: rows }, () => "(?, ?, ?, ?)").join(", ");
-  // What is stored already stays as it is.
-  return `INSERT INTO events (job_id, id, event, data) VALUES ${places} ON CONFLICT DO NOTHING`;
+/** Columns `event` and `data` of a row with one or more events, as {@linkcode toEvents} reads it. */
+function joined(entries: readonly Entry[]): [event: string, data: string] {
+  const [first] = entries;
+  if (entries.length === 1) return [first!.event, first!.data];
+  return [JOINED, `[${entries.map(({ event, data }) => `["${event}",${data}]`).join()}]`];
 }

@@ -34,6 +34,7 @@ for (const version of MIGRATIONS.keys()) {
       const events = await store.events("job-running", 1, 10);
       assert.deepEqual(events.map(({ id, event }) => [id, event.data]), [
         [2, { t: " w8", i: 0, ids: [8] }],
+        ...(version < 12 ? [] : [[3, { t: " w9", i: 1, ids: [9] }]]),
       ]);
       const [pool] = await store.pools();
       assert.equal(pool?.endpoint, "http://127.0.0.1:9200");

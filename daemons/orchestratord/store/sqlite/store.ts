@@ -10,7 +10,7 @@ import {
   NEW_JOB_COLUMNS,
   newJobValues,
   PATCH_COLUMNS,
-  toEvent,
+  toEvents,
   toJob,
 } from "../rows/job.ts";
 import { asValue, type Row } from "../rows/row.ts";
@@ -115,19 +115,17 @@ export function openSqliteStore(
   const charge = charging(db);
   const applyPatch = patching(db);
 
-  /** Returns whether the job's terminal event is one of them, and new. */
+  /** Returns whether the job's terminal event is the last of them, and new. */
   const writeEvents = (jobId: string, events: readonly NumberedEvent[]): boolean => {
-    if (!events.some(({ event }) => isTerminal(event))) {
+    const last = events.at(-1);
+    if (!last || !isTerminal(last.event)) {
       log.add(jobId, events);
       return false;
     }
+    log.add(jobId, events.slice(0, -1));
     log.settle(jobId);
-    let hasEnded = false;
-    for (const { id, event } of events) {
-      const { changes } = insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
-      if (isTerminal(event) && changes > 0) hasEnded = true;
-    }
-    return hasEnded;
+    const { id, event } = last;
+    return insertEvent.run(jobId, id, event.event, JSON.stringify(event.data)).changes > 0;
   };
   // Reads must see what was written before them in the same turn.
   const read = <T>(query: () => T): Promise<T> => {
@@ -188,7 +186,8 @@ export function openSqliteStore(
     page: (filter) => read(() => selectPage(db, filter)),
     events: (jobId, after, limit) =>
       read(() => {
-        const settled = selectEvents.all(jobId, after, limit).map(toEvent);
+        const settled = selectEvents.all(jobId, after, limit).flatMap(toEvents)
+          .filter(({ id }) => id > after).slice(0, limit);
         const last = settled.at(-1)?.id ?? after;
         return [...settled, ...log.tail(jobId, last, limit - settled.length)];
       }),

@@ -6,8 +6,8 @@ import type { EventLog } from "./event_log.ts";
 /** Jobs that one transaction erases, at most; few, because requests may be long. */
 const JOBS = 16;
 
-/** Events that one transaction deletes, which takes about two milliseconds. */
-const EVENTS = 500;
+/** Rows of events that one transaction deletes, which takes about two milliseconds. */
+const EVENTS = 200;
 
 /** Jobs whose events one transaction moves out of the log. */
 const LOGGED_JOBS = 64;

@@ -47,3 +47,5 @@ INSERT INTO image_uses (owner, sha256)
 VALUES ('job-queued', 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb');
 UPDATE starts SET count = 7;
 INSERT INTO sessions VALUES ('5555555555555555555555555555555555555555555555555555555555555555', '0123456789ab', 5000);
+INSERT INTO event_log VALUES (4, '[["job-gone",1,"token",{"t":"x","i":0,"ids":[1]}]]'),
+  (5, '[["job-running",2,"token",{"t":"other","i":0,"ids":[9]}],["job-running",3,"token",{"t":" w9","i":1,"ids":[9]}]]');
