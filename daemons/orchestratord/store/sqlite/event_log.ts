@@ -9,6 +9,9 @@ const MOST_EVENTS = 8_192;
 /** Rows that stay in the log, at most: those of one job that waits would hold all later ones. */
 const MOST_ROWS = 4_096;
 
+/** As many events of a job in a transaction fill a row of its own: the log would only be a detour. */
+const MANY = 16;
+
 /** Characters of a row of the table of events, about: SQLite would put more than a quarter of a page elsewhere. */
 const ROW_CHARS = 900;
 
@@ -83,6 +86,7 @@ export class EventLog implements TransactionPart {
 
   /** Adds events to a job; those that it has already change nothing. */
   add(jobId: string, events: readonly NumberedEvent[]): void {
+    if (events.length === 0) return;
     const last = this.#lastId(jobId);
     const entries = events.filter(({ id }) => id > last).map(toEntry);
     if (entries.length === 0) return;
@@ -132,6 +136,7 @@ export class EventLog implements TransactionPart {
 
   seal(): void {
     const { added, settled } = this.#open;
+    for (const [jobId, { entries }] of added) if (entries.length >= MANY) this.settle(jobId);
     this.#trim();
     const rows = [...added].filter(([jobId]) => !settled.has(jobId)).flatMap((
       [jobId, { entries }],
