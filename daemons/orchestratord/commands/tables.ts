@@ -1,5 +1,4 @@
-import { toEvents } from "../store/rows/job.ts";
-import type { Row } from "../store/rows/row.ts";
+import { singleRows } from "../store/sqlite/event_rows.ts";
 
 /** A table of both stores. */
 export interface Table {
@@ -15,7 +14,7 @@ export interface Table {
   /** Values of columns that only SQLite has. */
   readonly sqliteOnly?: Readonly<Record<string, number>>;
   /** The rows that a row of SQLite becomes; absent: it stays as it is. */
-  readonly split?: (row: Row) => readonly Row[];
+  readonly split?: typeof singleRows;
 }
 
 const READY = "SELECT seq FROM files WHERE state = 'ready'";
@@ -31,11 +30,7 @@ export const TABLES: readonly Table[] = [
   { name: "jobs", order: "seq", rows: 50 },
   {
     ...{ name: "events", order: "job_id, id", rows: 1000 },
-    split: (row) =>
-      toEvents(row).map(({ id, event: { event, data } }) => ({
-        ...{ ...row, id, event },
-        data: JSON.stringify(data),
-      })),
+    split: singleRows,
   },
   { name: "responses", order: "seq", rows: 20 },
   { name: "files", order: "seq", rows: 500, where: "state = 'ready'" },

@@ -60,7 +60,9 @@ export const relayFirstToken: Bench = {
           ROUNDS,
           async (target, round) => {
             const probes: number[] = [];
-            for (let n = 0; n < (round === 0 ? WARM_UP : PROBES); n++) probes.push(await firstToken(target));
+            for (let n = 0; n < (round === 0 ? WARM_UP : PROBES); n++) {
+              probes.push(await firstToken(target));
+            }
             return median(probes);
           },
         );

@@ -87,17 +87,3 @@ export function toEvent(row: Row): NumberedEvent {
     event: { event: row["event"], data: JSON.parse(String(row["data"])) } as NumberedEvent["event"],
   };
 }
-
-/** Column `event` of a row with several events: `data` has all of them, and `id` is the last one's. */
-export const JOINED = "joined";
-
-/** The events of a row, in order. */
-export function toEvents(row: Row): NumberedEvent[] {
-  if (row["event"] !== JOINED) return [toEvent(row)];
-  const all = JSON.parse(String(row["data"])) as [string, unknown][];
-  const first = Number(row["id"]) - all.length + 1;
-  return all.map(([event, data], n) => ({
-    id: first + n,
-    event: { event, data } as NumberedEvent["event"],
-  }));
-}

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { TransactionPart } from "#shared/committer.ts";
 import type { NumberedEvent } from "../job_store.ts";
-import { JOINED, toEvents } from "../rows/job.ts";
+import { type Entry, joined, toEvents } from "./event_rows.ts";
 
 /** Events that stay in the log, at most; more make reads and starts slower. */
 const MOST_EVENTS = 8_192;
@@ -14,13 +14,6 @@ const MANY = 16;
 
 /** Characters of a row of the table of events, about: SQLite would put more than a quarter of a page elsewhere. */
 const ROW_CHARS = 900;
-
-/** An event that a job has; `data` is JSON. */
-interface Entry {
-  readonly id: number;
-  readonly event: string;
-  readonly data: string;
-}
 
 /** Entries of a job that are in the log alone, and the first of the log's rows that has some. */
 interface Logged {
@@ -271,10 +264,3 @@ const toEntry = ({ id, event }: NumberedEvent): Entry => ({
   event: event.event,
   data: JSON.stringify(event.data),
 });
-
-/** Columns `event` and `data` of a row with one or more events, as {@linkcode toEvents} reads it. */
-function joined(entries: readonly Entry[]): [event: string, data: string] {
-  const [first] = entries;
-  if (entries.length === 1) return [first!.event, first!.data];
-  return [JOINED, `[${entries.map(({ event, data }) => `["${event}",${data}]`).join()}]`];
-}

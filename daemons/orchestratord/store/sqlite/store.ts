@@ -10,7 +10,6 @@ import {
   NEW_JOB_COLUMNS,
   newJobValues,
   PATCH_COLUMNS,
-  toEvents,
   toJob,
 } from "../rows/job.ts";
 import { asValue, type Row } from "../rows/row.ts";
@@ -29,6 +28,7 @@ import migration0012 from "./migrations/0012.sql" with { type: "text" };
 import migration0013 from "./migrations/0013.sql" with { type: "text" };
 import { sqliteBatches } from "./batches.ts";
 import { EventLog } from "./event_log.ts";
+import { toEvents } from "./event_rows.ts";
 import { sqliteFiles } from "./files.ts";
 import { sqliteImages } from "./images.ts";
 import { charging, sqliteKeys } from "./keys.ts";
