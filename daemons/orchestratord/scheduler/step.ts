@@ -49,7 +49,9 @@ export function step(
   now: number,
 ): { readonly state: State; readonly effects: readonly Effect[] } {
   const effects: Effect[] = [];
+  const isOnlyMore = goesOn(state, input);
   record(state, input, now, effects);
+  if (isOnlyMore && now < state.yieldsFrom) return { state, effects };
   if (state.paused.size > 0) resume(state, now);
   if (input.kind === "tick") {
     endOverdue(state, now, effects);
@@ -73,6 +75,13 @@ export function step(
   for (const [key, wish] of state.wishes) grant(state, key, wish, now, effects);
   if (input.kind === "tick") stopSurplus(state, now, effects);
   return { state, effects };
+}
+
+/** Whether this input only tells of more tokens of a stream: nobody who waits gets a place by that. */
+function goesOn({ running, breakers }: State, input: Input): boolean {
+  // The first token of an attempt clears its job of suspicion, and a pool of failed loads.
+  return input.kind === "progress" && breakers.size === 0 &&
+    running.get(input.jobId)?.lease?.firstTokenAt !== undefined;
 }
 
 /** Whether this input may require a worker to stop; after other inputs the next tick is soon enough. */
