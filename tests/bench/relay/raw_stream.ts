@@ -37,8 +37,9 @@ export async function rawStream(
       const read = await connection.read(buffer);
       const at = performance.now();
       if (read === null) throw new Error(`${url} closed its stream in the middle`);
-      const came = parser.feed(decoder.decode(buffer.subarray(0, read)));
-      if (parser.status !== 200) throw new Error(`${url} answered ${parser.status}: ${came}`);
+      const text = decoder.decode(buffer.subarray(0, read));
+      const came = parser.feed(text);
+      if (parser.status !== 200) throw new Error(`${url} answered ${parser.status}: ${text}`);
       if (came !== "") onText(came, at);
     }
   } finally {

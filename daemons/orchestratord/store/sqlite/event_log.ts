@@ -131,12 +131,15 @@ export class EventLog implements TransactionPart {
     const { added, settled } = this.#open;
     for (const [jobId, { entries }] of added) if (entries.length >= MANY) this.settle(jobId);
     this.#trim();
-    const rows = [...added].filter(([jobId]) => !settled.has(jobId)).flatMap((
-      [jobId, { entries }],
-    ) =>
-      entries.map(({ id, event, data }) => `[${JSON.stringify(jobId)},${id},"${event}",${data}]`)
-    );
-    if (rows.length > 0) this.#insertRow.run(this.#nextSeq++, `[${rows.join()}]`);
+    let row = "";
+    for (const [jobId, { entries }] of added) {
+      if (settled.has(jobId)) continue;
+      const job = JSON.stringify(jobId);
+      for (const { id, event, data } of entries) {
+        row += `${row === "" ? "[" : ","}[${job},${id},"${event}",${data}]`;
+      }
+    }
+    if (row !== "") this.#insertRow.run(this.#nextSeq++, `${row}]`);
     for (const jobId of settled) this.#sealed.settled.add(jobId);
     for (const [jobId, { seq, entries }] of added) {
       const sealed = this.#sealed.added.get(jobId);
