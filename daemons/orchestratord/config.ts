@@ -283,7 +283,7 @@ export const configSchema = z.strictObject({
   pools: z.strictObject({
     heartbeat_interval_ms: millis(15_000, "Interval at which pools report"),
     missed_heartbeats: count(3, "Missed reports after which a pool is unavailable"),
-    forget_ms: millis(300_000, "A pool silent for this long is forgotten"),
+    forget_ms: millis(300_000, "An unavailable pool that is silent for this long is forgotten"),
     state_timeout_ms: millis(5_000, "How long known pools have to answer after a restart"),
     call_timeout_ms: millis(10_000, "Deadline of a call to a pool"),
     allowed_hosts: z.array(hostEntry).default([])

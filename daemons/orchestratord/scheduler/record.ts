@@ -251,8 +251,10 @@ function recordTime(state: State, now: number, effects: Effect[]): void {
   forgetPromises(state, now);
   for (const pool of [...state.pools.values()]) {
     const silent = now - pool.lastSeenAt;
-    if (silent > state.policy.poolForgetMs) forgetPool(state, pool.id);
-    else if (pool.available && silent > state.policy.poolTimeoutMs) {
+    const { poolTimeoutMs, poolForgetMs } = state.policy;
+    // A pool may be allowed to be silent for longer than it takes to forget one.
+    if (silent > Math.max(poolTimeoutMs, poolForgetMs)) forgetPool(state, pool.id);
+    else if (pool.available && silent > poolTimeoutMs) {
       state.pools.set(pool.id, { ...pool, available: false });
       effects.push({ kind: "pool_lost", poolId: pool.id });
     }

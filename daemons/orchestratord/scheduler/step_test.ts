@@ -497,6 +497,15 @@ Deno.test("step() decides by the new policy from the next input on", () => {
   assert.equal(effect?.kind === "fail" && effect.error.code, "QUEUE_TIMEOUT");
 });
 
+Deno.test("step() forgets no pool that may be silent for so long", () => {
+  const run = new Run({ poolTimeoutMs: 90_000, poolForgetMs: 60_000 });
+  run.at(0, pool([worker("w1", A)]));
+  run.at(89_000, { kind: "tick" });
+  assert.deepEqual(dispatched(run.at(89_000, submit("j1", 89_000))), ["j1 w1"]);
+  run.at(91_000, { kind: "tick" });
+  assert.equal(run.state.pools.size, 0);
+});
+
 Deno.test("step() counts the leases of a pool that was forgotten and comes back", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
