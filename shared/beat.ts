@@ -8,11 +8,12 @@ interface Regular {
   /** Beats from one call to the next. */
   readonly beats: number;
   readonly callback: () => void;
+  /** Beats until the next call. */
+  left: number;
 }
 
 const regulars = new Set<Regular>();
 let timer: ReturnType<typeof setInterval> | undefined;
-let count = 0;
 let dueAt = 0;
 let onLate: (ms: number) => void = () => {};
 
@@ -23,14 +24,14 @@ export function observeLateness(observe: (ms: number) => void): void {
 
 /**
  * Calls back every `ms`; the returned function ends that. What is called at a multiple of {@linkcode BEAT_MS}
- * shares its timer, and its first call may come up to that much too early. Until its end the process runs on.
+ * shares its timer, and its first call may come up to a beat too early. Until its end the process runs on.
  */
 export function every(ms: number, callback: () => void): () => void {
-  if (ms % BEAT_MS !== 0) {
+  if (ms < BEAT_MS || ms % BEAT_MS !== 0) {
     const own = setInterval(callback, ms);
     return () => clearInterval(own);
   }
-  const regular = { beats: ms / BEAT_MS, callback };
+  const regular: Regular = { beats: ms / BEAT_MS, left: ms / BEAT_MS, callback };
   regulars.add(regular);
   if (timer === undefined) {
     timer = setInterval(beat, BEAT_MS);
@@ -45,9 +46,13 @@ export function every(ms: number, callback: () => void): () => void {
 }
 
 function beat(): void {
-  count++;
   const now = performance.now();
   onLate(Math.max(0, now - dueAt));
   dueAt = now + BEAT_MS;
-  for (const { beats, callback } of [...regulars]) if (count % beats === 0) callback();
+  for (const regular of [...regulars]) {
+    regular.left--;
+    if (regular.left > 0) continue;
+    regular.left = regular.beats;
+    regular.callback();
+  }
 }

@@ -1,8 +1,14 @@
 import { connect } from "node:net";
 import { delay } from "../lifecycle.ts";
 
-/** Our own test connection must be accepted within this time, in milliseconds. */
-const ACCEPT_MS = 2_000;
+/** Pause between two looks whether our own test connection was accepted, in milliseconds. */
+const LOOK_MS = 20;
+
+/**
+ * It must be accepted by this look. Looks are counted, not time: where the process stands still, or gets little
+ * of the processor, nothing is accepted meanwhile, and the listener is not to blame.
+ */
+const LOOKS = 100;
 
 /** The listener that {@linkcode watchListener} checks. */
 export interface WatchedListener {
@@ -59,13 +65,11 @@ async function accepts(listener: WatchedListener): Promise<boolean> {
   try {
     // A refused connection counts as one that is not accepted.
     const failed = new Promise<unknown>((resolve) => socket.once("error", resolve));
-    const deadline = performance.now() + ACCEPT_MS;
-    while (listener.accepted() === before) {
-      if (performance.now() > deadline) return false;
-      const error = await Promise.race([failed, delay(20)]) as { code?: string } | undefined;
+    for (let look = 0; look < LOOKS && listener.accepted() === before; look++) {
+      const error = await Promise.race([failed, delay(LOOK_MS)]) as { code?: string } | undefined;
       if (error) return error.code === "EMFILE" || error.code === "ENFILE";
     }
-    return true;
+    return listener.accepted() > before;
   } finally {
     socket.destroy();
     listener.probing(false);

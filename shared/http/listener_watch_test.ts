@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { watchListener } from "./listener_watch.ts";
 
 /** Watches a real port; `counts` says whether connections count as accepted. */
-function watched(counts: boolean) {
+function watched(counts: boolean, probing: (isProbing: boolean) => void = () => {}) {
   let accepted = 0;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const arrived = Promise.withResolvers<void>();
@@ -20,7 +20,7 @@ function watched(counts: boolean) {
     port: listener.addr.port,
     everyMs: 10,
     accepted: () => accepted,
-    probing: () => {},
+    probing,
     reopen() {
       reopens++;
       reopened.resolve();
@@ -49,5 +49,21 @@ Deno.test("a listener that takes nothing, though it can be connected to, is open
 Deno.test("a listener that accepts connections is left alone", async () => {
   const well = watched(true);
   await well.arrived;
+  assert.equal(await well.close(), 0);
+});
+
+Deno.test("a listener of a process that stands still is left alone", async () => {
+  let probes = 0;
+  const twice = Promise.withResolvers<void>();
+  const well = watched(true, (isProbing) => {
+    if (!isProbing) return;
+    if (++probes === 3) twice.resolve();
+    // Before the connection can be accepted.
+    queueMicrotask(() => {
+      const until = performance.now() + (probes < 3 ? 2_100 : 0);
+      while (performance.now() < until);
+    });
+  });
+  await twice.promise;
   assert.equal(await well.close(), 0);
 });

@@ -117,8 +117,12 @@ class Inspector {
   }
 }
 
-/** orchestratord from source, with its inspector. */
-async function start(dir: string) {
+/**
+ * orchestratord from source, with its inspector.
+ *
+ * @param started Gets the program at once, to be stopped whatever happens then.
+ */
+async function start(dir: string, started: Parameters<typeof stop>[0][]) {
   const file = join(dir, "orchestrator.toml");
   await Deno.writeTextFile(
     file,
@@ -128,8 +132,9 @@ async function start(dir: string) {
     ...["run", "--no-prompt", "-P=orchestratord", "--inspect=127.0.0.1:0"],
     ...["daemons/orchestratord/main.ts", `--config=${file}`, "--port=0"],
   ], { HOME: dir });
+  started.push({ program });
   let url: string | undefined;
-  const lines = (async () => {
+  void (async () => {
     for await (const line of program.lines) {
       const { event, url: own } = JSON.parse(line);
       if (event === "listening") url = own;
@@ -140,7 +145,7 @@ async function start(dir: string) {
     debuggerUrl = /ws:\/\/\S+/.exec(program.stderr())?.[0];
     return url !== undefined && debuggerUrl !== undefined;
   });
-  return { program, url: url!, inspector: await Inspector.open(debuggerUrl!), lines };
+  return { url: url!, inspector: await Inspector.open(debuggerUrl!) };
 }
 
 /** `bench way`: the legs of a first token. */
@@ -148,19 +153,20 @@ export const wayOfFirstToken: Bench = {
   title: `processor time of a first token in orchestratord, leg by leg; ${REQUESTS} requests`,
   async measure() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
-    const source = await startSource(0);
-    const orchestratord = await start(dir);
+    const started: Parameters<typeof stop>[0][] = [];
     try {
-      await registerSource(orchestratord.url, source, 64);
-      const { url } = orchestratord;
-      return [
-        ...await profile(orchestratord.inspector, chatTarget("/v1/chat/completions", url)),
-        ...await profile(orchestratord.inspector, tasksTarget("/v2/tasks", url)),
+      const source = await startSource(0);
+      started.push(source);
+      const { url, inspector } = await start(dir, started);
+      await registerSource(url, source, 64);
+      const figures = [
+        ...await profile(inspector, chatTarget("/v1/chat/completions", url)),
+        ...await profile(inspector, tasksTarget("/v2/tasks", url)),
       ];
+      inspector.close();
+      return figures;
     } finally {
-      orchestratord.inspector.close();
-      for (const each of [orchestratord, source]) await stop(each);
-      await orchestratord.lines;
+      for (const each of started.reverse()) await stop(each);
       await Deno.remove(dir, { recursive: true });
     }
   },
