@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { registerSource, startSource } from "../support/source/process.ts";
 import { type Bench, type Figure, percentile } from "./bench.ts";
 import { type Gaps, pacedGaps, tasksTarget } from "./relay/measure.ts";
-import { startOrchestratord, stop } from "./relay/proxies.ts";
+import { withStack } from "./relay/parts.ts";
 import { RawClient } from "./relay/raw_client.ts";
 import { usageOf } from "./relay/usage.ts";
 
@@ -20,32 +19,27 @@ const LIMIT_MIB = 200;
 /** `POST /v2/tasks` of many clients while streams run. */
 export const durableAccepts: Bench = {
   title: `${JOBS} durable jobs from ${CLIENTS} clients beside ${STREAMS} streams`,
-  async measure() {
-    const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
-    const source = await startSource(INTERVAL_MS);
-    const orchestratord = await startOrchestratord(dir, JOBS + CLIENTS);
-    try {
-      // The streams take every slot, so all other jobs wait.
-      await registerSource(orchestratord.url, source, STREAMS);
-      const streams = (tokens: number): Promise<Gaps> =>
-        pacedGaps(tasksTarget("/v2/tasks", orchestratord.url), {
-          ...{ streams: STREAMS, tokens, intervalMs: INTERVAL_MS },
-        });
-      const quiet = await streams(80);
-      const idle = usageOf(orchestratord.program.pid).rssBytes;
-      // Twenty seconds of tokens; the streams begin within the first second.
-      const busy = streams(20 * 1000 / INTERVAL_MS);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      const { seconds, times } = await submit(orchestratord.url);
-      const full = usageOf(orchestratord.program.pid).rssBytes;
-      const load = Deno.loadavg().map((each) => each.toFixed(1)).join(", ");
-      console.log(`  load average ${load}`);
-      return figures({ seconds, times, quiet, busy: await busy, idle, full });
-    } finally {
-      for (const each of [orchestratord, source]) await stop(each);
-      await Deno.remove(dir, { recursive: true });
-    }
-  },
+  measure: () =>
+    // The streams take every slot, so all other jobs wait.
+    withStack(
+      { intervalMs: INTERVAL_MS, slots: STREAMS, queueCapacity: JOBS + CLIENTS },
+      async ({ orchestratord }) => {
+        const streams = (tokens: number): Promise<Gaps> =>
+          pacedGaps(tasksTarget("/v2/tasks", orchestratord.url), {
+            ...{ streams: STREAMS, tokens, intervalMs: INTERVAL_MS },
+          });
+        const quiet = await streams(80);
+        const idle = usageOf(orchestratord.program.pid).rssBytes;
+        // Twenty seconds of tokens; the streams begin within the first second.
+        const busy = streams(20 * 1000 / INTERVAL_MS);
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        const { seconds, times } = await submit(orchestratord.url);
+        const full = usageOf(orchestratord.program.pid).rssBytes;
+        const load = Deno.loadavg().map((each) => each.toFixed(1)).join(", ");
+        console.log(`  load average ${load}`);
+        return figures({ seconds, times, quiet, busy: await busy, idle, full });
+      },
+    ),
 };
 
 /** Submits jobs; returns the time of each in ms, and of all together in seconds. */

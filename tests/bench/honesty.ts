@@ -8,9 +8,8 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { createClient } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { seededRandom } from "../support/random.ts";
-import { registerSource, startSource } from "../support/source/process.ts";
 import { type Bench, type Figure, median, percentile } from "./bench.ts";
-import { startOrchestratord, stop } from "./relay/proxies.ts";
+import { withStack } from "./relay/parts.ts";
 
 const SLOTS = 2;
 const TOKEN_MS = 10;
@@ -35,23 +34,16 @@ export const toldTimes: Bench = {
   ],
 };
 
-async function withSource(
-  capacity: number,
+function withSource(
+  queueCapacity: number,
   measure: (url: string, random: () => number) => Promise<Figure[]>,
 ): Promise<Figure[]> {
-  const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
-  const source = await startSource(TOKEN_MS);
-  const orchestratord = await startOrchestratord(dir, capacity);
-  try {
-    await registerSource(orchestratord.url, source, SLOTS);
+  const options = { intervalMs: TOKEN_MS, slots: SLOTS, queueCapacity };
+  return withStack(options, async ({ orchestratord: { url } }) => {
     // Nothing can be told before something was measured.
-    for (const tokens of [20, 100]) await ask(orchestratord.url, { tokens });
-    return await measure(orchestratord.url, seededRandom(7));
-  } finally {
-    await stop(orchestratord);
-    await stop(source);
-    await Deno.remove(dir, { recursive: true });
-  }
+    for (const tokens of [20, 100]) await ask(url, { tokens });
+    return await measure(url, seededRandom(7));
+  });
 }
 
 /** Predicted and real starts of jobs, from the second on. */

@@ -4,12 +4,11 @@
  * @module
  */
 import { delay } from "#shared/lifecycle.ts";
-import { registerSource, startSource } from "../support/source/process.ts";
 import { startPostgres, WHY_NO_POSTGRES } from "../support/postgres.ts";
 import { submit } from "./accept.ts";
 import { type Bench, type Figure, median, percentile } from "./bench.ts";
 import { executeTarget, type Gaps, pacedGaps, tasksTarget } from "./relay/measure.ts";
-import { startOrchestratord, stop } from "./relay/proxies.ts";
+import { withStack } from "./relay/parts.ts";
 
 const ROUNDS = 3;
 const JOBS = 5_000;
@@ -72,22 +71,14 @@ async function round(url: string | undefined): Promise<Round> {
 }
 
 /** Runs an orchestrator with a source of streams that has so many slots. */
-async function withOrchestrator<T>(
+function withOrchestrator<T>(
   url: string | undefined,
   slots: number,
   work: (orchestrator: string, source: string) => Promise<T>,
 ): Promise<T> {
-  const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
-  const source = await startSource(INTERVAL_MS);
   const settings = url === undefined ? "" : `store.url = ${JSON.stringify(url)}`;
-  const orchestratord = await startOrchestratord(dir, JOBS + STREAMS, settings);
-  try {
-    await registerSource(orchestratord.url, source, slots);
-    return await work(orchestratord.url, source.url);
-  } finally {
-    for (const each of [orchestratord, source]) await stop(each);
-    await Deno.remove(dir, { recursive: true });
-  }
+  const options = { intervalMs: INTERVAL_MS, slots, queueCapacity: JOBS + STREAMS, settings };
+  return withStack(options, ({ orchestratord, source }) => work(orchestratord.url, source.url));
 }
 
 function figures(name: string, rounds: readonly Round[]): Figure[] {
