@@ -77,7 +77,8 @@ async function copyTo(session: Session, schema: string, config: Config): Promise
     const db = new DatabaseSync(file);
     try {
       if (db.prepare("SELECT 1 FROM event_log").get()) {
-        throw new LlorchError("INTERNAL", `The newest events in ${file} could not be put in order`);
+        const message = `Cannot put the newest events in ${file} in order: free space on its disk`;
+        throw new LlorchError("INTERNAL", message);
       }
       await inTransaction(session, async () => {
         await refuseNonEmpty(session);
