@@ -17,7 +17,7 @@ let timer: ReturnType<typeof setInterval> | undefined;
 let dueAt = 0;
 let onLate: (ms: number) => void = () => {};
 
-/** Sets what is told how late each beat is, in ms: by that everything waits in this process. */
+/** Sets the callback that gets the delay of each beat, in ms: how long the event loop was held. */
 export function observeLateness(observe: (ms: number) => void): void {
   onLate = observe;
 }

@@ -28,7 +28,7 @@ Deno.test("every() keeps times that are no multiple of a beat", async () => {
   assert.ok(performance.now() - began < 60_000);
 });
 
-Deno.test("observeLateness() is told how long the thread was held", async () => {
+Deno.test("observeLateness() reports how long the event loop was blocked", async () => {
   const late: number[] = [];
   const { promise: seen, resolve } = Promise.withResolvers<void>();
   observeLateness((ms) => {

@@ -48,7 +48,7 @@ export class LogFiles {
       log.info("worker_output", { line });
       readers.forEach((reader) => reader.add(line));
     }, isAdopted);
-    if (this.#open.size === 0) this.#look();
+    if (this.#open.size === 0) this.#lookRegularly();
     this.#open.set(workerId, { file, readers });
   }
 
@@ -120,7 +120,7 @@ export class LogFiles {
     ended.toSorted((a, b) => b.at - a.at).slice(KEPT_ENDED).forEach(({ path }) => removeFile(path));
   }
 
-  #look(): void {
+  #lookRegularly(): void {
     this.#stopLooking = every(BEAT_MS, () => this.#open.forEach(({ file }) => file.look()));
   }
 }

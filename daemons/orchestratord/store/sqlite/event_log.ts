@@ -43,11 +43,12 @@ export class EventLog implements TransactionPart {
   readonly #insertEvents;
   /** By job, in the order of their first rows. */
   readonly #logged = new Map<string, Logged>();
+  /** Events of all of them. */
   #count = 0;
   /** Lowest number that a row on disk may have. */
-  #firstSeq: number;
+  #firstSeq = 1;
   /** Number of the newest row. */
-  #lastSeq: number;
+  #lastSeq = 0;
   /** Of the write that is made now. */
   #open = new Changes();
   /** Of the transaction's writes before it. */
@@ -66,15 +67,8 @@ export class EventLog implements TransactionPart {
     this.#insertEvents = db.prepare(
       "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?)",
     );
-    this.#firstSeq = 1;
-    this.#lastSeq = 0;
     this.#load();
     this.#nextSeq = this.#lastSeq + 1;
-  }
-
-  /** Events that are in the log alone. */
-  get size(): number {
-    return this.#count;
   }
 
   /** Adds events to a job; those that it has already change nothing. */

@@ -123,7 +123,7 @@ Deno.test("an event that is there already changes nothing, wherever it is", asyn
   });
 });
 
-Deno.test("the log stays small, whoever writes much and whoever waits", async () => {
+Deno.test("the log stays small beside a job that waits for long and one with many events", async () => {
   await withStore(async ({ store, query, killed }) => {
     // It waits all the time, with one event in the first row.
     await accept(store, "waits");
