@@ -46,9 +46,6 @@ const PAUSE_MS = 500;
 /** How long jobs may take to be given up, in ms: the database may be away. */
 const GIVE_UP_MS = 3_000;
 
-/** How long requests still come on connections that were opened while it listened, in ms. */
-const LAST_REQUESTS_MS = 250;
-
 const ROUTES = Object.values(orchestratorRoutes);
 
 /**
@@ -237,8 +234,7 @@ export class Serving {
       while (isNeeded()) await delay(20);
       // A proxy repeats no POST on a connection that breaks: all that it has opened are answered.
       await this.#server?.stopListening();
-      const lastAt = performance.now() + LAST_REQUESTS_MS;
-      while (performance.now() < lastAt || this.#passing!.open > 0 && isNeeded()) await delay(20);
+      while (this.#passing!.open > 0 && isNeeded()) await delay(20);
     }
     this.#leading = undefined;
     this.#stop.abort();

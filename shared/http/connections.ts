@@ -6,6 +6,8 @@ interface Connection {
   readonly socket: Socket;
   /** Requests in progress. */
   active: number;
+  /** Whether no request has come yet. */
+  isNew: boolean;
   /** The request whose body may still be arriving; `since` is in ms of `performance.now()`. */
   arriving?: {
     readonly incoming: IncomingMessage;
@@ -35,6 +37,7 @@ export class Connections {
   readonly #arrivalMs: number;
   /** By the client's address, least recently used first. */
   readonly #open = new Map<string, Connection>();
+  #changed = Promise.withResolvers<void>();
 
   /**
    * @param allows Whether one more may be opened when `open` are open.
@@ -55,11 +58,27 @@ export class Connections {
     return this.#open.size;
   }
 
+  /** Open connections on which no request has come yet. */
+  get withoutRequest(): number {
+    return this.#open.values().reduce((sum, { isNew }) => sum + Number(isNew), 0);
+  }
+
+  /** Whether a connection from an address and port is open. */
+  has(from: string): boolean {
+    return this.#open.has(from);
+  }
+
+  /** Resolves when a connection has been opened or closed, or its first request has come. */
+  changed(): Promise<void> {
+    return this.#changed.promise;
+  }
+
   /** Counts a new connection, and makes room for it. */
   opened(socket: Socket): void {
     this.accepted++;
+    this.#hasChanged();
     const key = addressOf(socket);
-    const connection: Connection = { socket, active: 0 };
+    const connection: Connection = { socket, active: 0, isNew: true };
     if (!this.#allows(this.#open.size - this.spare)) {
       const leaving = this.#open.entries().find(([_, { active }]) => active === 0) ??
         this.#open.entries().find(([_, connection]) => this.#isSlow(connection));
@@ -73,6 +92,7 @@ export class Connections {
     this.#open.set(key, connection);
     socket.once("close", () => {
       if (this.#open.get(key) === connection) this.#open.delete(key);
+      this.#hasChanged();
     });
   }
 
@@ -82,6 +102,10 @@ export class Connections {
     const connection = this.#open.get(key);
     if (!connection) return;
     connection.active++;
+    if (connection.isNew) {
+      connection.isNew = false;
+      this.#hasChanged();
+    }
     if (hasBody(incoming)) {
       connection.arriving = { incoming, reply, since: performance.now() };
     }
@@ -92,6 +116,11 @@ export class Connections {
       this.#open.delete(key);
       this.#open.set(key, connection);
     });
+  }
+
+  #hasChanged(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
   }
 
   #isSlow({ arriving }: Connection): boolean {

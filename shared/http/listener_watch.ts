@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { delay } from "../lifecycle.ts";
+import { reachable } from "./reachable.ts";
 
 /** Pause between two looks whether our own test connection was accepted, in milliseconds. */
 const LOOK_MS = 20;
@@ -74,10 +75,4 @@ async function accepts(listener: WatchedListener): Promise<boolean> {
     socket.destroy();
     listener.probing(false);
   }
-}
-
-/** The address at which this machine reaches a listener bound to `address`. */
-function reachable(address: string): string {
-  if (address === "0.0.0.0") return "127.0.0.1";
-  return address === "::" ? "::1" : address;
 }

@@ -4,7 +4,6 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { setImmediate } from "node:timers/promises";
 import { KEEP_ALIVE_MS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
@@ -13,6 +12,7 @@ import { ConnectionBound } from "./connection_bound.ts";
 import { Connections } from "./connections.ts";
 import { watchListener } from "./listener_watch.ts";
 import { StreamResponse, writeStream } from "./stream_response.ts";
+import { takeWaiting } from "./take_waiting.ts";
 import type { ServerTls } from "./tls.ts";
 import { urlHost } from "./url_host.ts";
 
@@ -25,8 +25,13 @@ export interface Server {
   readonly maxConnections: number | undefined;
   /** Connections that are open now. */
   readonly connections: number;
-  /** Takes no new connections; requests on those that are open are still answered. Calls after the first do nothing. */
-  stopListening(): Promise<void>;
+  /**
+   * Takes no new connections; requests on those that are open are still answered. Waits until each of these has sent
+   * its first request, for at most `ms`. Later calls wait for the first.
+   *
+   * @default 1000
+   */
+  stopListening(ms?: number): Promise<void>;
   /**
    * Answers new requests with `NOT_READY`, waits for running ones, and cuts them off after
    * `deadlineMs`.
@@ -79,6 +84,9 @@ export interface ConnectionLimits {
 /** How often connections are checked for timeouts, in ms; more often if the timeout is shorter. */
 const CHECK_CONNECTIONS_MS = 5_000;
 
+/** How long a client that has connected may take to send its first request to a server that stops, in ms. */
+const FIRST_REQUEST_MS = 1_000;
+
 /** Longest head of a request, in bytes; the reply to a longer one is 431. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
@@ -95,6 +103,8 @@ export async function listen(
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
+  /** Those that came after close(). */
+  const refused = new Set<Promise<void>>();
   const bound = limits && boundOf(limits, log);
   const onRefused = atMostEvery(
     FULL_LOG_MS,
@@ -116,11 +126,10 @@ export async function listen(
   );
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     connections.begin(incoming, outgoing);
-    if (!isClosing) {
-      const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
-      running.add(completed);
-      void completed.finally(() => running.delete(completed));
-    }
+    const open = isClosing ? refused : running;
+    const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
+    open.add(completed);
+    void completed.finally(() => open.delete(completed));
     void respond(incoming, outgoing);
   };
   const options = {
@@ -147,12 +156,13 @@ export async function listen(
   };
   let server = await open(port);
   const { port: boundPort, address } = server.address() as AddressInfo;
+  const probing = (isProbing: boolean) => connections.spare = isProbing ? 1 : 0;
   const watch = limits && watchListener({
     address,
     port: boundPort,
     everyMs: checkListenerMs,
     accepted: () => connections.accepted,
-    probing: (isProbing) => connections.spare = isProbing ? 1 : 0,
+    probing,
     async reopen() {
       log?.error("listener_deaf", { port: boundPort });
       // This closes only the listener: open connections go on.
@@ -162,13 +172,25 @@ export async function listen(
     },
     onFailure: (error) => log?.error("listener_check_failed", { error }),
   });
-  let closed: Promise<void> | undefined;
-  const stopListening = async () => {
+  let closed = Promise.resolve();
+  const stop = async (ms: number) => {
+    const giveUpAt = performance.now() + ms;
     await watch?.close();
-    // What has come meanwhile is taken: a client whose connection is only waiting for that would see it reset.
-    await setImmediate();
-    closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
+    await takeWaiting({
+      address,
+      port: boundPort,
+      accepted: () => connections.accepted,
+      has: (from) => connections.has(from),
+      next: () => connections.changed(),
+      probing,
+    }, ms);
+    closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    while (connections.withoutRequest > 0) {
+      if (await deadline(connections.changed(), giveUpAt - performance.now()) === LATE) break;
+    }
   };
+  let stopped: Promise<void> | undefined;
+  const stopListening = (ms = FIRST_REQUEST_MS) => stopped ??= stop(ms);
   return {
     stopListening,
     port: boundPort,
@@ -181,8 +203,10 @@ export async function listen(
     },
     async close(deadlineMs = 5000) {
       isClosing = true;
+      const giveUpAt = performance.now() + deadlineMs;
       await settledWithin(running, deadlineMs);
-      await stopListening();
+      await stopListening(Math.max(0, Math.min(FIRST_REQUEST_MS, giveUpAt - performance.now())));
+      await settledWithin(refused, giveUpAt - performance.now());
       connections.closeAll();
       server.closeAllConnections();
       await closed;

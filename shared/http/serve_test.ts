@@ -97,6 +97,50 @@ Deno.test("after stopListening() open connections are answered, and new ones ref
   await server.close();
 });
 
+/** Connects 20 times from another thread, then sends a request on each; resolves with the replies. */
+const CLIENTS = `self.onmessage = async ({ data: { port, connected } }) => {
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port });
+  const connections = await Promise.all(Array.from({ length: 20 }, connect));
+  Atomics.store(new Int32Array(connected), 0, 1);
+  const bytes = new TextEncoder().encode("GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n");
+  self.postMessage(
+    await Promise.all(connections.map(async (connection) => {
+      try {
+        await connection.write(bytes);
+        const reply = new Uint8Array(12);
+        await connection.read(reply);
+        return new TextDecoder().decode(reply);
+      } catch (error) {
+        return String(error);
+      } finally {
+        connection.close();
+      }
+    })),
+  );
+}`;
+
+for (const how of ["stopListening", "close"] as const) {
+  Deno.test(`${how}() answers all that has connected, also what the process had not yet seen`, async () => {
+    const server = await listen(here, () => new Response("hi"));
+    const clients = new Worker(`data:text/javascript,${encodeURIComponent(CLIENTS)}`, {
+      type: "module",
+    });
+    try {
+      const replies = new Promise((resolve) => clients.onmessage = ({ data }) => resolve(data));
+      const connected = new SharedArrayBuffer(4);
+      clients.postMessage({ port: server.port, connected });
+      // Stands still, so that the system holds the connections.
+      while (Atomics.load(new Int32Array(connected), 0) === 0);
+      await server[how]();
+      const status = how === "close" ? 503 : 200;
+      assert.deepEqual(await replies, Array(20).fill(`HTTP/1.1 ${status}`));
+    } finally {
+      clients.terminate();
+      await server.close();
+    }
+  });
+}
+
 Deno.test("close() does not wait for an idle connection that is kept alive", async () => {
   const server = await listen(here, () => new Response("hi"));
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });

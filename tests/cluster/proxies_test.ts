@@ -122,8 +122,7 @@ async function check(proxy: Proxy): Promise<void> {
       isOver = true;
       await clients;
     } catch (error) {
-      console.error(running.stderr());
-      throw error;
+      throw new Error(`${(error as Error).message}\n${proxy.name}: ${running.stderr()}`);
     } finally {
       running.kill("SIGTERM");
       await running.lines.return(undefined);

@@ -184,8 +184,10 @@ export class Cluster {
       found = JSON.stringify({ workers, alive });
       return workers.length === 1 && alive.length === 1 && workers[0]?.state === "ready";
     }).catch((error) => {
-      const log = this.daemon(FRONT).log.slice(-40).map((line) => JSON.stringify(line));
-      throw new Error(`${error.message}: ${found}\n${log.join("\n")}`);
+      const logs = this.#daemons.entries().map(([name, { log }]) =>
+        `${name}:\n${log.slice(-40).map((line) => JSON.stringify(line)).join("\n")}`
+      );
+      throw new Error(`${error.message}: ${found}\n${[...logs].join("\n")}`);
     });
   }
 
@@ -196,10 +198,16 @@ export class Cluster {
   async silenceOf(name: string): Promise<number> {
     await this.untilStatus([name], "unavailable");
     const { last_seen_at } = (await this.pools()).find(({ pool_id }) => pool_id === name)!;
-    const lost = this.daemon(FRONT).log
-      .findLast(({ event, pool_id }) => event === "pool_lost" && pool_id === name);
-    assert.ok(lost, "orchestratord has logged it");
-    return Date.parse(String(lost["ts"])) - Date.parse(last_seen_at);
+    let lost: Record<string, unknown> | undefined;
+    // A line takes its own time from the daemon to this process.
+    await until("orchestratord has logged it", () => {
+      lost = this.daemon(FRONT).log.findLast(({ event, pool_id, ts }) =>
+        event === "pool_lost" && pool_id === name &&
+        Date.parse(String(ts)) > Date.parse(last_seen_at)
+      );
+      return lost !== undefined;
+    });
+    return Date.parse(String(lost!["ts"])) - Date.parse(last_seen_at);
   }
 
   async #start(
