@@ -26,6 +26,8 @@ export const HEADERS = {
   hop: "X-Llorch-Hop",
   /** Sent with orders to pool managers: the number of the leadership that gives them. */
   term: "X-Llorch-Term",
+  /** Sent with orders to pool managers: the pool's last report, see `reports.ts`. */
+  report: "X-Llorch-Report",
   /** Sent by the console, to prove that a request comes from our own page. */
   console: "X-Llorch-Console",
 } as const;

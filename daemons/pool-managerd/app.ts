@@ -1,5 +1,6 @@
 import { HEADERS } from "#shared/defaults.ts";
 import type { Terms } from "#shared/terms.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { type App, type Authorize, createApp } from "#shared/http/app.ts";
 import type { BodyLimits } from "#shared/http/body.ts";
@@ -18,6 +19,11 @@ export interface AppContext extends StateSource {
   readonly authorize: Authorize;
   /** Terms of the orchestrators that give orders. */
   readonly terms: Terms;
+  /**
+   * Whether a report, by its name, is of before our last registration. The sender of an order may have given it up
+   * long ago, and the network brings it later.
+   */
+  readonly isOutdated: (report: string) => boolean;
   readonly limits: BodyLimits;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -25,13 +31,23 @@ export interface AppContext extends StateSource {
 
 /** Builds the HTTP application of pool-managerd. */
 export function createPoolApp(context: AppContext): App {
-  const { log, authorize, terms, limits, metrics } = context;
+  const { log, authorize, terms, isOutdated, limits, metrics } = context;
+  const requireCurrent = ({ headers }: Request) => {
+    if (!isOutdated(headers.get(HEADERS.report) ?? "")) return;
+    throw new LlorchError(
+      "CONFLICT",
+      "Cannot take an order from before this pool registered again: it arrives too late",
+    );
+  };
   const app = createApp({
     title: "pool-managerd",
     log,
     async authorize(request, route) {
       const caller = await authorize(request, route);
-      if (route.role === "pool") terms.require(termOf(request));
+      if (route.role === "pool") {
+        terms.require(termOf(request));
+        if (route.method === "POST") requireCurrent(request);
+      }
       return caller;
     },
     limits,

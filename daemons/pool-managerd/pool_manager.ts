@@ -15,6 +15,7 @@ import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
 import { type ScanCache, scanModels } from "#shared/models/scan.ts";
 import { Terms } from "#shared/terms.ts";
+import { sequenceOf } from "#shared/reports.ts";
 import { defaultStateDir, type Env } from "#shared/paths.ts";
 import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
@@ -267,6 +268,8 @@ async function open(
     callbackUrl: () => `${callbacks?.url ?? localUrl()}/workers/ready`,
     authorize: bearerAuth(token, token && callbackToken(secretSha256(token))),
     terms: new Terms(store.term(), (term) => store.keepTerm(term)),
+    isOutdated: (report) =>
+      (sequenceOf(report, instanceId) ?? Infinity) < (link?.registeredWith ?? 0),
     limits: appLimits(config.limits),
     metrics: instruments.metrics,
     log,

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { HEADERS } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { createClient } from "#shared/http/client.ts";
+import { until } from "../../tests/support/stack.ts";
 import { device, fakeSource } from "./testdata/fake_source.ts";
 import { FINGERPRINT } from "./testdata/records.ts";
 import { argvOf, envOf, isAlive } from "./testdata/processes.ts";
@@ -520,3 +523,27 @@ Deno.test(
 function request(request_id: string) {
   return { request_id, model_ref: "demo", fingerprint: FINGERPRINT };
 }
+
+Deno.test(
+  "an order that rests on a report of before the last registration is refused: it comes too late",
+  withPool(async (pool) => {
+    const { worker_id: id } = await pool.ready();
+    const order = (report: string) =>
+      createClient({ baseUrl: pool.url, headers: { [HEADERS.report]: report } })
+        .call(poolRoutes.drainWorker, { params: { id }, body: { deadline_ms: 60_000 } });
+    const report = async () => {
+      const { instance_id, sequence } = await pool.client.call(poolRoutes.state, {});
+      return `${instance_id}/${sequence}`;
+    };
+    const before = await report();
+    const registrations = () => pool.log.lines.filter(({ event }) => event === "registered").length;
+    const first = registrations();
+    pool.orchestrator.answers.refuse.heartbeat = new LlorchError("NOT_FOUND", "register");
+    await until("it has registered again", () => registrations() > first);
+    pool.orchestrator.answers.refuse.heartbeat = undefined;
+    await assert.rejects(order(before), is("CONFLICT"));
+    assert.equal((await pool.worker(() => true)).state, "ready");
+    await order(await report());
+    await pool.worker(({ state }) => state !== "ready");
+  }),
+);

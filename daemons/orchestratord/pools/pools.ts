@@ -12,6 +12,7 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import { withoutFolders } from "#shared/models/host_paths.ts";
+import { reportName } from "#shared/reports.ts";
 import { seenTerm } from "#shared/terms.ts";
 import { isNewer, VERSION } from "#shared/version.ts";
 import type { z } from "zod";
@@ -438,9 +439,13 @@ export class Pools {
   }
 
   async #client(poolId: string, baseUrl: string) {
-    const { access, config, http, term } = this.#deps;
+    const { access, config, http, term, loop } = this.#deps;
     const token = await access.poolToken(this.#keyIds.get(poolId));
-    const headers = term === undefined ? {} : { [HEADERS.term]: String(term) };
+    const pool = loop.state.pools.get(poolId);
+    const headers = defined({
+      [HEADERS.term]: term?.toString(),
+      [HEADERS.report]: pool && reportName(pool.instanceId, pool.sequence),
+    });
     return createClient({ baseUrl, token, headers, http, timeoutMs: config.pools.call_timeout_ms });
   }
 }

@@ -39,6 +39,7 @@ export class Link {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #isRegistered = false;
+  #registeredWith = 0;
   #ackedModels = -1;
   readonly #workers = new KnownWorkers();
   /** Which of the clients is used. */
@@ -70,6 +71,11 @@ export class Link {
   /** Whether the last registration or report succeeded. */
   get isRegistered(): boolean {
     return this.#isRegistered;
+  }
+
+  /** Sequence number of the last registration that succeeded; 0: there was none. */
+  get registeredWith(): number {
+    return this.#registeredWith;
   }
 
   start(): void {
@@ -153,6 +159,7 @@ export class Link {
       signal: this.#stop.signal,
     });
     this.#isRegistered = true;
+    this.#registeredWith = state.sequence;
     this.#twinSince = Infinity;
     this.#take(reply, state);
     instruments.heartbeat("ok");
