@@ -1,6 +1,22 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import {
+  context,
+  propagation,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  SpanKind,
+  trace,
+} from "@opentelemetry/api";
 
 const tracer = trace.getTracer("llorch");
+
+/** Whether Deno exports traces (`OTEL_DENO`): it says so before any program of ours runs. */
+const isOn = isProvided();
+
+function isProvided(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) ||
+    provider.getDelegateTracer("llorch") !== undefined;
+}
 
 /** Reads the headers of a trace from a request. */
 const HEADERS = {
@@ -10,13 +26,14 @@ const HEADERS = {
 
 /**
  * Runs the work for a request as a part of the request's trace, or as a new trace. Calls that the
- * work makes, also later, belong to it. It costs almost nothing if tracing is off (`OTEL_DENO`).
+ * work makes, also later, belong to it.
  *
  * Needed because Deno 2.9.6 does not run handlers of node:http in the span of their request.
  *
  * @param name The route, e.g. `POST /v2/tasks`.
  */
 export function traced<T>(name: string, headers: Headers, work: () => Promise<T>): Promise<T> {
+  if (!isOn) return work();
   const parent = propagation.extract(ROOT_CONTEXT, headers, HEADERS);
   const route = { "http.route": name };
   return tracer.startActiveSpan(
@@ -41,8 +58,11 @@ export interface TracedCall {
   end(): void;
 }
 
+const UNTRACED: TracedCall = { headers: {}, end() {} };
+
 /** Begins a call that Deno does not trace itself, since it uses neither `fetch` nor `node:http`. */
 export function traceCall(method: string, url: URL): TracedCall {
+  if (!isOn) return UNTRACED;
   const attributes = {
     "http.request.method": method,
     "url.full": url.href,

@@ -17,6 +17,8 @@ export interface Parsed {
   readonly body: readonly Buffer[];
   /** Whether the reply is complete. */
   readonly isDone: boolean;
+  /** Whether the reply is complete, and another request may be sent on the connection. */
+  readonly isFree: boolean;
 }
 
 /** What marks the end of the body. */
@@ -38,6 +40,8 @@ export class ReplyParser {
   #line = "";
   /** Bytes of the body, or of the chunk, that are still to come. */
   #left = 0;
+  /** Whether the connection ends after the reply. */
+  #isLast = false;
 
   /** Takes a piece of the connection. */
   feed(bytes: Buffer): Parsed {
@@ -65,7 +69,10 @@ export class ReplyParser {
           at = this.#takeLine(bytes, at);
       }
     }
-    return { status: this.#status, body, isDone: this.#place === "done" };
+    const isDone = this.#place === "done";
+    // Nobody has asked for what comes after a reply.
+    if (at < bytes.length) this.#isLast = true;
+    return { status: this.#status, body, isDone, isFree: isDone && !this.#isLast };
   }
 
   /** To be called when the connection has ended; says whether that is the end of the reply. */
@@ -95,6 +102,7 @@ export class ReplyParser {
     if (!status) throw foreign(`it begins with "${first.slice(0, 40)}"`);
     // An interim reply: the real one follows.
     if (status < 200) return;
+    if (!first.startsWith("HTTP/1.1")) this.#isLast = true;
     let length: number | undefined;
     let isChunked = false;
     for (const line of lines) {
@@ -109,6 +117,8 @@ export class ReplyParser {
       } else if (name === "transfer-encoding") {
         isChunked = value.toLowerCase() === "chunked";
         if (!isChunked) throw foreign(`its transfer-encoding is "${value.slice(0, 40)}"`);
+      } else if (name === "connection" && value.toLowerCase() !== "keep-alive") {
+        this.#isLast = true;
       }
     }
     this.#status = status;

@@ -10,12 +10,13 @@ function parsed(text: string, size: number) {
   const body: Buffer[] = [];
   let status: number | undefined;
   let isDone = false;
+  let isFree = false;
   for (let at = 0; at < bytes.length; at += size) {
     const piece = parser.feed(bytes.subarray(at, at + size));
     body.push(...piece.body);
-    ({ status, isDone } = piece);
+    ({ status, isDone, isFree } = piece);
   }
-  return { status, isDone, body: Buffer.concat(body).toString(), endsWell: parser.end() };
+  return { status, isDone, isFree, body: Buffer.concat(body).toString(), endsWell: parser.end() };
 }
 
 const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n";
@@ -24,32 +25,38 @@ Deno.test("a reply is the same in whatever pieces it comes", () => {
   const cases: readonly (readonly [text: string, expected: ReturnType<typeof parsed>])[] = [
     [
       `${CHUNKED}5\r\nhello\r\n1;x=y\r\n \r\nA\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n`,
-      { status: 200, isDone: true, body: "hello 0123456789", endsWell: true },
+      { status: 200, isDone: true, isFree: true, body: "hello 0123456789", endsWell: true },
     ],
     [
       `HTTP/1.1 100 Continue\r\n\r\n${CHUNKED}2\r\nok\r\n0\r\n\r\n`,
-      { status: 200, isDone: true, body: "ok", endsWell: true },
+      { status: 200, isDone: true, isFree: true, body: "ok", endsWell: true },
     ],
     [
       "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\nbusy",
-      { status: 429, isDone: true, body: "busy", endsWell: true },
+      { status: 429, isDone: true, isFree: true, body: "busy", endsWell: true },
     ],
     [
       "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
-      { status: 200, isDone: true, body: "", endsWell: true },
+      { status: 200, isDone: true, isFree: true, body: "", endsWell: true },
     ],
     [
       "HTTP/1.1 204 No Content\r\n\r\n",
-      { status: 204, isDone: true, body: "", endsWell: true },
+      { status: 204, isDone: true, isFree: true, body: "", endsWell: true },
     ],
-    ["HTTP/1.0 200 OK\r\n\r\nall", { status: 200, isDone: false, body: "all", endsWell: true }],
+    ["HTTP/1.0 200 OK\r\n\r\nall", {
+      status: 200,
+      isDone: false,
+      isFree: false,
+      body: "all",
+      endsWell: true,
+    }],
     [
       `${CHUNKED}5\r\nhel`,
-      { status: 200, isDone: false, body: "hel", endsWell: false },
+      { status: 200, isDone: false, isFree: false, body: "hel", endsWell: false },
     ],
     [
       "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbusy",
-      { status: 200, isDone: false, body: "busy", endsWell: false },
+      { status: 200, isDone: false, isFree: false, body: "busy", endsWell: false },
     ],
   ];
   for (const [text, expected] of cases) {

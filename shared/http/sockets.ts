@@ -1,17 +1,25 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, rootCertificates } from "node:tls";
 
-/** A spare connection is closed after this time, in ms: well before its peer would. */
+/** A connection without a request is closed after this time, in ms, or up to half more: well before its peer would. */
 const SPARE_MS = 3_000;
 
-/** Peers that a connection is kept ready for at a time, those used last. */
-const MOST_SPARE = 256;
+/** Time between two looks for connections that have waited for too long, in ms. */
+const LOOK_MS = SPARE_MS / 2;
 
-/** Keeps one connection ready for each peer that was called a moment ago. Each is used once. */
+/** Connections without a request to one peer. */
+const MOST_OF_ONE = 32;
+
+/** Connections without a request to all peers. */
+const MOST = 256;
+
+/** Connections to peers that were called a moment ago, ready for their next requests. */
 export class Sockets {
   readonly #ca: readonly string[] | undefined;
-  /** By origin, least recently used first. */
-  readonly #spares = new Map<string, Spare>();
+  /** By origin, the one called longest ago first; of each, the one used last comes last. */
+  readonly #spares = new Map<string, Spare[]>();
+  #size = 0;
+  #looking: ReturnType<typeof setInterval> | undefined;
 
   /** @param ca Certificates in PEM to trust in addition to the usual authorities. */
   constructor(ca?: string) {
@@ -33,44 +41,83 @@ export class Sockets {
     return socket;
   }
 
-  /** A connection that is open and was never used; undefined: there is none. */
+  /** A connection that is open and carries nothing; undefined: there is none. */
   takeSpare(origin: string): Socket | undefined {
-    return this.#spares.get(origin)?.take();
+    const spare = this.#spares.get(origin)?.findLast(({ isOpen }) => isOpen);
+    return spare?.take();
   }
 
-  /** Opens a spare connection for the next call, unless there is one. */
+  /** Opens a connection for the next call, unless there is one. */
   prepare(origin: string): void {
-    if (this.#spares.has(origin)) return;
-    const spare = new Spare(this.open(origin), () => {
-      if (this.#spares.get(origin) === spare) this.#spares.delete(origin);
-    });
-    this.#spares.set(origin, spare);
-    if (this.#spares.size > MOST_SPARE) [...this.#spares.values()][0]!.drop();
+    if (!this.#spares.has(origin)) this.#add(origin, this.open(origin), false);
+  }
+
+  /** Takes back a connection on which a request has been answered completely. */
+  keep(origin: string, socket: Socket): void {
+    const known = this.#spares.get(origin);
+    if (socket.destroyed || (known?.length ?? 0) >= MOST_OF_ONE) socket.destroy();
+    else this.#add(origin, socket, true);
+  }
+
+  #add(origin: string, socket: Socket, isOpen: boolean): void {
+    const known = this.#spares.get(origin) ?? [];
+    // The peer called last comes last.
+    this.#spares.delete(origin);
+    this.#spares.set(origin, known);
+    const spare = new Spare(socket, isOpen, () => this.#forget(origin, spare));
+    known.push(spare);
+    this.#size++;
+    if (this.#size > MOST) this.#spares.values().next().value![0]!.drop();
+    if (this.#looking !== undefined) return;
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    // It keeps no process alive.
+    Deno.unrefTimer(this.#looking);
+  }
+
+  #forget(origin: string, spare: Spare): void {
+    const known = this.#spares.get(origin)!;
+    known.splice(known.indexOf(spare), 1);
+    if (known.length === 0) this.#spares.delete(origin);
+    this.#size--;
+  }
+
+  #look(): void {
+    const before = performance.now() - SPARE_MS;
+    for (const spare of [...this.#spares.values()].flat()) {
+      if (spare.since <= before) spare.drop();
+    }
+    if (this.#size > 0) return;
+    clearInterval(this.#looking);
+    this.#looking = undefined;
   }
 }
 
 /** A connection without a request. Whatever happens to it before one comes ends it. */
 class Spare {
+  /** Since when it waits, in ms of `performance.now()`. */
+  readonly since = performance.now();
   readonly #socket: Socket;
   readonly #onGone: () => void;
-  readonly #expiry: ReturnType<typeof setTimeout>;
   readonly #drop = () => this.drop();
-  #isOpen = false;
+  readonly #opened = () => this.#isOpen = true;
+  #isOpen: boolean;
 
-  constructor(socket: Socket, onGone: () => void) {
+  constructor(socket: Socket, isOpen: boolean, onGone: () => void) {
     this.#socket = socket;
+    this.#isOpen = isOpen;
     this.#onGone = onGone;
-    this.#expiry = setTimeout(this.#drop, SPARE_MS);
-    socket.once("connect", () => this.#isOpen = true);
+    if (!isOpen) socket.once("connect", this.#opened);
     for (const event of EVENTS) socket.on(event, this.#drop);
     // It keeps no process alive.
-    Deno.unrefTimer(this.#expiry);
     socket.unref();
   }
 
-  /** The connection, if it is open; this is no spare any more. */
-  take(): Socket | undefined {
-    if (!this.#isOpen) return undefined;
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** The connection; this is no spare any more. */
+  take(): Socket {
     this.#forget();
     this.#socket.ref();
     return this.#socket;
@@ -84,8 +131,8 @@ class Spare {
   }
 
   #forget(): void {
-    clearTimeout(this.#expiry);
     for (const event of EVENTS) this.#socket.off(event, this.#drop);
+    this.#socket.off("connect", this.#opened);
     this.#onGone();
   }
 }

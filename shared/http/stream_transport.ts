@@ -11,11 +11,11 @@ import { Sockets } from "./sockets.ts";
 import { SseParser } from "./sse.ts";
 
 /**
- * A transport of event streams, each on a connection of its own that is often open already.
+ * A transport of event streams, each alone on a connection, which is often open already.
  *
  * What arrived together is passed on together, in however many chunks it was written; Deno's `fetch` takes a
  * turn of the event loop for each chunk, and `node:http` most of a millisecond for the first one
- * (docs/adr/0012-node-http-to-workers.md, also for why connections are used once).
+ * (docs/adr/0012-node-http-to-workers.md, and 0041-connections-opened-ahead.md).
  *
  * @param ca Certificates in PEM to trust in addition to the usual authorities.
  */
@@ -25,15 +25,17 @@ export function streamTransport(ca?: string): (request: EventsRequest) => Promis
     const { signal } = request;
     signal?.throwIfAborted();
     const url = new URL(request.url);
-    const spare = sockets.takeSpare(url.origin);
+    const { origin } = url;
+    const spare = sockets.takeSpare(origin);
+    const onFree = (socket: Socket) => sockets.keep(origin, socket);
     try {
-      const exchange = spare && new Exchange(spare, url, request);
+      const exchange = spare && new Exchange(spare, url, request, onFree);
       const reply = await exchange?.reply.catch((error) => {
         // The peer closes connections that wait for too long: perhaps just now.
         if (!exchange.isUntouched || signal?.aborted) throw error;
-      }) ?? await new Exchange(sockets.open(url.origin), url, request).reply;
+      }) ?? await new Exchange(sockets.open(origin), url, request, onFree).reply;
       // For the next one, once this one has been passed on.
-      setImmediate(() => sockets.prepare(url.origin));
+      setImmediate(() => sockets.prepare(origin));
       return reply;
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
@@ -50,22 +52,33 @@ class Exchange implements EventsReply {
   #status = 0;
   #isUntouched = true;
 
-  constructor(socket: Socket, url: URL, { method, headers, body, signal }: EventsRequest) {
+  /** @param onFree Gets the connection when the reply is complete and another request may follow. */
+  constructor(
+    socket: Socket,
+    url: URL,
+    { method, headers, body, signal }: EventsRequest,
+    onFree: (socket: Socket) => void,
+  ) {
     const parser = new ReplyParser();
     const { promise, resolve, reject } = Promise.withResolvers<Exchange>();
     this.reply = promise;
     this.#bytes = new ArrivedBytes(socket);
+    const call = traceCall(method, url);
+    const done = () => {
+      forget();
+      call.end();
+      socket.off("data", onData).off("end", onEnd).off("error", fail).off("close", onClose);
+    };
     const fail = (error: Error) => {
       reject(error);
       this.#bytes.end(error);
       socket.destroy();
     };
     const forget = onAbort(signal, () => fail(signal!.reason));
-    const call = traceCall(method, url);
-    socket.on("data", (piece: Buffer) => {
+    const onData = (piece: Buffer) => {
       this.#isUntouched = false;
       try {
-        const { status, body, isDone } = parser.feed(piece);
+        const { status, body, isDone, isFree } = parser.feed(piece);
         if (status !== undefined && this.#status === 0) {
           this.#status = status;
           forget();
@@ -74,21 +87,25 @@ class Exchange implements EventsReply {
         for (const part of body) this.#bytes.push(part);
         if (!isDone) return;
         this.#bytes.end();
-        socket.destroy();
+        // A peer may refuse a request before it has read all of it.
+        if (!isFree || socket.writableLength > 0) return void socket.destroy();
+        done();
+        // It was paused if its reader is slow.
+        socket.resume();
+        onFree(socket);
       } catch (error) {
         fail(error as Error);
       }
-    });
-    socket.once("end", () => {
+    };
+    const onEnd = () => {
       if (parser.end()) this.#bytes.end();
       else fail(new TransportError("The connection was closed"));
-    });
-    socket.on("error", fail);
-    socket.once("close", () => {
-      forget();
-      call.end();
+    };
+    const onClose = () => {
+      done();
       fail(new TransportError("The connection was closed"));
-    });
+    };
+    socket.on("data", onData).on("end", onEnd).on("error", fail).on("close", onClose);
     socket.write(requestOf(url, { method, headers: { ...headers, ...call.headers }, body }));
   }
 
@@ -131,7 +148,7 @@ function requestOf(
   { host, pathname, search }: URL,
   { method, headers, body = "" }: Pick<EventsRequest, "method" | "headers" | "body">,
 ): Buffer {
-  let head = `${method} ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n`;
+  let head = `${method} ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\n`;
   for (const [name, value] of Object.entries(headers)) {
     // They are ours, but some of their values are not.
     if (/[\r\n\0]/.test(value)) throw new TypeError(`The header ${name} has a line break`);

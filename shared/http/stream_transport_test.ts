@@ -84,9 +84,9 @@ Deno.test("events that arrive together are passed on together, whatever the numb
   });
 });
 
-/** Runs a test with a server that says what it does with each connection once its request has come. */
+/** Runs a test with a server that says what it does with each request, by its connection and its number there. */
 async function withConnections(
-  onRequest: (connection: Deno.TcpConn, n: number) => Promise<void>,
+  onRequest: (connection: Deno.TcpConn, n: number, nth: number) => Promise<unknown>,
   test: (client: Client, accepted: () => number) => Promise<void>,
 ): Promise<void> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -94,8 +94,11 @@ async function withConnections(
   const serving = (async () => {
     for await (const connection of listener) {
       const n = open.push(connection);
-      void connection.read(new Uint8Array(4096))
-        .then(async (size) => size !== null && await onRequest(connection, n)).catch(() => {});
+      void (async () => {
+        for (let nth = 1; await connection.read(new Uint8Array(4096)) !== null; nth++) {
+          await onRequest(connection, n, nth);
+        }
+      })().catch(() => {});
     }
   })().catch(() => {});
   try {
@@ -124,42 +127,96 @@ const first = async (client: Client) => {
   return (await Array.fromAsync(events))[0]?.data;
 };
 
-Deno.test("the next stream finds a connection that is open already, and each is used once", () => {
-  const used: number[] = [];
+Deno.test("streams one after the other go over one connection", () =>
+  withConnections(
+    (connection, n, nth) => answer(connection, `${n} ${nth}`),
+    async (client, accepted) => {
+      for (let nth = 1; nth <= 5; nth++) assert.equal(await first(client), `1 ${nth}`);
+      // The second was opened ahead, while the first was in use.
+      assert.ok(accepted() <= 2);
+    },
+  ));
+
+Deno.test("while a stream runs, a connection for the next one is opened", () => {
+  const ends: (() => void)[] = [];
   return withConnections(async (connection, n) => {
-    used.push(n);
-    await answer(connection, String(n));
+    await connection.write(encoder.encode(`${HEAD}${chunk(`data: ${n}\n\n`)}`));
+    await new Promise<void>((resolve) => ends.push(resolve));
+    await connection.write(encoder.encode("0\r\n\r\n"));
   }, async (client, accepted) => {
-    for (let n = 1; n <= 5; n++) {
-      assert.equal(await first(client), String(n));
+    const streams = [];
+    for (let n = 1; n <= 3; n++) {
+      const { events } = await client.stream(route, input);
+      assert.equal((await events.next()).value?.data, String(n));
+      streams.push(events);
       await until("one is ready", () => accepted() === n + 1);
     }
-    assert.deepEqual(used, [1, 2, 3, 4, 5]);
+    for (const end of ends) end();
+    for (const events of streams) assert.ok((await events.next()).done);
+  });
+});
+
+for (
+  const [what, reply] of [
+    ["that has more bytes than its reply", `${HEAD}0\r\n\r\nHTTP/1.1 408 Request Timeout\r\n\r\n`],
+    [
+      "whose peer says that it ends",
+      HEAD.replace("\r\n", "\r\nconnection: close\r\n") + "0\r\n\r\n",
+    ],
+  ] as const
+) {
+  Deno.test(`a connection ${what} is not used again`, () =>
+    withConnections(
+      (connection) => connection.write(encoder.encode(reply)),
+      async (client, accepted) => {
+        for (let n = 1; n <= 3; n++) {
+          const { events } = await client.stream(route, input);
+          assert.ok((await events.next()).done);
+          await until("another one is ready", () => accepted() === n + 1);
+        }
+      },
+    ));
+}
+
+Deno.test("a connection on which something comes between two streams is not used again", () => {
+  const dropped = Promise.withResolvers<void>();
+  return withConnections(async (connection, n, nth) => {
+    await answer(connection, `${n} ${nth}`);
+    if (n > 1) return;
+    await connection.write(encoder.encode("HTTP/1.1 408 Request Timeout\r\n\r\n"));
+    // The client closes it.
+    assert.equal(await connection.read(new Uint8Array(1)).catch(() => null), null);
+    dropped.resolve();
+  }, async (client) => {
+    assert.equal(await first(client), "1 1");
+    await dropped.promise;
+    assert.match(await first(client), /^[23] 1$/);
   });
 });
 
 Deno.test("if the peer has closed the open connection meanwhile, a new one is used", () =>
-  withConnections(async (connection, n) => {
-    if (n === 2) connection.close();
+  withConnections(async (connection, n, nth) => {
+    if (nth === 2) connection.close();
     else await answer(connection, String(n));
-  }, async (client, accepted) => {
+  }, async (client) => {
     assert.equal(await first(client), "1");
-    await until("one is ready", () => accepted() === 2);
-    assert.equal(await first(client), "3");
+    assert.notEqual(await first(client), "1");
   }));
 
-Deno.test("a request that was perhaps carried out is not sent again", () =>
-  withConnections(async (connection, n) => {
-    if (n > 1) {
+Deno.test("a request that was perhaps carried out is not sent again", () => {
+  let requests = 0;
+  return withConnections(async (connection, n, nth) => {
+    requests++;
+    if (nth === 2) {
       await connection.write(encoder.encode("HTTP/1.1 2"));
       connection.close();
     } else await answer(connection, String(n));
-  }, async (client, accepted) => {
+  }, async (client) => {
     assert.equal(await first(client), "1");
-    await until("one is ready", () => accepted() === 2);
     await assert.rejects(first(client), TransportError);
-    assert.equal(accepted(), 2);
-  }));
+    assert.equal(requests, 2);
+  });
+});
 
 Deno.test("a request that is aborted at any moment leaves no connection behind", async () => {
   const open = new Set<symbol>();

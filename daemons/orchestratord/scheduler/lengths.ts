@@ -23,31 +23,54 @@ interface Answer {
   readonly isCut: boolean;
 }
 
+/** The end of an answer: its length, and the share of answers that go on beyond it. */
+interface End {
+  readonly tokens: number;
+  readonly share: number;
+}
+
+/** Ends of answers in the order of their lengths. */
+function endsOf(sorted: readonly Answer[]): End[] {
+  const assumed = sorted.length < ENOUGH ? 1 : 0;
+  const ends: End[] = [];
+  let share = 1;
+  for (const [index, { tokens, isCut }] of sorted.entries()) {
+    if (isCut) continue;
+    share *= 1 - 1 / (sorted.length - index + assumed);
+    ends.push({ tokens, share });
+  }
+  return ends;
+}
+
 /**
  * How long a model's answers are. An answer that reached its `max_tokens` says only that it would have been
  * longer, so the share of answers that go on beyond a length is Kaplan's and Meier's estimate. From it
  * follows how many tokens an answer will still have, given what it has and its bound.
  */
 export class Lengths {
+  /** In the order of their ends. */
   readonly #answers: Answer[] = [];
-  /** Ends of answers, ascending: their length, and the share of answers that go on beyond it. */
-  #ends: { readonly tokens: number; readonly share: number }[] = [];
+  /** The same, in the order of their lengths; of those that are equal, cut ones last. */
+  readonly #sorted: Answer[] = [];
+  /** What follows from them; undefined: not computed yet. */
+  #known: readonly End[] | undefined = [];
 
   /** Notes an answer that has ended. */
   note(tokens: number, isCut: boolean): void {
-    this.#answers.push({ tokens, isCut });
-    if (this.#answers.length > REMEMBERED) this.#answers.shift();
-    const sorted = this.#answers.toSorted((a, b) =>
-      a.tokens - b.tokens || Number(a.isCut) - Number(b.isCut)
+    const answer = { tokens, isCut };
+    this.#answers.push(answer);
+    const after = this.#sorted.findLastIndex((each) =>
+      each.tokens < tokens || each.tokens === tokens && (isCut || !each.isCut)
     );
-    const assumed = sorted.length < ENOUGH ? 1 : 0;
-    let share = 1;
-    this.#ends = [];
-    for (const [index, answer] of sorted.entries()) {
-      if (answer.isCut) continue;
-      share *= 1 - 1 / (sorted.length - index + assumed);
-      this.#ends.push({ tokens: answer.tokens, share });
+    this.#sorted.splice(after + 1, 0, answer);
+    if (this.#answers.length > REMEMBERED) {
+      this.#sorted.splice(this.#sorted.indexOf(this.#answers.shift()!), 1);
     }
+    this.#known = undefined;
+  }
+
+  get #ends(): readonly End[] {
+    return this.#known ??= endsOf(this.#sorted);
   }
 
   /**
@@ -57,11 +80,12 @@ export class Lengths {
    * @param most Its bound; undefined for none.
    */
   left(has: number, most: number | undefined): Expected {
+    const ends = this.#ends;
     const bound = Math.max(0, (most ?? this.#boundFor(has)) - has);
-    const first = this.#ends.findIndex(({ tokens }) => tokens > has);
+    const first = ends.findIndex(({ tokens }) => tokens > has);
     const reached = first === -1
-      ? this.#ends.at(-1)?.share ?? 1
-      : this.#ends[first - 1]?.share ?? 1;
+      ? ends.at(-1)?.share ?? 1
+      : ends[first - 1]?.share ?? 1;
     if (reached <= 0) {
       // It is longer than any that is known.
       const mean = Math.min(bound, Math.max(1, has * LONGER));
@@ -76,7 +100,7 @@ export class Lengths {
       square += share * (to * to - from * from);
       from = to;
     };
-    for (const end of first === -1 ? [] : this.#ends.slice(first)) {
+    for (const end of first === -1 ? [] : ends.slice(first)) {
       if (end.tokens - has >= bound) break;
       goOn(end.tokens - has);
       share = end.share / reached;
