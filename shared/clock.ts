@@ -1,4 +1,6 @@
 import { BEAT_MS, every } from "./beat.ts";
+import { afterAbout } from "./patient_timer.ts";
+import { plainTimer } from "./timer.ts";
 
 /** The time that daemons use; tests replace it with a clock that they move. */
 export interface Clock {
@@ -10,7 +12,10 @@ export interface Clock {
    * then. A later process has greater values, unless the system's clock was set back.
    */
   steady(): number;
-  /** Calls back once after `ms` of {@linkcode steady}; the returned function cancels it. */
+  /**
+   * Calls back once after `ms` of {@linkcode steady}; the returned function cancels it. The system's clock may be
+   * late by a tenth of a second where `ms` is a second or more.
+   */
   after(ms: number, callback: () => void): () => void;
 }
 
@@ -50,20 +55,27 @@ const monotonic = () => performance.timeOrigin + performance.now();
 /** The source of {@linkcode systemClock}; {@linkcode watchSleep} replaces it. */
 let elapsed = monotonic;
 
+/** From this time on, in ms, a timer may be late by a tenth of a second. */
+const PATIENT_MS = 1_000;
+
+function later(ms: number, callback: () => void): () => void {
+  return ms >= PATIENT_MS ? afterAbout(ms, callback) : plainTimer.after(ms, callback);
+}
+
 /** The system's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   steady: () => Math.floor(elapsed()),
   after(ms, callback) {
     const due = elapsed() + ms;
-    let timer = setTimeout(check, ms);
+    let cancel = later(ms, check);
     function check() {
       // If the process slept meanwhile, the timer has fired too early.
       const leftMs = due - elapsed();
       if (leftMs <= 1) callback();
-      else timer = setTimeout(check, leftMs);
+      else cancel = later(leftMs, check);
     }
-    return () => clearTimeout(timer);
+    return () => cancel();
   },
 };
 

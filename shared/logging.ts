@@ -66,6 +66,8 @@ export function stdoutLogging(level: LoggingOptions["level"]): LoggingOptions {
 
 const encoder = new TextEncoder();
 let waiting = "";
+/** Whether lines that wait at the process's end are written then. */
+let isLastWritten = false;
 
 /** Lines wait for others for this long, in ms: a system call is expensive, and no answer is to wait for it. */
 const GATHER_MS = 5;
@@ -77,8 +79,8 @@ const MOST_WAITING = 64 * 1024;
 function writeSoon(line: string): void {
   if (waiting === "") {
     setTimeout(writeWaiting, GATHER_MS);
-    // For the last ones; adding the same listener again does nothing.
-    globalThis.addEventListener("unload", writeWaiting);
+    if (!isLastWritten) globalThis.addEventListener("unload", writeWaiting);
+    isLastWritten = true;
   }
   waiting += line;
   if (waiting.length > MOST_WAITING) writeWaiting();

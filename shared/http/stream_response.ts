@@ -1,3 +1,4 @@
+import { BEAT_MS, every } from "../beat.ts";
 import { systemClock } from "../clock.ts";
 import type { ServerResponse } from "node:http";
 
@@ -86,7 +87,7 @@ export async function writeStream(
   const end = () => {
     if (!isOpen) return;
     isOpen = false;
-    clearInterval(watch);
+    stopLooking();
     onClose?.();
   };
   /** Not awaited: the generator may be waiting; its own signal ends that wait. */
@@ -112,9 +113,9 @@ export async function writeStream(
       giveBack();
     }
   };
-  // One interval per stream that reads a clock: a timer per frame would cost more.
-  const lookMs = Math.ceil(Math.min(keepAliveMs, slowReader?.afterMs ?? keepAliveMs) / 4);
-  const watch = setInterval(look, lookMs);
+  // Looks at a clock now and then: a timer per frame would cost more.
+  const lookMs = Math.min(keepAliveMs, slowReader?.afterMs ?? keepAliveMs) / 4;
+  const stopLooking = every(lookMs < BEAT_MS ? Math.ceil(lookMs) : lookMs - lookMs % BEAT_MS, look);
   const left = new Promise<void>((resolve) => outgoing.once("close", resolve));
   void left.then(() => {
     if (!isOpen) return;

@@ -6,7 +6,7 @@ import {
   workerEvent,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
-import type { Clock } from "#shared/clock.ts";
+import { type Clock, systemClock } from "#shared/clock.ts";
 import { seenTerm } from "#shared/terms.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
@@ -120,13 +120,13 @@ async function readToEnd(
   batches: AsyncGenerator<unknown>,
   end: Pick<LinkedAbort, "abort">,
 ): Promise<void> {
-  const late = setTimeout(() => end.abort(), LAST_BYTES_MS);
+  const stop = systemClock.after(LAST_BYTES_MS, () => end.abort());
   try {
     while (!(await batches.next()).done);
   } catch {
     // The next job opens a new connection.
   } finally {
-    clearTimeout(late);
+    stop();
   }
 }
 

@@ -1,3 +1,4 @@
+import { systemClock } from "#shared/clock.ts";
 import { deadline, LATE } from "#shared/deadline.ts";
 import { eventError } from "#shared/contracts/mod.ts";
 import type { ChoiceItems } from "./choices.ts";
@@ -18,7 +19,7 @@ export async function startOrTimeout(
   let next: Promise<IteratorResult<ChoiceItems>> | undefined;
   while (true) {
     next ??= batches.next();
-    const result = await deadline(next, Math.max(0, giveUpAt - performance.now()));
+    const result = await deadline(next, Math.max(0, giveUpAt - performance.now()), systemClock);
     if (result === LATE || result.done) break;
     next = undefined;
     seen.push(result.value);
