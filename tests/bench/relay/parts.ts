@@ -1,5 +1,4 @@
 import { registerSource, type Source, startSource } from "../../support/source/process.ts";
-import type { RunningDaemon } from "../../support/service.ts";
 import type { Target } from "./measure.ts";
 import { type Proxy, startNginx, startOrchestratord, stop } from "./proxies.ts";
 
@@ -10,7 +9,7 @@ const SLOTS = 1000;
 export interface Stack {
   readonly dir: string;
   readonly source: Source;
-  readonly orchestratord: RunningDaemon;
+  readonly orchestratord: Proxy;
 }
 
 /** A {@linkcode Stack}, and nginx in front of the same source. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type RunningDaemon, startDaemon } from "../../support/service.ts";
+import { startExecutable } from "../../support/service.ts";
 import { type Program, startCommand, startProgram, until, within } from "../../support/stack.ts";
 
 /** A program between a source and its client. */
@@ -44,12 +44,18 @@ export async function startBareRelay(source: string): Promise<Proxy> {
   return { url: JSON.parse(line.value).url, program };
 }
 
-/** orchestratord, ready for a given number of jobs. */
+/** Writes what a command says to a file, which is its first argument. */
+const TO_FILE = ["sh", "-c", 'file=$0; exec "$@" > "$file"'] as const;
+
+/**
+ * orchestratord, ready for a given number of jobs. Its log goes to a file, as at an operator's: the process that
+ * measures does not read it beside.
+ */
 export async function startOrchestratord(
   dir: string,
   queueCapacity = 20_000,
   settings = "",
-): Promise<RunningDaemon> {
+): Promise<Proxy> {
   const file = join(dir, "orchestrator.toml");
   await Deno.writeTextFile(
     file,
@@ -58,7 +64,20 @@ export async function startOrchestratord(
      pools.heartbeat_interval_ms = 3600000
      ${settings}\n`,
   );
-  return await startDaemon("orchestratord", [`--config=${file}`, "--port=0"], { HOME: dir });
+  const log = join(dir, "orchestratord.log");
+  const program = startExecutable("orchestratord", [`--config=${file}`, "--port=0"], {
+    HOME: dir,
+  }, [...TO_FILE, log]);
+  let url: string | undefined;
+  let isOver = false;
+  void program.status.then(() => isOver = true);
+  await until("orchestratord listens", async () => {
+    if (isOver) throw new Error(`orchestratord ended before it listened: ${program.stderr()}`);
+    const lines = (await Deno.readTextFile(log).catch(() => "")).split("\n").slice(0, -1);
+    url = lines.map((line) => JSON.parse(line)).find(({ event }) => event === "listening")?.url;
+    return url !== undefined;
+  });
+  return { url: url!, program };
 }
 
 /** Ends a program and waits for its end. */
