@@ -83,9 +83,7 @@ export class Lengths {
     const ends = this.#ends;
     const bound = Math.max(0, (most ?? this.#boundFor(has)) - has);
     const first = ends.findIndex(({ tokens }) => tokens > has);
-    const reached = first === -1
-      ? ends.at(-1)?.share ?? 1
-      : ends[first - 1]?.share ?? 1;
+    const reached = first === -1 ? ends.at(-1)?.share ?? 1 : ends[first - 1]?.share ?? 1;
     if (reached <= 0) {
       // It is longer than any that is known.
       const mean = Math.min(bound, Math.max(1, has * LONGER));
