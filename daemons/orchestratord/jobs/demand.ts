@@ -38,6 +38,7 @@ export function demandOf(
  * message alone is no chat yet.
  */
 function turnKeys({ messages = [] }: TaskRequest, fingerprint: string): string[] {
+  if (messages.length < 2) return [];
   const keys: string[] = [];
   let before = fingerprint;
   for (const { role, content } of messages) {
