@@ -37,7 +37,8 @@ export class Connections {
   readonly #arrivalMs: number;
   /** By the client's address, least recently used first. */
   readonly #open = new Map<string, Connection>();
-  #changed = Promise.withResolvers<void>();
+  /** What waits for a change. */
+  #waiting: (() => void)[] = [];
 
   /**
    * @param allows Whether one more may be opened when `open` are open.
@@ -70,7 +71,7 @@ export class Connections {
 
   /** Resolves when a connection has been opened or closed, or its first request has come. */
   changed(): Promise<void> {
-    return this.#changed.promise;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Counts a new connection, and makes room for it. */
@@ -119,8 +120,7 @@ export class Connections {
   }
 
   #hasChanged(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #isSlow({ arriving }: Connection): boolean {

@@ -126,10 +126,10 @@ export async function listen(
   );
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     connections.begin(incoming, outgoing);
-    const open = isClosing ? refused : running;
+    const requests = isClosing ? refused : running;
     const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
-    open.add(completed);
-    void completed.finally(() => open.delete(completed));
+    requests.add(completed);
+    void completed.finally(() => requests.delete(completed));
     void respond(incoming, outgoing);
   };
   const options = {
