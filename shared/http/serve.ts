@@ -10,6 +10,7 @@ import type { Logger } from "../logging.ts";
 import { errorReply } from "./error_reply.ts";
 import { ConnectionBound } from "./connection_bound.ts";
 import { Connections } from "./connections.ts";
+import { Looks } from "./looks.ts";
 import { watchListener } from "./listener_watch.ts";
 import { StreamResponse, writeStream } from "./stream_response.ts";
 import { takeWaiting } from "./take_waiting.ts";
@@ -33,8 +34,9 @@ export interface Server {
    */
   stopListening(ms?: number): Promise<void>;
   /**
-   * Answers new requests with `NOT_READY`, waits for running ones, and cuts them off after
-   * `deadlineMs`.
+   * Answers new requests with `NOT_READY`, waits for running ones, and cuts them off after `deadlineMs`: those that
+   * have no answer get `NOT_READY` too. With 0 everything is cut off at once; else the last clients that have
+   * connected are answered, which may take up to two seconds more.
    *
    * @default 5000
    */
@@ -87,6 +89,9 @@ const CHECK_CONNECTIONS_MS = 5_000;
 /** How long a client that has connected may take to send its first request to a server that stops, in ms. */
 const FIRST_REQUEST_MS = 1_000;
 
+/** How long the replies that refuse the last requests may take to be sent, in ms. */
+const LAST_REPLIES_MS = 500;
+
 /** Longest head of a request, in bytes; the reply to a longer one is 431. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
@@ -102,9 +107,14 @@ export async function listen(
   { tls, hostname, port, limits, log, checkListenerMs = 10_000, refuse = refuseOwn }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
-  const running = new Set<Promise<void>>();
-  /** Those that came after close(). */
-  const refused = new Set<Promise<void>>();
+  /** Requests, and when their replies are over. */
+  const running = new Map<ServerResponse, Promise<void>>();
+  /** The same of those that came after close(). */
+  const refused: typeof running = new Map();
+  /** Those that close() has answered itself, since their handlers had not. */
+  const givenUp = new WeakSet<ServerResponse>();
+  /** While the listener is being closed, no reply begins: its client might connect again at once. */
+  let held: Promise<void> | undefined;
   const bound = limits && boundOf(limits, log);
   const onRefused = atMostEvery(
     FULL_LOG_MS,
@@ -118,6 +128,8 @@ export async function listen(
       const { incoming, outgoing } = bindings as HttpBindings;
       if (countHosts(incoming) > 1) return refuse(request, twoHosts());
       const response = isClosing ? stopping(refuse, request) : await handler(request);
+      if (givenUp.has(outgoing)) return RESPONSE_ALREADY_SENT;
+      if (held) await held;
       if (!(response instanceof StreamResponse)) return response;
       await writeStream(response, outgoing);
       return RESPONSE_ALREADY_SENT;
@@ -128,8 +140,8 @@ export async function listen(
     connections.begin(incoming, outgoing);
     const requests = isClosing ? refused : running;
     const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
-    requests.add(completed);
-    void completed.finally(() => requests.delete(completed));
+    requests.set(outgoing, completed);
+    void completed.finally(() => requests.delete(outgoing));
     void respond(incoming, outgoing);
   };
   const options = {
@@ -174,8 +186,10 @@ export async function listen(
   });
   let closed = Promise.resolve();
   const stop = async (ms: number) => {
-    const giveUpAt = performance.now() + ms;
+    const looks = new Looks(ms);
     await watch?.close();
+    const closing = Promise.withResolvers<void>();
+    held = closing.promise;
     await takeWaiting({
       address,
       port: boundPort,
@@ -183,10 +197,12 @@ export async function listen(
       has: (from) => connections.has(from),
       next: () => connections.changed(),
       probing,
-    }, ms);
+    }, looks);
     closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    held = undefined;
+    closing.resolve();
     while (connections.withoutRequest > 0) {
-      if (await deadline(connections.changed(), giveUpAt - performance.now()) === LATE) break;
+      if (await looks.within(connections.changed()) === LATE) break;
     }
   };
   let stopped: Promise<void> | undefined;
@@ -203,10 +219,18 @@ export async function listen(
     },
     async close(deadlineMs = 5000) {
       isClosing = true;
-      const giveUpAt = performance.now() + deadlineMs;
       await settledWithin(running, deadlineMs);
-      await stopListening(Math.max(0, Math.min(FIRST_REQUEST_MS, giveUpAt - performance.now())));
-      await settledWithin(refused, giveUpAt - performance.now());
+      const isAtOnce = deadlineMs === 0;
+      const unanswered = isAtOnce ? [] : [...running.keys()].filter((each) => !each.headersSent);
+      await stopListening(isAtOnce ? 0 : FIRST_REQUEST_MS);
+      const last = unanswered.filter(({ headersSent }) => !headersSent).map(async (outgoing) => {
+        givenUp.add(outgoing);
+        const over = running.get(outgoing);
+        await giveUp(outgoing, refuse);
+        await over;
+      });
+      await new Looks(isAtOnce ? 0 : LAST_REPLIES_MS)
+        .within(Promise.all([...last, ...refused.values()]));
       connections.closeAll();
       server.closeAllConnections();
       await closed;
@@ -263,13 +287,24 @@ function cannotListen(error: Error, at: string): LlorchError {
 }
 
 /** Whether all of `running`, including what is added meanwhile, settles within `ms`. */
-async function settledWithin(running: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
+async function settledWithin(
+  running: ReadonlyMap<unknown, Promise<void>>,
+  ms: number,
+): Promise<boolean> {
   const giveUpAt = performance.now() + ms;
   while (running.size > 0) {
     const leftMs = Math.max(0, giveUpAt - performance.now());
-    if (await deadline(Promise.allSettled(running), leftMs) === LATE) break;
+    if (await deadline(Promise.allSettled(running.values()), leftMs) === LATE) break;
   }
   return running.size === 0;
+}
+
+/** Answers a request whose handler has not, because the server stops. */
+async function giveUp(outgoing: ServerResponse, refuse: Refuse): Promise<void> {
+  const { method = "GET", url = "/" } = outgoing.req;
+  const reply = stopping(refuse, new Request(new URL(url, "http://localhost"), { method }));
+  outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
+  outgoing.end(await reply.text());
 }
 
 function stopping(refuse: Refuse, request: Request): Response {

@@ -119,27 +119,103 @@ const CLIENTS = `self.onmessage = async ({ data: { port, connected } }) => {
   );
 }`;
 
-for (const how of ["stopListening", "close"] as const) {
-  Deno.test(`${how}() answers all that has connected, also what the process had not yet seen`, async () => {
-    const server = await listen(here, () => new Response("hi"));
-    const clients = new Worker(`data:text/javascript,${encodeURIComponent(CLIENTS)}`, {
-      type: "module",
-    });
-    try {
+/** Runs a test with clients that connect from another thread; `connect` returns once they have. */
+async function withClients(
+  server: Server,
+  test: (connect: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const clients = new Worker(`data:text/javascript,${encodeURIComponent(CLIENTS)}`, {
+    type: "module",
+  });
+  try {
+    await test(() => {
       const replies = new Promise((resolve) => clients.onmessage = ({ data }) => resolve(data));
       const connected = new SharedArrayBuffer(4);
       clients.postMessage({ port: server.port, connected });
       // Stands still, so that the system holds the connections.
       while (Atomics.load(new Int32Array(connected), 0) === 0);
+      return replies;
+    });
+  } finally {
+    clients.terminate();
+    await server.close();
+  }
+}
+
+for (const how of ["stopListening", "close"] as const) {
+  const replies = Array(20).fill(`HTTP/1.1 ${how === "close" ? 503 : 200}`);
+  Deno.test(`${how}() answers all that has connected, also what the process had not yet seen`, async () => {
+    const server = await listen(here, () => new Response("hi"));
+    await withClients(server, async (connect) => {
+      const received = connect();
       await server[how]();
-      const status = how === "close" ? 503 : 200;
-      assert.deepEqual(await replies, Array(20).fill(`HTTP/1.1 ${status}`));
-    } finally {
-      clients.terminate();
-      await server.close();
-    }
+      assert.deepEqual(await received, replies);
+    });
+  });
+
+  Deno.test(`${how}() answers who connects while the process stands still beyond its deadline`, async () => {
+    const server = await listen(here, () => new Response("hi"));
+    await withClients(server, async (connect) => {
+      const stopped = how === "close" ? server.close(50) : server.stopListening(50);
+      const received = connect();
+      const until = performance.now() + 200;
+      while (performance.now() < until);
+      await stopped;
+      assert.deepEqual(await received, replies);
+    });
   });
 }
+
+Deno.test("close() resets no client of many that come again as soon as they are answered", async () => {
+  const server = await listen(here, () => new Response("hi"));
+  const where = { hostname: "127.0.0.1", port: server.port };
+  const ends = new Map<string, number>();
+  const request = new TextEncoder().encode(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  );
+  let answered = 0;
+  const client = async () => {
+    while (true) {
+      let end = "";
+      try {
+        using connection = await Deno.connect(where);
+        end = "reset";
+        await connection.write(request);
+        const reply = new Uint8Array(12);
+        if (await connection.read(reply) !== null) end = "";
+      } catch (error) {
+        // Refused: nothing was sent.
+        if (end === "" && error instanceof Deno.errors.ConnectionRefused) end = "refused";
+      }
+      answered++;
+      if (end === "") continue;
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+      return;
+    }
+  };
+  const clients = Array.from({ length: 24 }, client);
+  await until("they are answered", () => answered > 200);
+  await server.close();
+  await Promise.all(clients);
+  assert.deepEqual([...ends], [["refused", 24]]);
+});
+
+Deno.test("close() answers whose handler does not, also while a body arrives", async () => {
+  const begun = Promise.withResolvers<void>();
+  const server = await listen(here, async (request) => {
+    begun.resolve();
+    return new Response(await request.text());
+  });
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
+  await connection.write(new TextEncoder().encode(`${head}some`));
+  await begun.promise;
+  const closed = server.close(30);
+  const reply = new Uint8Array(12);
+  await connection.read(reply);
+  assert.equal(new TextDecoder().decode(reply), "HTTP/1.1 503");
+  await closed;
+});
 
 Deno.test("close() does not wait for an idle connection that is kept alive", async () => {
   const server = await listen(here, () => new Response("hi"));

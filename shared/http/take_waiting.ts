@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import { deadline, LATE } from "../deadline.ts";
+import { LATE } from "../deadline.ts";
+import type { Looks } from "./looks.ts";
 import { reachable } from "./reachable.ts";
 
 /** The listener whose waiting connections {@linkcode takeWaiting} lets in. */
@@ -18,20 +19,22 @@ export interface WaitingListener {
   probing(isProbing: boolean): void;
 }
 
+/** A client may connect while another one is taken: after this many tries some are left. */
+const MOST_TRIES = 100;
+
 /**
  * Waits, before a listener is closed, until it has accepted the connections that the system holds for it: they would
  * be reset, and their clients cannot know whether a request was received. The system hands connections out in their
  * order, so all are taken once one of our own is, and nothing came after it.
  *
- * @param ms Gives up after this time, in milliseconds: the listener may be deaf, or clients connect all the time.
+ * @param looks Gives up when this is over: the listener may be deaf.
  */
-export async function takeWaiting(listener: WaitingListener, ms: number): Promise<void> {
-  const giveUpAt = performance.now() + ms;
+export async function takeWaiting(listener: WaitingListener, looks: Looks): Promise<void> {
   listener.probing(true);
   try {
-    while (performance.now() < giveUpAt) {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
       const before = listener.accepted();
-      if (!await isOwnTaken(listener, giveUpAt)) return;
+      if (!await isOwnTaken(listener, looks)) return;
       // The system is asked for the next one once more.
       await setImmediate();
       if (listener.accepted() === before + 1) return;
@@ -42,7 +45,7 @@ export async function takeWaiting(listener: WaitingListener, ms: number): Promis
 }
 
 /** Whether a connection of our own was accepted in time; false also if there is no descriptor to make one. */
-async function isOwnTaken(listener: WaitingListener, giveUpAt: number): Promise<boolean> {
+async function isOwnTaken(listener: WaitingListener, looks: Looks): Promise<boolean> {
   const socket = connect(listener.port, reachable(listener.address));
   const isConnected = new Promise<boolean>((resolve) => {
     socket.once("connect", () => resolve(true));
@@ -51,7 +54,7 @@ async function isOwnTaken(listener: WaitingListener, giveUpAt: number): Promise<
   try {
     let step = isConnected;
     while (true) {
-      const result = await deadline(step, giveUpAt - performance.now());
+      const result = await looks.within(step);
       if (result === LATE || !result) return false;
       if (listener.has(`${socket.localAddress} ${socket.localPort}`)) return true;
       step = listener.next().then(() => true);
