@@ -62,6 +62,7 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     case "policy":
       state.policy = input.policy;
       state.overdueFrom = state.replicasFrom = -Infinity;
+      state.replicaLookFrom.clear();
       return preloadAll(state);
     case "drain":
       state.draining = true;

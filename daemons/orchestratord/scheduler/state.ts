@@ -269,6 +269,8 @@ export interface State {
   overdueFrom: number;
   /** No model has waited long enough for one more worker before this time; see `step.ts`. */
   replicasFrom: number;
+  /** Until when one more worker of a model is not looked for again, since it has no room or no need, by fingerprint. */
+  readonly replicaLookFrom: Map<string, number>;
   /** Reports of progress make no job yield before this time; see `step.ts`. */
   yieldsFrom: number;
   readonly running: Map<string, Job>;
@@ -487,6 +489,7 @@ export function initialState(policy: Policy, start = 0): State {
     isStorageWritable: true,
     overdueFrom: -Infinity,
     replicasFrom: -Infinity,
+    replicaLookFrom: new Map(),
     yieldsFrom: -Infinity,
     running: new Map(),
     shares: new Map(),

@@ -42,6 +42,9 @@ import { yieldSlots } from "./yields.ts";
 /** Longest time between two looks for models that need one more worker, in ms. */
 const REPLICAS_LOOK_MS = 1_000;
 
+/** Models that one tick looks for one more place for: each look goes through all devices of all pools. */
+const REPLICA_PLANS = 5;
+
 /** Applies one input. */
 export function step(
   state: State,
@@ -227,20 +230,35 @@ function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]):
 function loadReplicas(state: State, now: number, effects: Effect[]): void {
   if (now < state.replicasFrom) return;
   const { replicaAfterMs } = state.policy;
+  const lookMs = Math.min(replicaAfterMs, REPLICAS_LOOK_MS);
+  for (const fingerprint of state.replicaLookFrom.keys()) {
+    if (!state.lines.has(fingerprint)) state.replicaLookFrom.delete(fingerprint);
+  }
   // No later, since batch jobs may come to count as interactive ones.
-  state.replicasFrom = now + Math.min(replicaAfterMs, REPLICAS_LOOK_MS);
+  state.replicasFrom = now + lookMs;
+  const due: string[] = [];
   for (const fingerprint of state.lines.keys()) {
     const since = urgentSince(state, fingerprint, now) ?? now;
-    if (now - since < replicaAfterMs) {
-      state.replicasFrom = Math.min(state.replicasFrom, since + replicaAfterMs);
+    const from = Math.max(
+      since + replicaAfterMs,
+      state.replicaLookFrom.get(fingerprint) ?? -Infinity,
+    );
+    if (now < from) {
+      state.replicasFrom = Math.min(state.replicasFrom, from);
       continue;
     }
     state.replicasFrom = now;
-    if (isLoading(state, fingerprint)) continue;
+    if (!isLoading(state, fingerprint)) due.push(fingerprint);
+  }
+  const lookedAt = (fingerprint: string) => state.replicaLookFrom.get(fingerprint) ?? 0;
+  due.sort((a, b) => lookedAt(a) - lookedAt(b));
+  // The next tick goes on with the others.
+  for (const fingerprint of due.slice(0, REPLICA_PLANS)) {
     // A worker that has just stopped yielding: the next input dispatches its jobs.
-    if (freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now))) continue;
-    const site = planReplica(state, fingerprint, now);
+    const isServed = freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now));
+    const site = isServed ? undefined : planReplica(state, fingerprint, now);
     if (site) effects.push(startSpawn(state, site, now));
+    else state.replicaLookFrom.set(fingerprint, isServed ? now : now + lookMs);
   }
 }
 
