@@ -111,8 +111,8 @@ export async function listen(
   const running = new Map<ServerResponse, Promise<void>>();
   /** The same of those that came after close(). */
   const refused: typeof running = new Map();
-  /** Those that close() has answered itself, since their handlers had not. */
-  const givenUp = new WeakSet<ServerResponse>();
+  /** Those whose answer is decided: by their handler, or by close(). */
+  const answered = new WeakSet<ServerResponse>();
   /** While the listener is being closed, no reply begins: its client might connect again at once. */
   let held: Promise<void> | undefined;
   const bound = limits && boundOf(limits, log);
@@ -128,8 +128,9 @@ export async function listen(
       const { incoming, outgoing } = bindings as HttpBindings;
       if (countHosts(incoming) > 1) return refuse(request, twoHosts());
       const response = isClosing ? stopping(refuse, request) : await handler(request);
-      if (givenUp.has(outgoing)) return RESPONSE_ALREADY_SENT;
       if (held) await held;
+      if (answered.has(outgoing)) return RESPONSE_ALREADY_SENT;
+      answered.add(outgoing);
       if (!(response instanceof StreamResponse)) return response;
       await writeStream(response, outgoing);
       return RESPONSE_ALREADY_SENT;
@@ -221,10 +222,10 @@ export async function listen(
       isClosing = true;
       await settledWithin(running, deadlineMs);
       const isAtOnce = deadlineMs === 0;
-      const unanswered = isAtOnce ? [] : [...running.keys()].filter((each) => !each.headersSent);
+      const late = isAtOnce ? [] : [...running.keys()];
       await stopListening(isAtOnce ? 0 : FIRST_REQUEST_MS);
-      const last = unanswered.filter(({ headersSent }) => !headersSent).map(async (outgoing) => {
-        givenUp.add(outgoing);
+      const last = late.filter((each) => !answered.has(each)).map(async (outgoing) => {
+        answered.add(outgoing);
         const over = running.get(outgoing);
         await giveUp(outgoing, refuse);
         await over;
@@ -299,10 +300,13 @@ async function settledWithin(
   return running.size === 0;
 }
 
+const LOCAL = "http://localhost";
+
 /** Answers a request whose handler has not, because the server stops. */
 async function giveUp(outgoing: ServerResponse, refuse: Refuse): Promise<void> {
-  const { method = "GET", url = "/" } = outgoing.req;
-  const reply = stopping(refuse, new Request(new URL(url, "http://localhost"), { method }));
+  // The path decides the form of the error; a target that is no path has the usual form.
+  const { href } = URL.parse(outgoing.req.url ?? "/", LOCAL) ?? new URL(LOCAL);
+  const reply = stopping(refuse, new Request(href));
   outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
   outgoing.end(await reply.text());
 }

@@ -217,6 +217,24 @@ Deno.test("close() answers whose handler does not, also while a body arrives", a
   await closed;
 });
 
+Deno.test("close() answers a request without a handler's answer once, whatever its target", async () => {
+  const begun = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  const server = await listen(here, async () => {
+    begun.resolve();
+    await end.promise;
+    return new Response("late");
+  });
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await connection.write(new TextEncoder().encode("GET //: HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await begun.promise;
+  const closed = server.close(30);
+  const text = new Response(connection.readable).text();
+  await closed;
+  end.resolve();
+  assert.deepEqual((await text).match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 503"]);
+});
+
 Deno.test("close() does not wait for an idle connection that is kept alive", async () => {
   const server = await listen(here, () => new Response("hi"));
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
