@@ -70,7 +70,7 @@ export class ReplyParser {
       }
     }
     const isDone = this.#place === "done";
-    // Nobody has asked for what comes after a reply.
+    // Bytes after the reply belong to no request, so the connection is not used again.
     if (at < bytes.length) this.#isLast = true;
     return { status: this.#status, body, isDone, isFree: isDone && !this.#isLast };
   }

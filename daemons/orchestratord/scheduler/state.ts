@@ -269,7 +269,7 @@ export interface State {
   overdueFrom: number;
   /** No model has waited long enough for one more worker before this time; see `step.ts`. */
   replicasFrom: number;
-  /** Until when one more worker of a model is not looked for again, since it has no room or no need, by fingerprint. */
+  /** When to look again for room for one more worker, by the model's fingerprint; absent: at the next tick. */
   readonly replicaLookFrom: Map<string, number>;
   /** Reports of progress make no job yield before this time; see `step.ts`. */
   yieldsFrom: number;
