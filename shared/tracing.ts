@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   context,
   propagation,
@@ -48,6 +49,14 @@ export function traced<T>(name: string, headers: Headers, work: () => Promise<T>
       }
     },
   );
+}
+
+/**
+ * Returns a function that runs something as part of the trace that runs now; otherwise it would join the trace of
+ * whatever calls it.
+ */
+export function thisTrace(): <T>(work: () => T) => T {
+  return isOn ? AsyncLocalStorage.snapshot() : (work) => work();
 }
 
 /** A call to another program, as a part of the trace that runs. */

@@ -281,7 +281,11 @@ async function open(
   // Requests wait until living workers are known; the port must be ours before that.
   const opened = Promise.withResolvers<void>();
   const server = await listen(
-    { hostname: config.host, port: config.port, tls, limits: listenLimits(config.limits), log },
+    {
+      ...{ hostname: config.host, port: config.port, tls, log },
+      limits: listenLimits(config.limits),
+      refuse: app.refuse,
+    },
     async (request) => {
       await opened.promise;
       return await app.fetch(request);

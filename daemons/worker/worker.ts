@@ -70,7 +70,8 @@ export class Worker implements Daemon {
     const worker = new Worker(config, parts);
     const { host: hostname, port } = config;
     const limits = listenLimits(config.limits);
-    worker.#server = await listen({ hostname, port, limits, log: parts.log }, worker.#app.fetch);
+    const { fetch, refuse } = worker.#app;
+    worker.#server = await listen({ hostname, port, limits, log: parts.log, refuse }, fetch);
     worker.#instruments.metrics.observeServer(worker.#server);
     worker.#started = worker.#start();
     return worker;

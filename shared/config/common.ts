@@ -64,7 +64,6 @@ export function appLimits(limits: z.output<typeof limitsSection>) {
   return {
     maxBytes: limits.max_body_bytes,
     timeoutMs: limits.body_timeout_ms,
-    maxHeaderBytes: limits.max_header_bytes,
   };
 }
 
@@ -74,6 +73,7 @@ export function listenLimits(limits: z.output<typeof limitsSection>) {
     maxConnections: limits.max_connections,
     headerTimeoutMs: limits.header_timeout_ms,
     keepAliveMs: limits.keep_alive_ms,
+    maxHeaderBytes: limits.max_header_bytes,
   };
 }
 

@@ -5,7 +5,7 @@ import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Dialect } from "../contracts/dialect.ts";
 import type { Route, RouteInput, RouteReply } from "../contracts/route.ts";
 import { checked } from "../config/field_errors.ts";
-import { HEADERS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../defaults.ts";
+import { HEADERS, MAX_BODY_BYTES } from "../defaults.ts";
 import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { traced } from "../tracing.ts";
@@ -15,6 +15,7 @@ import { dialectAt, pathPattern, routesNear } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { checkTexts, type LargeBody, withEnd } from "./large_bodies.ts";
 import { isPreflight, markForPage, preflightReply } from "./pages.ts";
+import { WholeResponse } from "./whole_response.ts";
 
 /** A validated call, as its handler gets it. */
 export interface Call<R extends Route> extends RouteInput<R> {
@@ -61,7 +62,7 @@ export interface AppOptions {
   readonly title: string;
   readonly log: Logger;
   readonly authorize: Authorize;
-  readonly limits?: BodyLimits & { readonly maxHeaderBytes?: number };
+  readonly limits?: BodyLimits;
   /** Removes from an error what a caller may not see; by default nothing. */
   readonly showError?: (error: LlorchError, caller: Caller | undefined) => LlorchError;
   /**
@@ -148,7 +149,9 @@ export function createApp(options: AppOptions): App {
         log: options.log.with({ correlation_id: correlationId }),
       };
       const reply = await handler(call);
-      response = reply instanceof Response ? reply : Response.json(reply, { status: route.status });
+      response = reply instanceof Response
+        ? reply
+        : WholeResponse.json(reply, { status: route.status });
     } catch (error) {
       // Its sender must get to read the reply.
       if (request.body && !request.bodyUsed && !request.body.locked) {
@@ -212,7 +215,7 @@ export function createApp(options: AppOptions): App {
       );
     },
     async fetch(request) {
-      const refusal = refusalOf(request, options.limits?.maxHeaderBytes ?? MAX_HEADER_BYTES);
+      const refusal = refusalOf(request);
       return refusal ? refuseRequest(request, refusal) : await hono.fetch(request);
     },
     refuse: refuseRequest,
@@ -230,17 +233,9 @@ function dialectOf({ dialect, otherDialect }: Route, { headers }: Request): Dial
 }
 
 /** Checks a request before its route is known: undefined if it may go on. */
-function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | undefined {
-  if (URL.parse(request.url) === null) {
-    return new LlorchError("INVALID_REQUEST", "Cannot read the request's Host or path as a URL");
-  }
-  let size = request.url.length;
-  for (const [name, value] of request.headers) size += name.length + value.length + 4;
-  if (size <= maxHeaderBytes) return undefined;
-  return new LlorchError(
-    "HEADERS_TOO_LARGE",
-    `Cannot take a URL and headers of more than ${maxHeaderBytes} bytes together`,
-  );
+function refusalOf(request: Request): LlorchError | undefined {
+  if (URL.parse(request.url) !== null) return undefined;
+  return new LlorchError("INVALID_REQUEST", "Cannot read the request's Host or path as a URL");
 }
 
 function setIds(headers: Headers, correlationId: string): void {
@@ -281,16 +276,15 @@ async function validate(
 ): Promise<Validated<Route>> {
   const request = context.req.raw;
   const errors: FieldError[] = [];
-  const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
-    if (!schema) return undefined;
+  const check = (schema: z.ZodType, value: unknown): unknown => {
     const result = checked(schema, value);
     if ("data" in result) return result.data;
     errors.push(...result.errors);
     return undefined;
   };
-  const params = check(route.params, context.req.param());
-  const query = check(route.query, context.req.query());
-  const headers = check(route.headers, context.req.header());
+  const params = route.params && check(route.params, context.req.param());
+  const query = route.query && check(route.query, context.req.query());
+  const headers = route.headers && check(route.headers, headersOf(request, route.headers));
   const readBody = async () => {
     if (isLeftOut(route, request)) return undefined;
     if (!large) return await readJsonBody(request, limits, route);
@@ -303,6 +297,12 @@ async function validate(
   const body = route.body ? check(route.body, given) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
   return { params, query, headers, body, given } as unknown as Validated<Route>;
+}
+
+/** The headers that a schema names. To list all headers of a request costs more than to ask for a few. */
+function headersOf({ headers }: Request, { shape }: z.ZodObject): Record<string, string> {
+  const given = Object.keys(shape).map((name) => [name, headers.get(name)]);
+  return Object.fromEntries(given.filter(([_, value]) => value !== null));
 }
 
 /** Whether the request has no body and the route does not need one. */

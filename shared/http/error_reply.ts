@@ -1,6 +1,7 @@
 import { type Dialect, ownDialect } from "../contracts/dialect.ts";
 import { HEADERS } from "../defaults.ts";
 import type { LlorchError } from "../errors.ts";
+import { WholeResponse } from "./whole_response.ts";
 
 /** Makes browsers keep to the content type, so that a model's text is never shown as a page. */
 export const NOSNIFF = ["x-content-type-options", "nosniff"] as const;
@@ -26,5 +27,5 @@ export function errorReply(
   }
   if (error.code === "UNAUTHORIZED") headers.set("www-authenticate", "Bearer");
   for (const [name, value] of Object.entries(more ?? {})) headers.set(name, value);
-  return Response.json(body, { status: error.status, headers });
+  return WholeResponse.json(body, { status: error.status, headers });
 }

@@ -4,18 +4,20 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { KEEP_ALIVE_MS } from "../defaults.ts";
+import { KEEP_ALIVE_MS, MAX_HEADER_BYTES } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { errorReply } from "./error_reply.ts";
 import { ConnectionBound } from "./connection_bound.ts";
 import { Connections } from "./connections.ts";
+import { headerRecord } from "./header_record.ts";
 import { Looks } from "./looks.ts";
 import { watchListener } from "./listener_watch.ts";
 import { StreamResponse, writeStream } from "./stream_response.ts";
 import { takeWaiting } from "./take_waiting.ts";
 import type { ServerTls } from "./tls.ts";
 import { urlHost } from "./url_host.ts";
+import { WholeResponse, writeWhole } from "./whole_response.ts";
 
 /** A listening server. */
 export interface Server {
@@ -73,6 +75,8 @@ export interface ConnectionLimits {
   readonly maxConnections: number;
   /** A connection without a request is closed after this time, in ms. */
   readonly keepAliveMs?: number;
+  /** Longest URL and headers of a request, in bytes. @default 16 KiB */
+  readonly maxHeaderBytes?: number;
   /** A request's head must arrive within this time, in ms; otherwise the reply is 408. */
   readonly headerTimeoutMs: number;
   /**
@@ -92,8 +96,8 @@ const FIRST_REQUEST_MS = 1_000;
 /** How long the replies that refuse the last requests may take to be sent, in ms. */
 const LAST_REPLIES_MS = 500;
 
-/** Longest head of a request, in bytes; the reply to a longer one is 431. */
-const MAX_HEADER_BYTES = 64 * 1024;
+/** Longest head of a request that is parsed, in bytes; the reply to a longer one is a bare 431. */
+const MAX_PARSED_BYTES = 64 * 1024;
 
 /**
  * Listens for HTTP, or HTTPS.
@@ -126,13 +130,15 @@ export async function listen(
   const respond = getRequestListener(
     async (request, bindings) => {
       const { incoming, outgoing } = bindings as HttpBindings;
-      if (countHosts(incoming) > 1) return refuse(request, twoHosts());
+      const refusal = refusalOf(incoming, limits?.maxHeaderBytes ?? MAX_HEADER_BYTES);
+      if (refusal) return refuse(request, refusal);
       const response = isClosing ? stopping(refuse, request) : await handler(request);
       if (held) await held;
       if (answered.has(outgoing)) return RESPONSE_ALREADY_SENT;
       answered.add(outgoing);
-      if (!(response instanceof StreamResponse)) return response;
-      await writeStream(response, outgoing);
+      if (response instanceof StreamResponse) await writeStream(response, outgoing);
+      else if (response instanceof WholeResponse) writeWhole(response, outgoing);
+      else return response;
       return RESPONSE_ALREADY_SENT;
     },
     { overrideGlobalObjects: false, errorHandler: (error) => unanswerable(error, log) },
@@ -146,7 +152,7 @@ export async function listen(
     void respond(incoming, outgoing);
   };
   const options = {
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: MAX_PARSED_BYTES,
     ...(limits && {
       keepAliveTimeout: limits.keepAliveMs ?? KEEP_ALIVE_MS,
       headersTimeout: limits.headerTimeoutMs,
@@ -257,13 +263,27 @@ function boundOf({ maxConnections }: ConnectionLimits, log: ListenOptions["log"]
   });
 }
 
-function countHosts({ rawHeaders }: IncomingMessage): number {
-  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
-}
-
-/** A proxy and we might each use a different one of the two. */
-function twoHosts(): LlorchError {
-  return new LlorchError("INVALID_REQUEST", "Cannot take a request with two Host headers");
+/** Checks the head of a request: undefined if it may go on. */
+function refusalOf(
+  { rawHeaders, url = "" }: IncomingMessage,
+  maxHeaderBytes: number,
+): LlorchError | undefined {
+  let size = url.length;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    size += name.length + rawHeaders[at + 1]!.length + 4;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  // A proxy and we might each use a different one of the two.
+  if (hosts > 1) {
+    return new LlorchError("INVALID_REQUEST", "Cannot take a request with two Host headers");
+  }
+  if (size <= maxHeaderBytes) return undefined;
+  return new LlorchError(
+    "HEADERS_TOO_LARGE",
+    `Cannot take a URL and headers of more than ${maxHeaderBytes} bytes together`,
+  );
 }
 
 /** The reply if the received bytes could not be made into a request, or its handling failed. */
@@ -307,7 +327,7 @@ async function giveUp(outgoing: ServerResponse, refuse: Refuse): Promise<void> {
   // The path decides the form of the error; a target that is no path has the usual form.
   const { href } = URL.parse(outgoing.req.url ?? "/", LOCAL) ?? new URL(LOCAL);
   const reply = stopping(refuse, new Request(href));
-  outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));
+  outgoing.writeHead(reply.status, headerRecord(reply.headers));
   outgoing.end(await reply.text());
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { until } from "../../tests/support/stack.ts";
 import { errorBody } from "../contracts/common.ts";
 import { delay } from "../lifecycle.ts";
+import type { LlorchError } from "../errors.ts";
 import { listen, type Server } from "./serve.ts";
 
 const here = { hostname: "127.0.0.1", port: 0 };
@@ -401,6 +402,23 @@ Deno.test("a connection stays open for the configured time, by default 75 s", as
     await reply.text();
     assert.equal(reply.headers.get("keep-alive"), `timeout=${seconds}`);
     await server.close();
+  }
+});
+
+Deno.test("long URLs and headers are refused with 431, as the server's own refusals are", async () => {
+  const refuse = (_: Request, { status, code }: LlorchError) => new Response(code, { status });
+  const limits = { maxConnections: 10, headerTimeoutMs: 5000, maxHeaderBytes: 2000 };
+  const server = await listen({ ...here, limits, refuse }, () => new Response("taken"));
+  try {
+    const ask = async (path: string, long: string) => {
+      const reply = await fetch(server.url + path, { headers: { "x-long": long } });
+      return [reply.status, await reply.text()];
+    };
+    assert.deepEqual(await ask("/", "x".repeat(2000)), [431, "HEADERS_TOO_LARGE"]);
+    assert.deepEqual(await ask(`/${"x".repeat(2000)}`, "x"), [431, "HEADERS_TOO_LARGE"]);
+    assert.deepEqual(await ask("/", "x".repeat(1500)), [200, "taken"]);
+  } finally {
+    await server.close(0);
   }
 });
 

@@ -1,6 +1,7 @@
 import { BEAT_MS, every } from "../beat.ts";
 import { systemClock } from "../clock.ts";
 import type { ServerResponse } from "node:http";
+import { headerRecord } from "./header_record.ts";
 
 /** How frames are separated on the wire: server-sent events, lines of JSON, … */
 export interface StreamFormat {
@@ -122,11 +123,7 @@ export async function writeStream(
     end();
     giveBack();
   });
-  const cookies = headers.getSetCookie();
-  outgoing.writeHead(status, {
-    ...Object.fromEntries(headers),
-    ...(cookies.length > 0 ? { "set-cookie": cookies } : {}),
-  });
+  outgoing.writeHead(status, headerRecord(headers));
   // The head goes out with the first frame if that is ready at once.
   let isHeadSent = false;
   setImmediate(() => {

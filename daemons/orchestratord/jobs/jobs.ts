@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { thisTrace } from "#shared/tracing.ts";
 import type { Progress } from "../access/job_limits.ts";
 import { relay } from "./relay.ts";
 import { mayFallBack, type Meaning } from "../scheduler/names.ts";
@@ -291,7 +291,7 @@ export class Jobs {
       ...facts,
       // Captures the submitter's trace; otherwise an attempt would join the trace of whichever request
       // freed its slot.
-      inTrace: AsyncLocalStorage.snapshot(),
+      inTrace: thisTrace(),
       store: isStored ? this.#deps.store : undefined,
       onBroken: (error) => {
         this.#deps.log.error("job_write_failed", { job_id: id, error });
