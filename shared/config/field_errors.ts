@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { FieldError } from "../errors.ts";
+import { forGiven } from "./given_fields.ts";
 
 /** Most wrong fields that are named: a list of a million wrong numbers needs no million sentences. */
 const MOST_NAMED = 20;
@@ -13,7 +14,7 @@ export type Checked<T> =
 export function checked<S extends z.ZodType>(schema: S, value: unknown): Checked<z.output<S>> {
   let parsed: z.ZodSafeParseResult<z.output<S>>;
   try {
-    parsed = schema.safeParse(value);
+    parsed = forGiven(schema, value).safeParse(value);
   } catch (error) {
     // zod hands over its findings as arguments, of which V8's stack takes about a hundred thousand.
     if (!(error instanceof RangeError)) throw error;

@@ -1,4 +1,4 @@
-import { type Context, Hono } from "@hono/hono";
+import { Hono } from "@hono/hono";
 import { getPath } from "@hono/hono/utils/url";
 import type { z } from "zod";
 import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
@@ -90,6 +90,15 @@ export interface App {
   openapi(): Promise<Record<string, unknown>>;
 }
 
+/** Reads the parts of a request's URL that its route has schemas for. */
+interface UrlParts {
+  param(): Record<string, string>;
+  query(): Record<string, string>;
+}
+
+/** A URL without parameters and query. */
+const BARE_URL: UrlParts = { param: () => ({}), query: () => ({}) };
+
 /** Builds an application that does correlation ids, authorisation, validation and errors. */
 export function createApp(options: AppOptions): App {
   const { meantPath = (path) => path, mayRead = () => false } = options;
@@ -97,6 +106,10 @@ export function createApp(options: AppOptions): App {
   const pathOf = (request: Request) => meantPath(URL.parse(request.url)?.pathname ?? "");
   const hono = new Hono({ getPath: (request) => meantPath(getPath(request)) });
   const routes: Route[] = [];
+  /** The routes whose path is always the same, by method and path: calls without a query need no router. */
+  const direct = new Map<string, (request: Request) => Promise<Response>>();
+  /** Of the last request whose URL was parsed, with the slash after it: those that begin so are URLs too. */
+  let lastOrigin = "none";
   const routesAt = (path: string) => routes.filter((route) => pathPattern(route.path).test(path));
 
   /** The routes for pages at a path; at one without a route those near it, whose clients may try it. */
@@ -127,9 +140,9 @@ export function createApp(options: AppOptions): App {
   async function answer<R extends Route>(
     route: R,
     handler: Handler<R>,
-    context: Context,
+    request: Request,
+    url: UrlParts,
   ): Promise<Response> {
-    const request = context.req.raw;
     const started = performance.now();
     const correlationId = correlationIdOf(request);
     let response: Response;
@@ -138,7 +151,7 @@ export function createApp(options: AppOptions): App {
     try {
       caller = await options.authorize(request, route);
       large = largeBodyOf(route, request, options.limits);
-      const input = await validate(route, context, options.limits, large);
+      const input = await validate(route, request, url, options.limits, large);
       const call: Call<R> = {
         ...(input as Validated<R>),
         request,
@@ -208,15 +221,23 @@ export function createApp(options: AppOptions): App {
         route.path.endsWith("}") ? ":$1{(?:.|\\s)+}" : ":$1",
       );
       const name = `${route.method} ${route.path}`;
-      hono.on(
-        route.method,
-        path,
-        (context) => traced(name, context.req.raw.headers, () => answer(route, handler, context)),
-      );
+      const run = (request: Request, url: UrlParts) =>
+        traced(name, request.headers, () => answer(route, handler, request, url));
+      hono.on(route.method, path, ({ req }) => run(req.raw, req));
+      if (!route.path.includes("{") && meantPath(route.path) === route.path) {
+        direct.set(`${route.method} ${route.path}`, (request) => run(request, BARE_URL));
+      }
     },
     async fetch(request) {
-      const refusal = refusalOf(request);
-      return refusal ? refuseRequest(request, refusal) : await hono.fetch(request);
+      const { method, url } = request;
+      const pathAt = url.indexOf("/", "https://".length);
+      if (!url.startsWith(lastOrigin)) {
+        const refusal = refusalOf(request);
+        if (refusal) return refuseRequest(request, refusal);
+        lastOrigin = url.slice(0, pathAt + 1);
+      }
+      const call = direct.get(`${method} ${url.slice(pathAt)}`);
+      return await (call ? call(request) : hono.fetch(request));
     },
     refuse: refuseRequest,
     async openapi() {
@@ -270,11 +291,11 @@ function largeBodyOf(
 
 async function validate(
   route: Route,
-  context: Context,
+  request: Request,
+  url: UrlParts,
   limits: BodyLimits = {},
   large?: LargeBody,
 ): Promise<Validated<Route>> {
-  const request = context.req.raw;
   const errors: FieldError[] = [];
   const check = (schema: z.ZodType, value: unknown): unknown => {
     const result = checked(schema, value);
@@ -282,8 +303,8 @@ async function validate(
     errors.push(...result.errors);
     return undefined;
   };
-  const params = route.params && check(route.params, context.req.param());
-  const query = route.query && check(route.query, context.req.query());
+  const params = route.params && check(route.params, url.param());
+  const query = route.query && check(route.query, url.query());
   const headers = route.headers && check(route.headers, headersOf(request, route.headers));
   const readBody = async () => {
     if (isLeftOut(route, request)) return undefined;

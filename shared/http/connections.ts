@@ -35,20 +35,24 @@ export class Connections {
   readonly #allows: (open: number) => boolean;
   readonly #onRefused: () => void;
   readonly #arrivalMs: number;
-  /** By the client's address, least recently used first. */
-  readonly #open = new Map<string, Connection>();
+  /** Least recently used first. */
+  readonly #open = new Map<Key, Connection>();
+  readonly #keyOf: (socket: Socket) => Key;
   /** What waits for a change. */
   #waiting: (() => void)[] = [];
 
   /**
    * @param allows Whether one more may be opened when `open` are open.
    * @param onRefused Called when a new connection is closed at once.
+   * @param hasTls Whether the connections that are opened and those of requests are not the same objects.
    */
   constructor(
     allows: (open: number) => boolean,
     onRefused: () => void = () => {},
     arrivalMs: number = ARRIVAL_MS,
+    hasTls = false,
   ) {
+    this.#keyOf = hasTls ? addressOf : (socket) => socket;
     this.#allows = allows;
     this.#onRefused = onRefused;
     this.#arrivalMs = arrivalMs;
@@ -66,7 +70,7 @@ export class Connections {
 
   /** Whether a connection from an address and port is open. */
   has(from: string): boolean {
-    return this.#open.has(from);
+    return this.#open.values().some(({ socket }) => addressOf(socket) === from);
   }
 
   /** Resolves when a connection has been opened or closed, or its first request has come. */
@@ -78,7 +82,7 @@ export class Connections {
   opened(socket: Socket): void {
     this.accepted++;
     this.#hasChanged();
-    const key = addressOf(socket);
+    const key = this.#keyOf(socket);
     const connection: Connection = { socket, active: 0, isNew: true };
     if (!this.#allows(this.#open.size - this.spare)) {
       const leaving = this.#open.entries().find(([_, { active }]) => active === 0) ??
@@ -99,7 +103,7 @@ export class Connections {
 
   /** Counts a request; its connection is idle again once the reply is closed. */
   begin(incoming: IncomingMessage, reply: ServerResponse): void {
-    const key = addressOf(incoming.socket);
+    const key = this.#keyOf(incoming.socket);
     const connection = this.#open.get(key);
     if (!connection) return;
     connection.active++;
@@ -134,7 +138,10 @@ export class Connections {
   }
 }
 
-/** Identifies a connection: Node has one object for the TCP socket and one for its TLS. */
+/** Identifies a connection: Node has one object for the TCP socket and one for its TLS, with the same address. */
+type Key = Socket | string;
+
+/** A client's address and port. To ask for them costs a system call. */
 function addressOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

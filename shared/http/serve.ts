@@ -125,7 +125,7 @@ export async function listen(
     () => log?.warn("connections_full", { max: bound?.max }),
   );
   const allows = (open: number) => bound?.allows(open) ?? true;
-  const connections = new Connections(allows, onRefused, limits?.arrivalMs);
+  const connections = new Connections(allows, onRefused, limits?.arrivalMs, tls !== undefined);
   let isClosing = false;
   const respond = getRequestListener(
     async (request, bindings) => {

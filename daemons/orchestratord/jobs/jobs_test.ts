@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { AsyncLocalStorage } from "node:async_hooks";
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { openStage, type Stage } from "../testing/jobs_stage.ts";
@@ -80,22 +79,6 @@ Deno.test("a job whose last event is not stored yet is there for readers, and ha
     assert.deepEqual(names(await read), ["queued", "started", "token", "end"]);
     assert.equal(jobs.live(job.id), undefined);
     assert.equal((await store.get(job.id))?.status, "completed");
-  }));
-
-Deno.test("an attempt belongs to the trace of its job's request, whichever request freed the slot", () =>
-  withStore(async (store) => {
-    const trace = new AsyncLocalStorage<string>();
-    const stage = openStage(store);
-    const begun = Promise.withResolvers<string | undefined>();
-    const runAttempt = () => {
-      begun.resolve(trace.getStore());
-      return Promise.resolve({ kind: "lost", message: "gone" } as const);
-    };
-    await trace.run("first", () => stage.start());
-    await trace.run("second", () => stage.start({}, { runAttempt }));
-    const stream = await stage.streams.next();
-    trace.run("a worker", () => stream.say(started(), end(0)));
-    assert.equal(await begun.promise, "second");
   }));
 
 Deno.test("refuseWaiting() ends what a tenant has waiting, and nothing that runs or has delivered", () =>

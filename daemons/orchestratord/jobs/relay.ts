@@ -1,4 +1,6 @@
+import type { z } from "zod";
 import { LinkedAbort } from "#shared/aborts.ts";
+import { forGiven } from "#shared/config/given_fields.ts";
 import {
   eventError,
   type ExecuteRequest,
@@ -164,13 +166,19 @@ function parseEvent(message: SseMessage): WorkerEvent {
     const plain = channel ? { t, i, ids, channel } : { t, i, ids };
     return { event: "token", data: mirostat_mu === undefined ? plain : { ...plain, mirostat_mu } };
   }
-  const parsed = workerEvent.safeParse({ event: message.event, data });
-  if (parsed.success) return parsed.data;
+  const schema = DATA_OF.get(message.event);
+  const parsed = schema && forGiven<z.ZodType>(schema, data).safeParse(data);
+  if (parsed?.success) return { event: message.event, data: parsed.data } as WorkerEvent;
   const name = message.event.slice(0, 40);
   throw new TypeError(`The worker sent an unknown event "${name}": ${MAY_BE_NEWER}`, {
-    cause: parsed.error,
+    cause: parsed?.error,
   });
 }
+
+/** Schemas of the data of a worker's events, by their names. */
+const DATA_OF: ReadonlyMap<string, z.ZodType> = new Map(
+  workerEvent.options.map(({ shape }) => [shape.event.value, shape.data]),
+);
 
 const MAY_BE_NEWER = "if it is newer than orchestratord, upgrade orchestratord first";
 

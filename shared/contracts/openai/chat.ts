@@ -102,7 +102,8 @@ function checkContinued(body: Record<string, unknown>, context: z.RefinementCtx)
 
 /** Checks fields under OpenAI's names, so that errors name what the client wrote. */
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
-  if (Number(body["top_logprobs"] ?? 0) > 0 && body["logprobs"] !== true) {
+  const { top_logprobs: top } = body;
+  if (typeof top === "number" && top > 0 && body["logprobs"] !== true) {
     const message = "needs logprobs: true";
     context.addIssue({ code: "custom", path: ["top_logprobs"], message });
   }
