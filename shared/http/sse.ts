@@ -1,6 +1,7 @@
 import { onAbort } from "../aborts.ts";
 import { createParser } from "eventsource-parser";
 import { defined } from "../json.ts";
+import { utf8 } from "../utf8.ts";
 import type { StreamFormat } from "./stream_response.ts";
 
 /** One message of a `text/event-stream`. */
@@ -14,8 +15,6 @@ export interface SseMessage {
 /** Longest message that a reader accepts, in characters: a broken peer must not fill memory. */
 const MAX_MESSAGE_CHARS = 8 * 1024 * 1024;
 
-const encoder = new TextEncoder();
-
 /** Server-sent events; a comment keeps an idle stream open. */
 export const SSE: StreamFormat = {
   contentType: "text/event-stream; charset=utf-8",
@@ -25,7 +24,7 @@ export const SSE: StreamFormat = {
 
 /** Encodes a comment, which readers ignore; `text` must not contain a line break. */
 export function encodeSseComment(text: string): Uint8Array {
-  return encoder.encode(`: ${text}\n\n`);
+  return utf8(`: ${text}\n\n`);
 }
 
 /**
@@ -34,7 +33,7 @@ export function encodeSseComment(text: string): Uint8Array {
  * @param event Name of the event; must not contain a line break.
  */
 export function encodeSse(event: string, data: unknown, id?: number): Uint8Array {
-  return encoder.encode(formatSse(event, data, id));
+  return utf8(formatSse(event, data, id));
 }
 
 /** {@linkcode encodeSse} as text, for callers that write several events at once. */
@@ -45,7 +44,7 @@ export function formatSse(event: string, data: unknown, id?: number): string {
 
 /** Encodes events without a name, as in OpenAI's streams; `texts` must not have line breaks. */
 export function encodeSseData(...texts: readonly string[]): Uint8Array {
-  return encoder.encode(texts.map((text) => `data: ${text}\n\n`).join(""));
+  return utf8(texts.map((text) => `data: ${text}\n\n`).join(""));
 }
 
 /** Bytes of a read. Events are short, and every stream has a buffer of its own. */

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { utf8Length } from "../utf8.ts";
 import { headerRecord } from "./header_record.ts";
 
 /**
@@ -28,7 +29,7 @@ export function writeWhole(
 ): void {
   outgoing.writeHead(status, {
     ...headerRecord(headers),
-    "content-length": Buffer.byteLength(whole),
+    "content-length": utf8Length(whole),
   });
   outgoing.end(whole);
 }

@@ -10,6 +10,7 @@ import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { encodeSseComment, formatSse } from "#shared/http/sse.ts";
+import { utf8 } from "#shared/utf8.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../service.ts";
 import type { StreamItem } from "../jobs/job_stream.ts";
@@ -181,7 +182,6 @@ async function* frames(
   { batches, goesOn }: Followed,
   withIds: boolean,
 ): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
   let ended = false;
   for await (const items of batches) {
     let text = "";
@@ -190,7 +190,7 @@ async function* frames(
       text += formatSse(event, data, item.kind === "event" ? item.id : undefined);
       ended = isTerminal({ event });
     }
-    yield encoder.encode(text);
+    yield utf8(text);
   }
   if (!ended && goesOn()) {
     yield encodeSseComment("stopping: the job goes on, connect again with Last-Event-ID");

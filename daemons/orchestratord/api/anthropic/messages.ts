@@ -16,6 +16,7 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
 import { encodeSse, formatSse, SSE } from "#shared/http/sse.ts";
+import { utf8 } from "#shared/utf8.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import {
   AnswerBlocks,
@@ -196,19 +197,17 @@ function wholeBlock(block: WholeBlock): ContentBlock {
   }
 }
 
-const encoder = new TextEncoder();
-
 const PING = formatSse("ping", { type: "ping" });
 
 /** Writes events under the name of their type. */
 const writer: ChunkWriter<MessagesEvent> = {
   format: {
     ...SSE,
-    keepAlive: encoder.encode(PING),
+    keepAlive: utf8(PING),
     // Clients may take a stream without pings for dead, and comments are not shown to them.
-    comment: (text) => encoder.encode(`: ${text}\n\n${PING}`),
+    comment: (text) => utf8(`: ${text}\n\n${PING}`),
   },
-  frame: (events) => encoder.encode(events.map((event) => formatSse(event.type, event)).join("")),
+  frame: (events) => utf8(events.map((event) => formatSse(event.type, event)).join("")),
   errorFrame: (error) => encodeSse("error", anthropicError(error)),
 };
 

@@ -10,6 +10,7 @@ import {
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { StreamFormat } from "#shared/http/stream_response.ts";
+import { utf8 } from "#shared/utf8.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import { AnswerBlocks, type WholeBlock } from "../dialect/answer_blocks.ts";
 import { callArguments } from "../dialect/call_arguments.ts";
@@ -180,11 +181,10 @@ function toCall(block: Extract<WholeBlock, { kind: "call" }>, index: number): Ca
 }
 
 const NDJSON: StreamFormat = { contentType: "application/x-ndjson" };
-const encoder = new TextEncoder();
 
 /** Writes lines of JSON. */
 export const lineWriter: ChunkWriter<unknown> = {
   format: NDJSON,
-  frame: (lines) => encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
-  errorFrame: (error) => encoder.encode(`${JSON.stringify(ollamaError(error))}\n`),
+  frame: (lines) => utf8(lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
+  errorFrame: (error) => utf8(`${JSON.stringify(ollamaError(error))}\n`),
 };

@@ -1,5 +1,6 @@
 import { workerRoutes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { utf8Length } from "#shared/utf8.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
 import type { Asking } from "../dialect/serve.ts";
@@ -30,7 +31,7 @@ export async function firstTokens(
 ): Promise<string | number[]> {
   const most = Math.max(1, context - RESERVED);
   // A token is at least one byte.
-  if (new TextEncoder().encode(text).length <= most) return text;
+  if (utf8Length(text) <= most) return text;
   const { keepMs } = asking;
   const keeping = keepMs === undefined ? asking : { ...asking, keepMs: Math.max(KEEP_MS, keepMs) };
   const tokenize = async (length: number): Promise<number[]> => {
