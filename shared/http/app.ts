@@ -228,16 +228,16 @@ export function createApp(options: AppOptions): App {
         direct.set(`${route.method} ${route.path}`, (request) => run(request, BARE_URL));
       }
     },
-    async fetch(request) {
+    fetch(request) {
       const { method, url } = request;
       const pathAt = url.indexOf("/", "https://".length);
       if (!url.startsWith(lastOrigin)) {
         const refusal = refusalOf(request);
-        if (refusal) return refuseRequest(request, refusal);
+        if (refusal) return Promise.resolve(refuseRequest(request, refusal));
         lastOrigin = url.slice(0, pathAt + 1);
       }
       const call = direct.get(`${method} ${url.slice(pathAt)}`);
-      return await (call ? call(request) : hono.fetch(request));
+      return call ? call(request) : Promise.resolve(hono.fetch(request));
     },
     refuse: refuseRequest,
     async openapi() {

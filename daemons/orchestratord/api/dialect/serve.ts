@@ -5,7 +5,7 @@ import type { App, Caller } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { type ChoiceItems, type ChoiceJob, followAll, submitAll } from "./choices.ts";
 import { askedModel } from "../asked_model.ts";
-import { loadingNote, tellingLoads } from "../loading.ts";
+import { loadingNote, withLoading } from "../loading.ts";
 import type { BodyOf, ChunkWriter, ModelRoute, Operation, Translator } from "./dialect.ts";
 import { type FieldNames, inItsWords, inWordsOf } from "./field_names.ts";
 import { startOrTimeout } from "./start.ts";
@@ -45,7 +45,7 @@ export function serve<R extends ModelRoute, Chunk>(
     const names = operation.names(body);
     const settings = orchestrator.loop.meaning(body.model);
     const tasks = await inItsWords(names, () => operation.tasks(body, settings));
-    return await answer<Chunk, RouteReply<R>>(orchestrator, call, {
+    return answer<Chunk, RouteReply<R>>(orchestrator, call, {
       ...{ tasks, names },
       isStream: operation.isStream(body),
       translator: (first) => operation.translator(first, body),
@@ -70,15 +70,16 @@ export async function answer<Chunk, Whole>(
   asking: Asking,
   answering: Answering<Chunk, Whole>,
 ): Promise<Whole | Response> {
-  const { model } = answering.tasks[0]!;
-  return await tellingLoads(
-    orchestrator.loop,
-    model,
-    () => inItsWords(answering.names, () => answerNow(orchestrator, asking, answering)),
-  );
+  try {
+    return await answerNow(orchestrator, asking, answering);
+  } catch (error) {
+    if (!(error instanceof LlorchError)) throw error;
+    const { model } = answering.tasks[0]!;
+    throw withLoading(inWordsOf(answering.names, error), model, orchestrator.loop.loadOfModel(model));
+  }
 }
 
-async function answerNow<Chunk, Whole>(
+function answerNow<Chunk, Whole>(
   orchestrator: Orchestrator,
   asking: Asking,
   { tasks, names, namesImages, isStream, translator: make, writer }: Answering<Chunk, Whole>,
@@ -94,7 +95,7 @@ async function answerNow<Chunk, Whole>(
     return { translator: make(jobs[0]!), batches, jobs: jobs.map(({ id }) => id) };
   };
   if (isStream) {
-    return await openStreams.place(signal, async (close) => {
+    return openStreams.place(signal, async (close) => {
       const { translator, batches, jobs } = await begin();
       // A failure before the first byte can be an HTTP status. If loading takes longer, the stream opens first.
       const started = await startOrTimeout(batches, config.streams.first_byte_ms);
@@ -105,7 +106,7 @@ async function answerNow<Chunk, Whole>(
       );
     });
   }
-  return await openStreams.wait(async () => {
+  return openStreams.wait(async () => {
     const { translator, batches } = await begin();
     for await (const { choice, items } of batches) {
       for (const item of items) translator.take(choice, item);
