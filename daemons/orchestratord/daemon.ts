@@ -235,7 +235,10 @@ async function openParts(
   const { host: hostname, port } = config;
   const limits = listenLimits(config.limits);
   const { fetch, refuse } = serving;
-  const listening = server = await listen({ hostname, port, tls, limits, log, refuse }, fetch);
+  const listening = server = await listen(
+    { ...{ hostname, port, tls, limits, log, refuse }, awaitsQuiet: true },
+    fetch,
+  );
   parts.defer(() => listening.close(LAST_FRAME_MS));
   parts.defer(() => serving.close());
   await serving.begin(listening);

@@ -22,7 +22,7 @@ export function forGiven<S extends z.ZodType>(schema: S, value: unknown): S {
   const { shape } = schema;
   const { needed, bySet } = knownOf(schema);
   const given = Object.keys(value).filter((name) => Object.hasOwn(shape, name));
-  const set = given.join();
+  const set = given.sort().join();
   const there = bySet.get(set);
   if (there) return there as unknown as S;
   if (bySet.size >= MOST_SETS) return schema;

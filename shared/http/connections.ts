@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { systemClock } from "../clock.ts";
 
 /** One open connection. */
 interface Connection {
@@ -30,6 +31,8 @@ const ARRIVAL_MS = 1_500;
 export class Connections {
   /** Connections accepted since the start. */
   accepted = 0;
+  /** When the last one was accepted, in ms of the system clock's `steady()`. */
+  acceptedAt = -Infinity;
   /** Places beyond the bound, so that a check of the listener takes no place from a client. */
   spare = 0;
   readonly #allows: (open: number) => boolean;
@@ -81,6 +84,7 @@ export class Connections {
   /** Counts a new connection, and makes room for it. */
   opened(socket: Socket): void {
     this.accepted++;
+    this.acceptedAt = systemClock.steady();
     this.#hasChanged();
     const key = this.#keyOf(socket);
     const connection: Connection = { socket, active: 0, isNew: true };

@@ -14,7 +14,7 @@ import { headerRecord } from "./header_record.ts";
 import { Looks } from "./looks.ts";
 import { watchListener } from "./listener_watch.ts";
 import { StreamResponse, writeStream } from "./stream_response.ts";
-import { takeWaiting } from "./take_waiting.ts";
+import { takeWaiting, untilQuiet } from "./take_waiting.ts";
 import type { ServerTls } from "./tls.ts";
 import { urlHost } from "./url_host.ts";
 import { WholeResponse, writeWhole } from "./whole_response.ts";
@@ -55,6 +55,8 @@ export interface ListenOptions {
   readonly limits?: ConnectionLimits;
   /** Logs errors that belong to no request. */
   readonly log?: Pick<Logger, "error" | "info" | "warn">;
+  /** Whether it is closed only when no client has connected for a moment, or half a second later. @default false */
+  readonly awaitsQuiet?: boolean;
   /** How often the listener is checked, in milliseconds. @default 10000 */
   readonly checkListenerMs?: number;
   /** Replies to requests that the server itself refuses. @default errors in llorch's own dialect */
@@ -108,9 +110,10 @@ const MAX_PARSED_BYTES = 64 * 1024;
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
 export async function listen(
-  { tls, hostname, port, limits, log, checkListenerMs = 10_000, refuse = refuseOwn }: ListenOptions,
+  { tls, hostname, port, limits, log, ...options }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
+  const { checkListenerMs = 10_000, refuse = refuseOwn, awaitsQuiet = false } = options;
   /** Requests, and when their replies are over. */
   const running = new Map<ServerResponse, Promise<void>>();
   /** The same of those that came after close(). */
@@ -151,7 +154,7 @@ export async function listen(
     void completed.finally(() => requests.delete(outgoing));
     void respond(incoming, outgoing);
   };
-  const options = {
+  const serverOptions = {
     maxHeaderSize: MAX_PARSED_BYTES,
     ...(limits && {
       keepAliveTimeout: limits.keepAliveMs ?? KEEP_ALIVE_MS,
@@ -161,8 +164,8 @@ export async function listen(
   };
   const open = async (at: number) => {
     const server = tls
-      ? createTlsServer({ ...options, ...tls }, onRequest)
-      : createServer(options, onRequest);
+      ? createTlsServer({ ...serverOptions, ...tls }, onRequest)
+      : createServer(serverOptions, onRequest);
     // Otherwise Node silently drops headers after the thousandth.
     server.maxHeadersCount = 0;
     server.on("connection", (socket: Socket) => connections.opened(socket));
@@ -197,6 +200,7 @@ export async function listen(
     await watch?.close();
     const closing = Promise.withResolvers<void>();
     held = closing.promise;
+    if (awaitsQuiet && ms > 0) await untilQuiet(() => connections.acceptedAt);
     await takeWaiting({
       address,
       port: boundPort,

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
+import { type Clock, systemClock } from "../clock.ts";
 import { LATE } from "../deadline.ts";
 import type { Looks } from "./looks.ts";
 import { reachable } from "./reachable.ts";
@@ -41,6 +42,33 @@ export async function takeWaiting(listener: WaitingListener, looks: Looks): Prom
     }
   } finally {
     listener.probing(false);
+  }
+}
+
+/** How long no client may have connected before a listener is closed, in ms. */
+const QUIET_MS = 60;
+
+/** How long that is waited for, in ms: other clients may come all the time. */
+const MOST_UNQUIET_MS = 500;
+
+/**
+ * Waits, before a listener is closed, until nobody has connected for a moment. Whoever connects in the very instant of
+ * the closing is reset, which no program can prevent. So replies are held meanwhile: clients that wait for each of
+ * their answers, also at other servers, come once more and then no more.
+ *
+ * @param acceptedAt When the last connection was accepted, in ms of the clock's `steady()`.
+ */
+export async function untilQuiet(
+  acceptedAt: () => number,
+  clock: Clock = systemClock,
+): Promise<void> {
+  const giveUpAt = clock.steady() + MOST_UNQUIET_MS;
+  while (true) {
+    const leftMs = Math.min(acceptedAt() + QUIET_MS, giveUpAt) - clock.steady();
+    if (leftMs <= 0) return;
+    await new Promise<void>((resolve) => clock.after(leftMs, resolve));
+    // Who has come meanwhile is seen first.
+    await setImmediate();
   }
 }
 

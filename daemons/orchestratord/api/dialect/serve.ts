@@ -75,7 +75,11 @@ export async function answer<Chunk, Whole>(
   } catch (error) {
     if (!(error instanceof LlorchError)) throw error;
     const { model } = answering.tasks[0]!;
-    throw withLoading(inWordsOf(answering.names, error), model, orchestrator.loop.loadOfModel(model));
+    throw withLoading(
+      inWordsOf(answering.names, error),
+      model,
+      orchestrator.loop.loadOfModel(model),
+    );
   }
 }
 
