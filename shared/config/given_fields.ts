@@ -1,14 +1,17 @@
 import { z } from "zod";
 
 /** Most sets of fields for which a schema is kept; values with others are checked by the whole schema. */
-const MOST_SETS = 64;
+const MOST_SETS = 32;
+
+/** Fewest optional fields of a schema for which this is worth its while. */
+const FEWEST_OPTIONAL = 6;
 
 /** What is known of a schema. */
 interface Known {
   /** Fields whose absence means something: they are required, or have a default. */
   readonly needed: ReadonlySet<string>;
-  /** The smaller schemas, by the fields of a value that they have. */
-  readonly bySet: Map<string, z.ZodObject>;
+  /** The smaller schemas, by the fields of a value that they have; undefined: the schema is small itself. */
+  readonly bySet: Map<string, z.ZodObject> | undefined;
 }
 
 const known = new WeakMap<z.ZodType, Known>();
@@ -21,6 +24,7 @@ export function forGiven<S extends z.ZodType>(schema: S, value: unknown): S {
   if (!isObject(schema) || typeof value !== "object" || value === null) return schema;
   const { shape } = schema;
   const { needed, bySet } = knownOf(schema);
+  if (!bySet) return schema;
   const given = Object.keys(value).filter((name) => Object.hasOwn(shape, name));
   const set = given.sort().join();
   const there = bySet.get(set);
@@ -39,8 +43,10 @@ function isObject(schema: z.ZodType): schema is z.ZodObject {
 function knownOf(schema: z.ZodObject): Known {
   const there = known.get(schema);
   if (there) return there;
-  const needed = Object.entries(schema.shape).filter(([_, field]) => !isOptional(field));
-  const made = { needed: new Set(needed.map(([name]) => name)), bySet: new Map() };
+  const fields = Object.entries(schema.shape);
+  const needed = fields.filter(([_, field]) => !isOptional(field)).map(([name]) => name);
+  const isSmall = fields.length - needed.length < FEWEST_OPTIONAL;
+  const made = { needed: new Set(needed), bySet: isSmall ? undefined : new Map() };
   known.set(schema, made);
   return made;
 }
