@@ -163,8 +163,10 @@ for (const kind of ["llama-server", "vllm"]) {
       const told = (await run(client, long)).flatMap(({ event, data }) =>
         event === "metrics" ? [[data.prompt_done, data.prompt_total, data.prompt_cached]] : []
       );
+      // On a busy machine one more tells twice a second how far it is, also before the prompt has begun.
+      const steps = told.filter(([done], at) => done! > 0 && done !== told[at - 1]?.[0]);
       const begun = kind === "llama-server" ? [[2, 3, 1]] : [];
-      assert.deepEqual(told, [...begun, [3, 3, kind === "llama-server" ? 1 : 0]]);
+      assert.deepEqual(steps, [...begun, [3, 3, kind === "llama-server" ? 1 : 0]]);
       await assert.rejects(run(client, { ...long, prompt_logprobs: 1 }), /prompt_logprobs/);
       if (kind === "llama-server") assert.deepEqual(await both(), [[" w1", [195]], " w1", "{{}}"]);
       else await assert.rejects(both(), /with_pieces: is not known to the engine/);
