@@ -55,7 +55,7 @@ export interface ListenOptions {
   readonly limits?: ConnectionLimits;
   /** Logs errors that belong to no request. */
   readonly log?: Pick<Logger, "error" | "info" | "warn">;
-  /** Whether it is closed only when no client has connected for a moment, or half a second later. @default false */
+  /** Whether it is closed only after a moment without a new connection, 500 ms at most. @default false */
   readonly awaitsQuiet?: boolean;
   /** How often the listener is checked, in milliseconds. @default 10000 */
   readonly checkListenerMs?: number;

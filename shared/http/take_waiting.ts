@@ -45,16 +45,16 @@ export async function takeWaiting(listener: WaitingListener, looks: Looks): Prom
   }
 }
 
-/** How long no client may have connected before a listener is closed, in ms. */
+/** A listener is closed after this time without a new connection, in ms. */
 const QUIET_MS = 60;
 
-/** How long that is waited for, in ms: other clients may come all the time. */
+/** It is closed after this time in any case, in ms. */
 const MOST_UNQUIET_MS = 500;
 
 /**
- * Waits, before a listener is closed, until nobody has connected for a moment. Whoever connects in the very instant of
- * the closing is reset, which no program can prevent. So replies are held meanwhile: clients that wait for each of
- * their answers, also at other servers, come once more and then no more.
+ * Waits for {@linkcode QUIET_MS} without a new connection, for at most {@linkcode MOST_UNQUIET_MS}. The system resets
+ * a connection that arrives while the listener is being closed, and no program can prevent it. The server delays its
+ * replies meanwhile: clients that wait for a reply do not connect again.
  *
  * @param acceptedAt When the last connection was accepted, in ms of the clock's `steady()`.
  */

@@ -10,13 +10,13 @@ async function isDone(promise: Promise<void>): Promise<boolean> {
   return done;
 }
 
-Deno.test("a listener that nobody has connected to for a while is quiet at once", async () => {
+Deno.test("untilQuiet() returns at once if the last connection is old", async () => {
   const clock = new FakeClock();
   assert.ok(await isDone(untilQuiet(() => -Infinity, clock)));
   assert.ok(await isDone(untilQuiet(() => clock.steady() - 60, clock)));
 });
 
-Deno.test("a listener is quiet once nobody has connected for 60 ms, whoever came before", async () => {
+Deno.test("untilQuiet() returns after 60 ms without a new connection", async () => {
   const clock = new FakeClock();
   let acceptedAt = clock.steady();
   const quiet = untilQuiet(() => acceptedAt, clock);
@@ -30,7 +30,7 @@ Deno.test("a listener is quiet once nobody has connected for 60 ms, whoever came
   assert.ok(await isDone(quiet));
 });
 
-Deno.test("a listener that clients connect to all the time is closed after half a second", async () => {
+Deno.test("untilQuiet() returns after 500 ms if connections keep arriving", async () => {
   const clock = new FakeClock();
   const quiet = untilQuiet(() => clock.steady(), clock);
   for (let n = 0; n < 8; n++) {
