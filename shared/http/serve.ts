@@ -195,11 +195,20 @@ export async function listen(
     onFailure: (error) => log?.error("listener_check_failed", { error }),
   });
   let closed = Promise.resolve();
+  /**
+   * Closes another listener: the first call of close() takes several ms, in which it is compiled, and whoever connects
+   * meanwhile is reset.
+   */
+  const rehearseClose = async () => {
+    const other = await open(0).catch(() => undefined);
+    if (other) await new Promise<void>((resolve) => other.close(() => resolve()));
+  };
   const stop = async (ms: number) => {
     const looks = new Looks(ms);
     await watch?.close();
     const closing = Promise.withResolvers<void>();
     held = closing.promise;
+    if (ms > 0) await rehearseClose();
     if (awaitsQuiet && ms > 0) await untilQuiet(() => connections.acceptedAt);
     await takeWaiting({
       address,

@@ -26,7 +26,7 @@ const MOST_TRIES = 100;
 /**
  * Waits, before a listener is closed, until it has accepted the connections that the system holds for it: they would
  * be reset, and their clients cannot know whether a request was received. The system hands connections out in their
- * order, so all are taken once one of our own is, and nothing came after it.
+ * order, so all are taken once one of our own is, and nothing came after it. Call close() as soon as it returns.
  *
  * @param looks Gives up when this is over: the listener may be deaf.
  */
@@ -36,13 +36,24 @@ export async function takeWaiting(listener: WaitingListener, looks: Looks): Prom
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const before = listener.accepted();
       if (!await isOwnTaken(listener, looks)) return;
-      // The system is asked for the next one once more.
-      await setImmediate();
-      if (listener.accepted() === before + 1) return;
+      if (await isQuiet(listener, before + 1)) return;
     }
   } finally {
     listener.probing(false);
   }
+}
+
+/** Turns of the event loop in which nothing may arrive before a listener is closed. */
+const QUIET_TURNS = 3;
+
+/** Whether no connection arrives in some turns of the event loop, of which the last one is short. */
+async function isQuiet(listener: WaitingListener, accepted: number): Promise<boolean> {
+  for (let turn = 0; turn < QUIET_TURNS; turn++) {
+    // With a timer the system is asked for connections once more; setImmediate() does not do this.
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    if (listener.accepted() !== accepted) return false;
+  }
+  return true;
 }
 
 /** A listener is closed after this time without a new connection, in ms. */

@@ -47,9 +47,10 @@ Deno.test("a model without a file is listed with its stated memory, loaded, and 
   }));
 
 Deno.test("an answer of text alone that broke off ends with WORKER_LOST, and is not begun again", () =>
-  withServer(["--interval=20"], async ({ client, workers }) => {
+  withServer(["--interval=100"], async ({ client, workers }) => {
     const received: Received[] = [];
-    for await (const event of follow(client, task)) {
+    // It takes 20 s, so that it cannot be complete before its server is killed.
+    for await (const event of follow(client, { ...task, max_tokens: 200 })) {
       received.push(event);
       if (received.filter((each) => each.event === "token").length !== 3) continue;
       if (event.event === "token") Deno.kill((await workers())[0]!.pid, "SIGKILL");
