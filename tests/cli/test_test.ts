@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
+import { ENDLESS_CONTEXT } from "../support/counting_job.ts";
 import { llorch } from "../support/llorch.ts";
-import { counterModel } from "../support/models.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
 import { withStack } from "../support/stack.ts";
 import { SHOW_ARGUMENTS, withTinyCheckout } from "../support/tiny_checkout.ts";
 
@@ -25,7 +26,9 @@ Deno.test("test runs the checkout's own runner with folders, filter and watch", 
 });
 
 Deno.test("test smoke succeeds with a running stack", async () => {
-  await withStack({ models: dirname(counterModel()), model: "counter" }, async ({ url }) => {
+  // The job that it cancels must not end by itself.
+  const slow = { models: dirname(slowCounterModel()), model: "slow-counter" };
+  await withStack({ ...slow, context: ENDLESS_CONTEXT }, async ({ url }) => {
     const smoke = (...args: string[]) => llorch(["test", "smoke", "--url", url, ...args]);
     const { code, out, err } = await smoke();
     assert.equal(code, 0, out + err);

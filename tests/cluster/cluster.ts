@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly settings?: string;
   /** Further settings of the pool. */
   readonly poolSettings?: string;
+  /** Folder with the model `counter`; default: that of `counterModel()`. */
+  readonly models?: string;
   /** The token that all daemons share. */
   readonly token?: string;
   /** URL of the database for the orchestrator of that number; default: its own. */
@@ -38,8 +40,8 @@ export interface ClusterOptions {
 /** Runs a service of several orchestrators, and ends it. */
 export async function withCluster(
   work: (cluster: Cluster) => Promise<void>,
-  { replicas = 3, settings = "", poolSettings = "", token, database, ...options }: ClusterOptions =
-    {},
+  { replicas = 3, settings = "", poolSettings = "", models, token, database, ...options }:
+    ClusterOptions = {},
 ): Promise<void> {
   const postgres = await startPostgres(options.postgres);
   const dir = await Deno.makeTempDir({ prefix: "llorch-cluster-" });
@@ -80,7 +82,7 @@ export async function withCluster(
     await Deno.writeTextFile(
       config,
       `state_dir = ${JSON.stringify(join(dir, "pool"))}
-       models_dirs = [${JSON.stringify(dirname(counterModel()))}]
+       models_dirs = [${JSON.stringify(models ?? dirname(counterModel()))}]
        models.estimate_deadline_ms = 0
        worker.port_base = 0
        worker.threads = 1

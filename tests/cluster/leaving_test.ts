@@ -4,7 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { readSse } from "#shared/http/sse.ts";
+import { writeCounterModel } from "../support/models.ts";
 import { WHY_NO_POSTGRES } from "../support/postgres.ts";
 import { until, within } from "../support/stack.ts";
 import { counted, read, readOn, submit, withCluster } from "./cluster.ts";
@@ -13,6 +15,16 @@ const SKIPPED = WHY_NO_POSTGRES ? ` (skipped: ${WHY_NO_POSTGRES})` : "";
 
 /** Tokens of an answer that takes some seconds. */
 const LONG = 1500;
+/** Tokens of an answer of {@linkcode slowModels}: another orchestrator leads before it is whole. */
+const LONGER = 2500;
+
+/** A new folder whose `counter` takes about two milliseconds for a step. */
+function slowModels(): string {
+  const folder = Deno.makeTempDirSync({ prefix: "llorch-models-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  writeCounterModel(join(folder, "counter.gguf"), { numbers: 40_000 });
+  return folder;
+}
 
 const completion = (url: string, tokens: number, stream: boolean) =>
   fetch(`${url}/v1/completions`, {
@@ -49,7 +61,7 @@ Deno.test({
     withCluster(async (cluster) => {
       const first = await cluster.leader();
       const others = cluster.orchestrators.filter((one) => one !== first);
-      const jobId = await submit(first.url, LONG);
+      const jobId = await submit(first.url, LONGER);
       const before = await read(first.url, jobId, 0, 20);
 
       let isOver = false;
@@ -72,7 +84,7 @@ Deno.test({
       const loads = others.map(load);
       await until("requests are answered", () => sent > 4);
       const running = await Promise.all(
-        [first, others[0]!].map(({ url }) => begin(url, LONG)),
+        [first, others[0]!].map(({ url }) => begin(url, LONGER)),
       );
       first.program.kill("SIGTERM");
       await until(
@@ -87,10 +99,10 @@ Deno.test({
       const held = others.flatMap(({ log }) => log)
         .find(({ event }) => event === "slots_held_elsewhere");
       assert.ok(Number(held?.["slots"]) >= 1, "the next one knows of the streams that go on");
-      for (const stream of running) assert.equal(await stream.whole, counted(LONG));
+      for (const stream of running) assert.equal(await stream.whole, counted(LONGER));
       assert.equal((await within(first.program.status, "it has ended")).code, 0);
-      await readOn({ orchestrators: others }, jobId, LONG, before);
-    }, { settings: "stop_deadline_ms = 60000" }),
+      await readOn({ orchestrators: others }, jobId, LONGER, before);
+    }, { models: slowModels(), settings: "stop_deadline_ms = 300000" }),
 });
 
 Deno.test({

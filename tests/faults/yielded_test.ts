@@ -1,11 +1,13 @@
 import { dirname } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { ENDLESS_CONTEXT } from "../support/counting_job.ts";
 import { withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { range, run, until } from "../support/stack.ts";
 import { checkWhole, countTask, followThrough, inRounds, SETTINGS } from "./rounds.ts";
 
-const LONG = 1_500;
+/** A job has yielded before any of these has ended. */
+const LONG = 4_000;
 const SHORT = 20;
 /** More than the worker has slots. */
 const LONGS = 3;
@@ -19,7 +21,7 @@ Deno.test("kill -9 of a worker that holds what yielded jobs had: every stream is
     () =>
       withService(dirname(slowCounterModel()), async ({ client, workers }) => {
         await run(client, countTask(0, 3));
-        const froms = range(0, LONGS).map((k) => 2_000 * k);
+        const froms = range(0, LONGS).map((k) => 5_000 * k);
         const longs = Promise.all(
           froms.map((from) =>
             followThrough(client, { ...countTask(from, LONG), session_id: "long" })
@@ -43,6 +45,7 @@ Deno.test("kill -9 of a worker that holds what yielded jobs had: every stream is
         # A second worker would have slots for all.
         workers.replica_after_ms = 3600000`,
         poolManagerd: `${SETTINGS.poolManagerd}\nworker.default_slots = 2
+        worker.default_context = ${ENDLESS_CONTEXT}
         worker.llama.cache_mib = 512`,
       }),
   );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { ENDLESS_CONTEXT } from "../support/counting_job.ts";
 import { writeCounterModel } from "../support/models.ts";
 import { follow, run, until, withStack } from "../support/stack.ts";
 
@@ -31,7 +32,8 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
   await Deno.copyFile(join(models, "counter.gguf"), join(models, "cut off.gguf"));
   await Deno.truncate(join(models, "cut off.gguf"), 300_000);
   try {
-    await withStack({ models, model: "counter", slots: 1 }, async ({ client, pids }) => {
+    const options = { models, model: "counter", slots: 1, context: ENDLESS_CONTEXT };
+    await withStack(options, async ({ client, pids }) => {
       for (const model of ["strange", "future"]) {
         await t.step(`${model}: its job fails after one load, with the reason`, async () => {
           const events = await run(client, { ...task, model });
@@ -93,13 +95,14 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
         "a stream whose model file is overwritten in place ends, and is not continued",
         async () => {
           const third = join(models, "third.gguf");
-          writeCounterModel(third, { numbers: 4000, layers: 8, width: 512 });
+          const shape = { layers: 8, width: 512, kvHeads: 1 };
+          writeCounterModel(third, { ...shape, numbers: 4000, context: ENDLESS_CONTEXT });
           await until("the change is known", async () => {
             const { models } = await client.call(routes.models, { query: {} });
             return models.some(({ aliases }) => aliases.includes("third"));
           });
           let last;
-          const endless = { ...task, model: "third", max_tokens: 3_900 };
+          const endless = { ...task, model: "third", max_tokens: 30_000, ignore_eos: true };
           for await (const event of follow(client, endless)) {
             if (event.event === "token" && last?.event !== "token") {
               using file = await Deno.open(third, { write: true });

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { createClient } from "#shared/http/client.ts";
 import { browserTest, withBrowser } from "../support/browser.ts";
+import { ENDLESS_CONTEXT } from "../support/counting_job.ts";
 import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { follow, numbersOf, range, ROOT, run, startCommand, until } from "../support/stack.ts";
@@ -91,7 +92,10 @@ async function behind(
         await running.lines.return(undefined);
         await running.status;
       }
-    }, { orchestratord: `base_path = "/llm"` });
+    }, {
+      orchestratord: `base_path = "/llm"`,
+      poolManagerd: `worker.default_context = ${ENDLESS_CONTEXT}`,
+    });
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

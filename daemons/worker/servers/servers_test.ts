@@ -395,7 +395,9 @@ Deno.test("a cancel closes the server's stream and frees the slot", () =>
   }));
 
 Deno.test("when the server is killed, streams end with WORKER_LOST and the worker ends too", () =>
-  using(["--kind=vllm", "--interval=20"], async ({ client, worker }) => {
+  using(["--kind=vllm", "--interval=200"], async ({ client, worker }) => {
+    // Found before the answer, which takes 10 s: it must not end before its server is killed.
+    const pids = await serverPids();
     const { events } = await client.stream(workerRoutes.execute, {
       body: request({ prompt: " w1" }),
     });
@@ -405,7 +407,7 @@ Deno.test("when the server is killed, streams end with WORKER_LOST and the worke
       rest.push(data);
       if (event !== "token" || isKilled) continue;
       isKilled = true;
-      for (const pid of await serverPids()) Deno.kill(pid, "SIGKILL");
+      for (const pid of pids) Deno.kill(pid, "SIGKILL");
     }
     assert.match(rest.at(-1)!, /WORKER_LOST/);
     assert.equal(await worker.ended, 137);
