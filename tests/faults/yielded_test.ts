@@ -7,7 +7,7 @@ import { range, run, until } from "../support/stack.ts";
 import { checkWhole, countTask, followThrough, inRounds, SETTINGS } from "./rounds.ts";
 
 /** A job has yielded before any of these has ended. */
-const LONG = 4_000;
+const LONG = 2_000;
 const SHORT = 20;
 /** More than the worker has slots. */
 const LONGS = 3;
