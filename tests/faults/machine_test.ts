@@ -5,7 +5,15 @@ import { delay } from "#shared/lifecycle.ts";
 import { withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { follow, range, type Received, run, until } from "../support/stack.ts";
-import { checkNoLeak, checkWhole, countTask, followThrough, inRounds, SETTINGS } from "./rounds.ts";
+import {
+  checkNoLeak,
+  checkWhole,
+  countTask,
+  followThrough,
+  inRounds,
+  PATIENT,
+  SETTINGS,
+} from "./rounds.ts";
 
 const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
 const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
@@ -93,7 +101,7 @@ Deno.test({
             assert.deepEqual(tasks.map(({ attempts }) => attempts.length), Array(6).fill(1));
           }));
       }, {
-        ...SETTINGS,
+        ...PATIENT,
         env: {
           LD_PRELOAD: FAKETIME,
           FAKETIME_TIMESTAMP_FILE: clock,

@@ -11,6 +11,7 @@ import {
   countTask,
   followThrough,
   inRounds,
+  PATIENT,
   ROUNDS,
   SETTINGS,
 } from "./rounds.ts";
@@ -41,9 +42,16 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
         (n) => streamsThrough(service, n, () => harm("SIGSTOP")),
       );
     });
+  }, SETTINGS);
+});
+
+Deno.test("kill -9 of pool-managerd and of orchestratord: every stream is whole, and the worker stays", async (t) => {
+  await withService(dirname(slowCounterModel()), async (service) => {
+    const known = new Set<number>();
+    await run(service.client, countTask(0, 3));
 
     await inRounds(t, "kill -9 of pool-managerd", async (n) => {
-      const pid = await workerPid(service, known, harmed);
+      const pid = await workerPid(service, known);
       await streamsThrough(service, n, async () => {
         service.poolManagerd.program.kill("SIGKILL");
         await service.poolManagerd.program.status;
@@ -60,7 +68,6 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
         Array(STREAMS).fill(1),
         "no stream broke",
       );
-      // A worker that hung in an earlier round may still be stopping.
       await until("it is the only worker", async () => {
         const pids = (await service.workers()).map((each) => each.pid);
         return pids.length === 1 && pids[0] === pid;
@@ -68,13 +75,13 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
     });
     await inRounds(t, "kill -9 of orchestratord", (n) =>
       streamsThrough(service, n, async () => {
-        await workerPid(service, known, harmed);
+        await workerPid(service, known);
         service.orchestratord.program.kill("SIGKILL");
         await service.orchestratord.program.status;
         await service.restart("orchestratord");
       }));
     await checkNoLeak(service, known, async () => {});
-  }, SETTINGS);
+  }, PATIENT);
 });
 
 /** Runs streams, causes a fault while they run, and checks that each stream is complete. */
@@ -102,7 +109,7 @@ async function streamsThrough(
 async function workerPid(
   { workers }: Service,
   known: Set<number>,
-  harmed: ReadonlySet<number>,
+  harmed: ReadonlySet<number> = new Set(),
 ): Promise<number> {
   let pid: number | undefined;
   await until("a worker is ready", async () => {

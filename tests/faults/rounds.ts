@@ -47,6 +47,12 @@ export const SETTINGS = {
     worker.unresponsive_ms = 1500`,
 } as const;
 
+/** Settings for faults that end no worker: one that gets little of a busy machine is not taken for one that hangs. */
+export const PATIENT = {
+  orchestratord: SETTINGS.orchestratord.replace("stall_ms = 1500", "stall_ms = 15000"),
+  poolManagerd: SETTINGS.poolManagerd.replace("unresponsive_ms = 1500", "unresponsive_ms = 15000"),
+} as const;
+
 /**
  * Submits a task and returns all its events. Whenever the stream breaks, it resumes with the id of
  * the last event.

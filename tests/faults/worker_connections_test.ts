@@ -5,7 +5,7 @@ import { CuttingProxy } from "../support/cutting_proxy.ts";
 import { withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { range, type Received, run } from "../support/stack.ts";
-import { checkNoLeak, checkWhole, countTask, followThrough, inRounds, SETTINGS } from "./rounds.ts";
+import { checkNoLeak, checkWhole, countTask, followThrough, inRounds, PATIENT } from "./rounds.ts";
 
 /** Workers listen on the usual address and are reached, through a proxy, at this one. */
 const BEHIND = "127.0.0.2";
@@ -54,8 +54,8 @@ Deno.test({
         const now = (await service.workers()).map(({ pid }) => pid);
         assert.deepEqual(now, [...known], "no worker was replaced because of a cut");
       }, {
-        ...SETTINGS,
-        poolManagerd: `${SETTINGS.poolManagerd}\nworker.advertise_host = "${BEHIND}"`,
+        ...PATIENT,
+        poolManagerd: `${PATIENT.poolManagerd}\nworker.advertise_host = "${BEHIND}"`,
         workerPortBase: base,
       });
     } finally {

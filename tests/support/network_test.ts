@@ -11,19 +11,22 @@ Deno.test({
   async fn() {
     const network = await Network.open(["a", "b"]);
     try {
+      /** Whether a packet arrives; after its sender has ended, the receiver waits for another half a second. */
       const arrives = async (from: string, to: string) => {
         const script = `
           const socket = Deno.listenDatagram({
             hostname: "${network.address(to)}", port: 7000, transport: "udp",
           });
           console.log("listens");
-          await Promise.race([socket.receive(), new Promise((done) => setTimeout(done, 500))
-            .then(() => Deno.exit(1))]);
+          const late = Deno.stdin.readable.getReader().read()
+            .then(() => new Promise((done) => setTimeout(done, 500))).then(() => Deno.exit(1));
+          await Promise.race([socket.receive(), late]);
           Deno.exit(0);`;
         const deno = (host: string, code: string) => {
           const [command = "", ...args] = [...network.on(host), Deno.execPath()];
           return new Deno.Command(command, {
             args: [...args, "eval", "--unstable-net", code],
+            stdin: "piped",
             stdout: "piped",
           }).spawn();
         };
@@ -39,7 +42,10 @@ Deno.test({
            Deno.exit(0);`,
         );
         await sender.stdout.cancel();
+        await sender.stdin.close();
         await sender.status;
+        // It may have ended already.
+        await receiver.stdin.close().catch(() => {});
         const { success } = await receiver.status;
         await reader.cancel();
         return success;
