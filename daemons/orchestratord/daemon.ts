@@ -236,7 +236,7 @@ async function openParts(
   const limits = listenLimits(config.limits);
   const { fetch, refuse } = serving;
   const listening = server = await listen(
-    { ...{ hostname, port, tls, limits, log, refuse }, awaitsQuiet: true },
+    { ...{ hostname, port, tls, limits, log, refuse }, awaitsClients: true },
     fetch,
   );
   parts.defer(() => listening.close(LAST_FRAME_MS));

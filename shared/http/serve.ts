@@ -29,8 +29,8 @@ export interface Server {
   /** Connections that are open now. */
   readonly connections: number;
   /**
-   * Takes no new connections; requests on those that are open are still answered. Waits until each of these has sent
-   * its first request, for at most `ms`. Later calls wait for the first.
+   * Takes no new connections; requests on those that are open are still answered. With `awaitsClients`, it waits until
+   * each of these has sent its first request, for at most `ms`. Later calls wait for the first.
    *
    * @default 1000
    */
@@ -55,8 +55,13 @@ export interface ListenOptions {
   readonly limits?: ConnectionLimits;
   /** Logs errors that belong to no request. */
   readonly log?: Pick<Logger, "error" | "info" | "warn">;
-  /** Whether it is closed only after a moment without a new connection, 500 ms at most. @default false */
-  readonly awaitsQuiet?: boolean;
+  /**
+   * Whether clients that may never retry connect to it. Then it is closed only after a moment without a new
+   * connection, 500 ms at most, and who has connected may still send a first request.
+   *
+   * @default false
+   */
+  readonly awaitsClients?: boolean;
   /** How often the listener is checked, in milliseconds. @default 10000 */
   readonly checkListenerMs?: number;
   /** Replies to requests that the server itself refuses. @default errors in llorch's own dialect */
@@ -113,7 +118,7 @@ export async function listen(
   { tls, hostname, port, limits, log, ...options }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
-  const { checkListenerMs = 10_000, refuse = refuseOwn, awaitsQuiet = false } = options;
+  const { checkListenerMs = 10_000, refuse = refuseOwn, awaitsClients = false } = options;
   /** Requests, and when their replies are over. */
   const running = new Map<ServerResponse, Promise<void>>();
   /** The same of those that came after close(). */
@@ -208,8 +213,10 @@ export async function listen(
     await watch?.close();
     const closing = Promise.withResolvers<void>();
     held = closing.promise;
-    if (ms > 0) await rehearseClose();
-    if (awaitsQuiet && ms > 0) await untilQuiet(() => connections.acceptedAt);
+    if (awaitsClients && ms > 0) {
+      await rehearseClose();
+      await untilQuiet(() => connections.acceptedAt);
+    }
     await takeWaiting({
       address,
       port: boundPort,
@@ -221,7 +228,7 @@ export async function listen(
     closed = new Promise<void>((resolve) => server.close(() => resolve()));
     held = undefined;
     closing.resolve();
-    while (connections.withoutRequest > 0) {
+    while (awaitsClients && connections.withoutRequest > 0) {
       if (await looks.within(connections.changed()) === LATE) break;
     }
   };

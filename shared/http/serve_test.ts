@@ -6,6 +6,8 @@ import type { LlorchError } from "../errors.ts";
 import { listen, type Server } from "./serve.ts";
 
 const here = { hostname: "127.0.0.1", port: 0 };
+/** A server whose clients never retry. */
+const forClients = { ...here, awaitsClients: true };
 
 /** A server whose replies are streams that run until `end` is called. */
 async function endlessServer(): Promise<{ server: Server; end: () => void }> {
@@ -146,7 +148,7 @@ async function withClients(
 for (const how of ["stopListening", "close"] as const) {
   const replies = Array(20).fill(`HTTP/1.1 ${how === "close" ? 503 : 200}`);
   Deno.test(`${how}() answers all that has connected, also what the process had not yet seen`, async () => {
-    const server = await listen(here, () => new Response("hi"));
+    const server = await listen(forClients, () => new Response("hi"));
     await withClients(server, async (connect) => {
       const received = connect();
       await server[how]();
@@ -155,7 +157,7 @@ for (const how of ["stopListening", "close"] as const) {
   });
 
   Deno.test(`${how}() answers who connects while the process stands still beyond its deadline`, async () => {
-    const server = await listen(here, () => new Response("hi"));
+    const server = await listen(forClients, () => new Response("hi"));
     await withClients(server, async (connect) => {
       const stopped = how === "close" ? server.close(50) : server.stopListening(50);
       const received = connect();
@@ -168,7 +170,7 @@ for (const how of ["stopListening", "close"] as const) {
 }
 
 Deno.test("close() resets no client of many that come again as soon as they are answered", async () => {
-  const server = await listen(here, () => new Response("hi"));
+  const server = await listen(forClients, () => new Response("hi"));
   const where = { hostname: "127.0.0.1", port: server.port };
   const ends = new Map<string, number>();
   const request = new TextEncoder().encode(
@@ -245,6 +247,24 @@ Deno.test("close() does not wait for an idle connection that is kept alive", asy
   await server.close(60_000);
   assert.ok(performance.now() - began < 30_000);
   connection.close();
+});
+
+Deno.test("close() waits for a first request only where clients connect that may never retry", async () => {
+  const closing = async (options: typeof here) => {
+    const server = await listen(options, () => new Response("hi"));
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const began = performance.now();
+    await server.close();
+    assert.equal(await connection.read(new Uint8Array(1)), null);
+    return performance.now() - began;
+  };
+  assert.ok(await closing(forClients) > 900);
+  // A worker that is to make room must not wait for a connection that orchestratord opened ahead.
+  const times: number[] = [];
+  while (!times.some((ms) => ms < 900)) {
+    assert.ok(times.length < 5, `${times.join(", ")} ms`);
+    times.push(await closing(here));
+  }
 });
 
 Deno.test("close() may be called twice", async () => {
