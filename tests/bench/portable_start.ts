@@ -65,8 +65,8 @@ function figures(cold: readonly number[], times: readonly [number, number][], by
     },
     {
       name: "portable, cold",
-      value: ms(median(cold)),
-      target: `at most ${COLD_LIMIT_MS} ms`,
+      value: `${ms(median(cold))}, longest ${ms(Math.max(...cold))}`,
+      target: `the longest at most ${COLD_LIMIT_MS} ms`,
       isMet: Math.max(...cold) <= COLD_LIMIT_MS,
     },
   ] satisfies Figure[];
