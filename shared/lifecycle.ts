@@ -27,6 +27,12 @@ export interface Daemon extends Closeable {
 export interface RunOptions {
   /** Longest time of closing, in milliseconds; after it the process ends anyway. */
   readonly closeDeadlineMs: number;
+  /**
+   * A second signal counts only after this time, in milliseconds.
+   *
+   * @default SAME_KEYSTROKE_MS
+   */
+  readonly sameKeystrokeMs?: number;
   /** Resolves with another reason to stop, for the log. */
   readonly alsoAt?: Promise<string>;
   /** Called when the stop begins. */
@@ -48,7 +54,7 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
   ]);
   // Listen again before the first listener is removed: without any listener, a signal would kill
   // the process.
-  const again = nextSignal(SAME_KEYSTROKE_MS);
+  const again = nextSignal(options.sameKeystrokeMs ?? SAME_KEYSTROKE_MS);
   stopped.dispose();
   options.onStop?.("reason" in first ? first.reason : `ended with code ${first.code}`);
 

@@ -139,7 +139,7 @@ Deno.test("a worker that dies in mid-stream is replaced and no token is lost or 
 
 Deno.test("a silent worker is stopped after the stall time, and another goes on", async () => {
   // The stall time is long enough for two tokens on a busy machine.
-  await withHarness({ failover: { stall_ms: 1_500 } }, async ({ client, pool, events }) => {
+  await withHarness({ failover: { stall_ms: 5_000 } }, async ({ client, pool, events }) => {
     await events(task);
     const silent = pool.only();
     silent.allow(2);

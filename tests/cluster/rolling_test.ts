@@ -37,6 +37,7 @@ defaults
     timeout connect 1s
     timeout client 1h
     timeout server 1h
+    timeout check 10s
     option redispatch
     retries 3
 frontend llorch

@@ -15,14 +15,18 @@ import {
   followThrough,
   inRounds,
   SETTINGS,
+  settings,
 } from "./rounds.ts";
 
 const SLOTS = 2;
 
-Deno.test("clients that leave and return: streams are complete, slots are freed, nothing is left", async (t) => {
+/** The context has room for jobs that end only when their client leaves. */
+const WORKERS = `worker.default_slots = ${SLOTS}
+  worker.default_context = ${ENDLESS_CONTEXT}`;
+
+Deno.test("clients that return: streams are complete, nothing is left", async (t) => {
   await withService(dirname(slowCounterModel()), async (service) => {
-    const { client } = service;
-    await run(client, countTask(0, 3));
+    await run(service.client, countTask(0, 3));
     await checkNoLeak(service, new Set(), async () => {
       await inRounds(t, "connections of clients are cut", async (n) => {
         const proxy = new CuttingProxy(service.orchestratord.url);
@@ -41,7 +45,17 @@ Deno.test("clients that leave and return: streams are complete, slots are freed,
           proxy.close();
         }
       });
+    });
+  }, { ...SETTINGS, poolManagerd: `${SETTINGS.poolManagerd}\n${WORKERS}` });
+});
 
+Deno.test("clients that leave: slots are freed, nothing is left", async (t) => {
+  // Nobody comes back here, so the grace is short.
+  const short = settings(1_500);
+  await withService(dirname(slowCounterModel()), async (service) => {
+    const { client } = service;
+    await run(client, countTask(0, 3));
+    await checkNoLeak(service, new Set(), async () => {
       await inRounds(t, "a /v1 client leaves in the queue", async () => {
         using left = leaver();
         fill(service, left.signal);
@@ -87,13 +101,7 @@ Deno.test("clients that leave and return: streams are complete, slots are freed,
         assert.equal(job.status, "cancelled");
       });
     });
-  }, {
-    ...SETTINGS,
-    // The context has room for jobs that end only when their client leaves.
-    poolManagerd: `${SETTINGS.poolManagerd}
-      worker.default_slots = ${SLOTS}
-      worker.default_context = ${ENDLESS_CONTEXT}`,
-  });
+  }, { ...short, poolManagerd: `${short.poolManagerd}\n${WORKERS}` });
 });
 
 /** A client that leaves at the end of its round at the latest: a round that failed disturbs no other. */

@@ -38,14 +38,21 @@ export function countTask(from: number, count = 150): TaskRequestInput {
   return { model: "slow-counter", prompt: `w${from}`, max_tokens: count, temperature: 0 };
 }
 
-/** Settings that let the daemons notice faults within seconds. */
-export const SETTINGS = {
+/**
+ * Settings that let the daemons notice faults within seconds.
+ *
+ * @param graceMs Time in which a client that lost its stream must be back.
+ */
+export const settings = (graceMs: number) => ({
   orchestratord: `tick_ms = 50
     failover = { stall_ms = 1500, backoff_first_ms = 100, backoff_max_ms = 1000, max_attempts = 20 }
-    streams.disconnect_grace_ms = 1500`,
+    streams.disconnect_grace_ms = ${graceMs}`,
   poolManagerd: `worker.poll_interval_ms = 200
     worker.unresponsive_ms = 1500`,
-} as const;
+});
+
+/** Settings for clients that come back, also on a busy machine. */
+export const SETTINGS = settings(30_000);
 
 /** Settings for faults that end no worker: one that gets little of a busy machine is not taken for one that hangs. */
 export const PATIENT = {

@@ -37,7 +37,7 @@ function setup(urls: string | readonly string[], deregister_timeout_ms = 10_000)
   let sequence = 0;
   const twins = Promise.withResolvers<void>();
   const link = new Link({
-    clients: [urls].flat().map((baseUrl) => createClient({ baseUrl, timeoutMs: 2_000 })),
+    clients: [urls].flat().map((baseUrl) => createClient({ baseUrl, timeoutMs: 60_000 })),
     config: poolConfig.parse({
       orchestrator: {
         backoff_ms: 5,

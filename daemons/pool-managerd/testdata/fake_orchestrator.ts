@@ -77,7 +77,7 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
     port: server.port,
     close: () => server.close(100),
     /** Waits for the next matching call, after the one that was returned last. */
-    async next(matches: (call: PoolCall) => boolean, timeoutMs = 10_000): Promise<PoolCall> {
+    async next(matches: (call: PoolCall) => boolean, timeoutMs = 120_000): Promise<PoolCall> {
       const timeout = AbortSignal.timeout(timeoutMs);
       while (true) {
         for (; consumed < calls.length; consumed++) {
