@@ -173,5 +173,9 @@ Deno.test({
         await proxy.status;
         await Deno.remove(dir, { recursive: true });
       }
-    }, { settings: "stop_deadline_ms = 20000\nqueue.capacity = 1000" }),
+    }, {
+      settings: "stop_deadline_ms = 20000\nqueue.capacity = 1000\n" +
+        // On a busy machine, all of this takes its time.
+        "cluster.leader_wait_ms = 60000\ncluster.leave_ms = 10000",
+    }),
 });
