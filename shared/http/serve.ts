@@ -201,12 +201,12 @@ export async function listen(
   });
   let closed = Promise.resolve();
   /**
-   * Closes another listener: the first call of close() takes several ms, in which it is compiled, and whoever connects
-   * meanwhile is reset.
+   * Closes a spare listener, so that close() is compiled. The first call takes several ms, and connections that arrive
+   * during it are reset.
    */
   const rehearseClose = async () => {
-    const other = await open(0).catch(() => undefined);
-    if (other) await new Promise<void>((resolve) => other.close(() => resolve()));
+    // Not awaited: it would wait for anyone who has connected to this listener.
+    (await open(0).catch(() => undefined))?.close();
   };
   const stop = async (ms: number) => {
     const looks = new Looks(ms);

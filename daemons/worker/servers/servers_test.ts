@@ -417,7 +417,7 @@ Deno.test("a server that does not answer health checks for too long ends the wor
   using([], async ({ worker, port }) => {
     await (await fetch(`http://127.0.0.1:${port()}/hang`)).text();
     assert.equal(await worker.ended, 1);
-    // Long enough for a server on a busy machine to answer until it is told to hang.
+    // A server on a busy machine must not reach this limit before it is told to hang.
   }, { openai: { poll_interval_ms: 50, unresponsive_ms: 5_000 } }));
 
 Deno.test("a refusal of the server names the field", () =>
