@@ -38,7 +38,7 @@ export interface Server {
   /**
    * Answers new requests with `NOT_READY`, waits for running ones, and cuts them off after `deadlineMs`: those that
    * have no answer get `NOT_READY` too. With 0 everything is cut off at once; else the last clients that have
-   * connected are answered, which may take up to two seconds more.
+   * connected are answered; with `awaitsClients` this may take up to two seconds more.
    *
    * @default 5000
    */
