@@ -216,24 +216,30 @@ async function atOnce(models: string): Promise<Figure[]> {
 
 /** Prompts of which none repeats, with and without a cache in turns. */
 async function different(models: string): Promise<Figure[]> {
-  const times = { on: [] as number[], off: [] as number[] };
-  for (const [how, settings] of [["on", CACHE], ["off", "worker.llama.cache_mib = 0"]] as const) {
-    await withOurs(models, { slots: 1, settings }, async (server) => {
+  const slower: number[] = [];
+  const off = "worker.llama.cache_mib = 0";
+  await withOurs(models, { slots: 1 }, async (withCache) => {
+    await withOurs(models, { slots: 1, settings: off }, async (without) => {
       for (let n = 0; n < DIFFERENT; n++) {
         const prompt = words(5000 + n, DIFFERENT_TOKENS);
-        const began = performance.now();
-        await ask(server, "/v1/completions", { prompt, max_tokens: 8 });
-        times[how].push(performance.now() - began);
+        const servers = n % 2 === 0 ? [withCache, without] : [without, withCache];
+        const times = new Map<Server, number>();
+        for (const server of servers) {
+          const began = performance.now();
+          await ask(server, "/v1/completions", { prompt, max_tokens: 8 });
+          times.set(server, performance.now() - began);
+        }
+        slower.push(times.get(withCache)! / times.get(without)! - 1);
       }
     });
-  }
-  const slower = median(times.on) / median(times.off) - 1;
+  });
+  const all = median(slower);
   return [{
     name:
-      `${DIFFERENT} different prompts of ${DIFFERENT_TOKENS} tokens: slower than without a cache`,
-    value: `${(slower * 100).toFixed(1)} %`,
+      `${DIFFERENT} different prompts of ${DIFFERENT_TOKENS} tokens: slower than without a cache, p50`,
+    value: `${(all * 100).toFixed(1)} %`,
     target: `at most ${MOST_SLOWER * 100} %`,
-    isMet: slower <= MOST_SLOWER,
+    isMet: all <= MOST_SLOWER,
   }];
 }
 

@@ -14,12 +14,17 @@ export interface Copy {
   readonly shared: number;
   /** Tokens that are copied for that. */
   readonly copied: number;
+  /** Whether they are in memory already, and need not be kept first. */
+  readonly isKept: boolean;
 }
 
-/** How long things take, in ms; undefined before that was measured. */
+/** How long things take, in ms; undefined where that is not known. */
 export interface Costs {
   read(tokens: number): number | undefined;
-  copy(tokens: number): number | undefined;
+  /** A copy from a slot into memory. */
+  keep(tokens: number): number | undefined;
+  /** A copy from memory into a slot. */
+  put(tokens: number): number | undefined;
 }
 
 /** Where a request begins. */
@@ -58,7 +63,7 @@ export function chooseSlot(
   const nearest = best(free, (a, b) => b.shared - a.shared || a.usedAt - b.usedAt);
   if (nearest === undefined) return undefined;
   const oldest = best(free, (a, b) => a.usedAt - b.usedAt)!;
-  const copy = best(copies, (a, b) => b.shared - a.shared || a.copied - b.copied);
+  const copy = best(copies, (a, b) => b.shared - a.shared || work(a) - work(b));
   const isCopied = copy !== undefined && isQuicker(copies[copy]!, free[nearest]!.shared, costs);
   const slot = isCopied ? oldest : nearest;
   const { held, shared } = free[slot]!;
@@ -73,15 +78,21 @@ export function chooseSlot(
 function isQuicker(copy: Copy, shared: number, costs: Costs): boolean {
   const more = copy.shared - shared;
   if (more < WORTH) return false;
-  const [read, copied] = [costs.read(more), costs.copy(copy.copied)];
-  return read === undefined || copied === undefined || copied < read;
+  const [read, put] = [costs.read(more), costs.put(copy.copied)];
+  const kept = copy.isKept ? 0 : costs.keep(copy.copied);
+  return read === undefined || put === undefined || kept === undefined || kept + put < read;
+}
+
+/** What a copy takes, as far as others compare with it. */
+function work({ copied, isKept }: Copy): number {
+  return isKept ? copied : 2 * copied;
 }
 
 /** Whether it is worth it to keep a slot's tokens of which some are about to be lost. */
 function isWorth(held: number, lost: number, costs: Costs): boolean {
   if (lost < WORTH) return false;
-  const [read, copied] = [costs.read(lost), costs.copy(held)];
-  return read === undefined || copied === undefined || copied <= KEEP_SHARE * read;
+  const [read, kept] = [costs.read(lost), costs.keep(held)];
+  return read === undefined || kept === undefined || kept <= KEEP_SHARE * read;
 }
 
 /** Index of the first in order; among equals the first one. */

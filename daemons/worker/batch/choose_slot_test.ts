@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { chooseSlot, type Copy, type Costs, type FreeSlot } from "./choose_slot.ts";
 
-const UNKNOWN: Costs = { read: () => undefined, copy: () => undefined };
-/** A token is read in 1 ms, and copied in this time. */
-const costs = (copyMs: number): Costs => (
-  { read: (tokens) => tokens, copy: (tokens) => tokens * copyMs }
-);
+const UNKNOWN: Costs = {
+  read: () => undefined,
+  keep: () => undefined,
+  put: () => undefined,
+};
+/** A token is read in 1 ms, and copied in these times. */
+const costs = (keepMs: number, putMs = keepMs): Costs => ({
+  read: (tokens) => tokens,
+  keep: (tokens) => tokens * keepMs,
+  put: (tokens) => tokens * putMs,
+});
 const free = (shared: number, held: number, usedAt: number): FreeSlot => ({ shared, held, usedAt });
+const kept = (shared: number, copied: number): Copy => ({ shared, copied, isKept: true });
 const choose = (slots: readonly FreeSlot[], copies: readonly Copy[] = [], how = UNKNOWN) =>
   chooseSlot(slots, copies, how);
 
@@ -33,14 +40,23 @@ Deno.test("chooseSlot() keeps what a slot loses, where that is long and copying 
 
 Deno.test("chooseSlot() copies what has more, into the slot unused for longest, if that is quicker", () => {
   const slots = [free(100, 100, 9), free(20, 60, 1)];
-  const copies = [{ shared: 300, copied: 400 }, { shared: 500, copied: 1000 }];
+  const copies = [kept(300, 400), kept(500, 1000)];
   assert.deepEqual(choose(slots, copies), { slot: 1, copy: 1, keeps: true });
   assert.deepEqual(choose(slots, copies, costs(0.3))?.copy, 1);
   assert.deepEqual(choose(slots, copies, costs(0.5)), { slot: 0, copy: undefined, keeps: false });
-  assert.equal(choose(slots, [{ shared: 131, copied: 131 }])?.copy, undefined, "too little more");
+  assert.equal(choose(slots, [kept(131, 131)])?.copy, undefined, "too little more");
 });
 
 Deno.test("chooseSlot() of copies that share as much takes the one that is copied soonest", () => {
-  const copies = [{ shared: 300, copied: 800 }, { shared: 300, copied: 400 }];
+  const copies = [kept(300, 800), kept(300, 400)];
   assert.equal(choose([free(0, 0, 0)], copies)?.copy, 1);
+});
+
+Deno.test("chooseSlot() counts that what another slot holds is copied twice", () => {
+  const slots = [free(0, 0, 0)];
+  const held: Copy = { shared: 300, copied: 300, isKept: false };
+  assert.equal(choose(slots, [held, kept(300, 500)])?.copy, 1);
+  assert.equal(choose(slots, [held], costs(0.5, 0.4))?.copy, 0);
+  assert.equal(choose(slots, [held], costs(0.5, 0.5))?.copy, undefined);
+  assert.equal(choose(slots, [kept(300, 300)], costs(2, 0.5))?.copy, 0);
 });

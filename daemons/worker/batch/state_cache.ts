@@ -1,4 +1,5 @@
 import type { EngineSequence, KeptState, Sampling } from "../engine/engine.ts";
+import { CopyCost } from "./copy_cost.ts";
 
 /** Bounds of a {@linkcode StateCache}. */
 export interface StateCacheOptions {
@@ -18,9 +19,6 @@ interface Entry {
   usedAt: number;
 }
 
-/** Weight of the newest copy in the average. */
-const NEWEST = 0.3;
-
 /**
  * States beside the slots, in the machine's memory: what a slot held when another run took it. Beyond its
  * bounds, those that were not used for longest are forgotten, the shorter ones first.
@@ -29,7 +27,7 @@ export class StateCache {
   readonly #options: StateCacheOptions;
   /** The one used last comes last. */
   #entries: Entry[] = [];
-  #msPerToken: number | undefined;
+  readonly #costs = { keep: new CopyCost(), put: new CopyCost() };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -52,9 +50,14 @@ export class StateCache {
     return this.#options.mostBytes > 0 && !this.#isClosed;
   }
 
-  /** Time that a copy of a state takes, in ms; undefined before one was measured. */
-  copyMs(tokens: number): number | undefined {
-    return this.#msPerToken === undefined ? undefined : this.#msPerToken * tokens;
+  /** Time that {@linkcode keep} takes, in ms; undefined where that is not known. */
+  keepMs(tokens: number): number | undefined {
+    return this.#costs.keep.of(tokens, performance.now());
+  }
+
+  /** Time that {@linkcode put} takes, in ms; undefined where that is not known. */
+  putMs(tokens: number): number | undefined {
+    return this.#costs.put.of(tokens, performance.now());
   }
 
   /** The state that shares the longest prefix with a prompt. */
@@ -78,10 +81,12 @@ export class StateCache {
   async keep(sequence: EngineSequence): Promise<KeptState | undefined> {
     const { mostBytes, mostStates, onError } = this.#options;
     if (!this.isOn) return undefined;
-    const began = performance.now();
+    let began = 0;
     let state: KeptState | undefined;
     try {
       state = await sequence.keep((bytes) => {
+        // Before, the engine may have computed a step ahead.
+        began = performance.now();
         if (bytes > mostBytes) return false;
         this.#makeRoom(mostBytes - bytes, mostStates - 1);
         return true;
@@ -90,7 +95,8 @@ export class StateCache {
       onError(error);
     }
     if (!state) return undefined;
-    this.#measure(state.length, performance.now() - began);
+    const now = performance.now();
+    this.#costs.keep.learn(state.length, now - began, now);
     if (this.#isClosed) {
       state.forget();
       return undefined;
@@ -98,7 +104,7 @@ export class StateCache {
     for (const entry of this.#entries.filter((entry) => state.includes(entry.state))) {
       this.#forget(entry);
     }
-    this.#entries.push({ state, usedAt: performance.now() });
+    this.#entries.push({ state, usedAt: now });
     this.#watch();
     return state;
   }
@@ -119,7 +125,8 @@ export class StateCache {
       this.#forget(entry);
       return false;
     }
-    this.#measure(state.length, performance.now() - began);
+    const now = performance.now();
+    this.#costs.put.learn(state.length, now - began, now);
     this.touch(state);
     return true;
   }
@@ -143,13 +150,6 @@ export class StateCache {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     for (const { state } of this.#entries.splice(0)) state.forget();
-  }
-
-  #measure(tokens: number, ms: number): void {
-    const each = ms / Math.max(1, tokens);
-    this.#msPerToken = this.#msPerToken === undefined
-      ? each
-      : this.#msPerToken + NEWEST * (each - this.#msPerToken);
   }
 
   #makeRoom(bytes: number, states: number): void {

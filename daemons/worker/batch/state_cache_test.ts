@@ -103,3 +103,20 @@ Deno.test("what the engine cannot copy is reported and not kept; with no memory 
   assert.equal(await off.keep("abc"), undefined);
   assert.equal(off.engine.copies.length, 0);
 });
+
+Deno.test("the time of a copy is known after some, without the step that the engine was busy with", async () => {
+  const { cache, keep, from } = open();
+  const copy = from.keep.bind(from);
+  from.keep = async (hasRoom) => {
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+    return await copy(hasRoom);
+  };
+  for (const text of ["aaaa", "bbbb", "cccc"]) {
+    assert.equal(cache.keepMs(4), undefined);
+    await keep(text);
+  }
+  assert.ok(cache.keepMs(4)! < 50, `${cache.keepMs(4)} ms`);
+  assert.equal(cache.putMs(4), undefined);
+  cache.close();
+});

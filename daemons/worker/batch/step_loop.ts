@@ -50,7 +50,8 @@ export class StepLoop {
   readonly #again: Run[] = [];
   readonly #costs: Costs = {
     read: (tokens) => this.#pace.readMs(tokens),
-    copy: (tokens) => this.#options.cache.copyMs(tokens),
+    keep: (tokens) => this.#options.cache.keepMs(tokens),
+    put: (tokens) => this.#options.cache.putMs(tokens),
   };
   /** Rejects the running step. */
   #break: (error: EngineStuck) => void = () => {};
@@ -216,17 +217,18 @@ export class StepLoop {
     const { tokens, sampling } = run;
     const sources: Source[] = [];
     const kept = cache.find(tokens, sampling);
-    if (kept) sources.push({ ...kept, copied: kept.state.length });
+    if (kept) sources.push({ ...kept, copied: kept.state.length, isKept: true });
     for (const slot of this.#slots) {
       if (!slot.run || slot.leader || !canStep(slot.run)) continue;
       const { sequence } = slot;
       const shared = sequence.sharedByCopy(tokens, sampling);
-      // It is copied twice: into memory, and from there.
-      if (shared > 0) sources.push({ slot, shared, copied: 2 * sequence.length });
+      if (shared > 0) {
+        sources.push({ slot, shared, copied: sequence.length, isKept: false });
+      }
       const length = slot.willShare(run);
       if (length > slot.done) {
         const leader = { slot, run: slot.run, length };
-        sources.push({ leader, shared: length, copied: 2 * length });
+        sources.push({ leader, shared: length, copied: length, isKept: false });
       }
     }
     return sources;
