@@ -70,17 +70,28 @@ class Driven implements Disposable {
     return this.#host.handle({ id: 0, name, take }) as Orders[Name]["answer"];
   }
 
-  /** Takes a step, as the thread does; returns the chosen token and its logprob for each part. */
+  /** Takes a step, as the thread does; returns the only chosen token and its logprob for each part. */
   step(parts: readonly Asked[], cuts: readonly Omit<Cut, "context">[] = []) {
+    return this.choose(parts, cuts).map((taken) => {
+      if ("error" in taken) return taken;
+      assert.equal(taken.length, 1);
+      return taken[0]!;
+    });
+  }
+
+  /** Takes a step with guessed tokens; returns all chosen ones of each part. */
+  choose(parts: readonly Asked[], cuts: readonly Omit<Cut, "context">[] = []) {
     const context = this.#context;
     const order: Orders["step"]["take"] = {
       ...{ context, forget: [], threads: 1 },
       cuts: cuts.map((cut) => ({ ...cut, context })),
-      parts: parts.map((part): PartOrder => ({
-        ...{ outputs: 1, adapter: 0, goesOn: true, ...part },
+      parts: parts.map(({ guessed = [], ...part }): PartOrder => ({
+        ...{ outputs: 1 + guessed.length, adapter: 0, goesOn: guessed.length === 0, ...part },
+        tokens: [...part.tokens, ...guessed],
         choose: {
-          ...{ chain: this.#chain, seeds: [0], remembers: false, grammar: 0, isLazy: false },
-          ...{ guessed: [], odds: 1, isPostSampling: false },
+          ...{ chain: this.#chain, remembers: false, grammar: 0, isLazy: false },
+          seeds: Array.from({ length: 1 + guessed.length }, () => 0),
+          ...{ guessed, odds: 1, isPostSampling: false },
           ...{ after: 0, draws: false, stops: [], fromShortlist: false },
         },
       })),
@@ -89,9 +100,10 @@ class Driven implements Disposable {
     if (this.#goesAhead) this.#host.goAhead(order);
     return results.map((result) => {
       if ("error" in result) return result;
-      const [choice] = result.choices;
-      assert.ok(choice && "token" in choice && choice.odds);
-      return { token: choice.token, logprob: choice.odds.logprob };
+      return result.choices.map((choice) => {
+        assert.ok("token" in choice && choice.odds);
+        return { token: choice.token, logprob: choice.odds.logprob };
+      });
     });
   }
 
@@ -107,7 +119,9 @@ class Driven implements Disposable {
   }
 }
 
-type Asked = Pick<PartOrder, "sequence" | "position" | "tokens" | "keep">;
+type Asked = Pick<PartOrder, "sequence" | "position" | "tokens" | "keep"> & {
+  readonly guessed?: readonly number[];
+};
 type Taken = ReturnType<Driven["step"]>[number];
 
 const PROMPTS = [[1, ...words(1, 40)], [1, ...words(2, 60)]];
@@ -200,6 +214,44 @@ for (const model of ["plain", "window"] as const) {
       }));
       return [...taken, ...driven.step([parts[1]!]), ...driven.step([parts[0]!])];
     }));
+
+  Deno.test(`ahead (${model}): tokens that are guessed after the expected one are right as far as without`, () => {
+    const RIGHT = 3;
+    using known = new Driven(model, false);
+    const begun = begin(known);
+    const said = PROMPTS.map((): number[] => []);
+    let last = begun.taken.slice(-2);
+    for (let at = 0; at <= RIGHT; at++) {
+      last.forEach((choice, sequence) => said[sequence]!.push(tokenOf(choice)));
+      last = known.step(last.map((choice, sequence) => ({
+        ...{ sequence, position: begun.lengths[sequence]! + at, tokens: [tokenOf(choice)] },
+      })));
+    }
+    assertSame(model, (driven) => {
+      const { taken, lengths } = begin(driven);
+      // Of one, some guesses are right; of the other, none is.
+      const guesses = [[...said[0]!.slice(1), 1], [1, ...said[1]!.slice(2)]];
+      const next = driven.choose(
+        taken.slice(-2).map((choice, sequence) => ({
+          ...{ sequence, position: lengths[sequence]!, tokens: [tokenOf(choice)] },
+          guessed: guesses[sequence]!,
+        })),
+      );
+      const chosen = next.map((taken) => {
+        assert.ok(Array.isArray(taken));
+        return taken;
+      });
+      assert.deepEqual(chosen.map(({ length }) => length), [1 + RIGHT, 1]);
+      const after = chosen.map((choices, sequence) => lengths[sequence]! + choices.length);
+      const more = driven.step(
+        chosen.map((choices, sequence) => ({
+          ...{ sequence, position: after[sequence]!, tokens: [tokenOf(choices.at(-1)!)] },
+        })),
+        after.map((from, sequence) => ({ sequence, from })),
+      );
+      return [...taken, ...chosen.flat(), ...more];
+    });
+  });
 
   Deno.test(`ahead (${model}): a saved sequence has no token that nobody asked for`, () => {
     const saved = [false, true].map((goesAhead) => {

@@ -4,6 +4,7 @@ import type { Predictor } from "./predictor.ts";
 
 /** Guesses tokens with a draft model. */
 export class DraftPredictor implements Predictor {
+  readonly takesEngine = true;
   readonly #sequence: EngineSequence;
   readonly #sampling: Sampling;
   readonly #length: GuessLength;

@@ -29,6 +29,7 @@ export function lookUp(tokens: readonly number[], limit: number): number[] {
 
 /** Guesses from the text so far, which works for edited code, JSON and quotes. */
 export class LookupPredictor implements Predictor {
+  readonly takesEngine = false;
   readonly #length: GuessLength;
 
   constructor(most: number) {

@@ -15,6 +15,7 @@ export type DraftTokens = (
 
 /** Guesses with the layers of a model that predict tokens after the next one. */
 export class OwnLayersPredictor implements Predictor {
+  readonly takesEngine = true;
   readonly #draft: DraftTokens;
   readonly #length: GuessLength;
 

@@ -1,5 +1,7 @@
 /** Guesses tokens, so that several can be checked in one step. */
 export interface Predictor {
+  /** Whether guessing takes the engine, so that nothing can be evaluated ahead meanwhile. */
+  readonly takesEngine: boolean;
   /**
    * Guesses the tokens that follow, at most `limit`.
    *

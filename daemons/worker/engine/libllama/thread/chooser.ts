@@ -64,8 +64,7 @@ export class Chooser {
     for (const [index, row] of rows.entries()) {
       const choice = this.#at(sequence, row, index, now);
       choices.push(choice);
-      if ("none" in choice || this.#ends.has(choice.token)) break;
-      if (choice.token !== order.guessed[index] || order.stops.includes(choice.token)) break;
+      if (!goesOnAfter(choice, index, order, this.#ends)) break;
       now = orderAfter(now, choice);
     }
     return choices;
@@ -277,6 +276,28 @@ export class Chooser {
     if (pointer === null || token < 0) return false;
     return Number.isFinite(new Deno.UnsafePointerView(pointer).getFloat32(4 * token));
   }
+}
+
+/** What is to be chosen after the first choice; undefined: nothing. */
+export function orderOfRest(
+  order: ChooseOrder,
+  first: Choice,
+  ends: ReadonlySet<number>,
+): ChooseOrder | undefined {
+  if (!goesOnAfter(first, 0, order, ends)) return undefined;
+  const { seeds, guessed } = order;
+  return { ...orderAfter(order, first), seeds: seeds.slice(1), guessed: guessed.slice(1) };
+}
+
+/** Whether a choice is the one that was guessed, and does not end the generation. */
+function goesOnAfter(
+  choice: Choice,
+  index: number,
+  { guessed, stops }: ChooseOrder,
+  ends: ReadonlySet<number>,
+): choice is Exclude<Choice, { none: unknown }> {
+  return !("none" in choice) && !ends.has(choice.token) && choice.token === guessed[index] &&
+    !stops.includes(choice.token);
 }
 
 /** The order of the choice after one that was guessed. */

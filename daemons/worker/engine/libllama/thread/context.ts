@@ -1,7 +1,7 @@
 import { pack } from "./pack.ts";
 import { FIELDS } from "../c/abi.ts";
 import { addressOf, cString, pointerAt, setFields } from "../c/c_values.ts";
-import { Chooser } from "./chooser.ts";
+import { Chooser, orderOfRest } from "./chooser.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { DecodeError, Decoder } from "./decoder.ts";
 import { decodeMedia } from "./embeddings.ts";
@@ -157,7 +157,12 @@ export class Context {
     this.#rows.clear();
     const results = new Map<PartOrder, PartResult>();
     // First: the next batch overwrites the outputs.
-    for (const [part, rows] of this.#takeAhead(parts, cuts)) this.#finish(part, rows, results);
+    const rests = new Map<PartOrder, PartOrder>();
+    for (const [part, rows] of this.#takeAhead(parts, cuts)) {
+      this.#finish(part, rows, results);
+      const rest = restOf(part, results.get(part)!, this.#ends);
+      if (rest) rests.set(part, rest);
+    }
     this.#cut(cuts);
     this.#checkpoints.forget(forget);
     this.#drafter?.forget(forget);
@@ -166,11 +171,15 @@ export class Context {
       if (this.#broken.has(part.sequence)) results.set(part, { error: CANNOT_CUT });
     }
     const left = parts.filter((part) => !results.has(part) && !part.media);
+    left.push(...rests.values());
     for (const part of parts) {
       if (part.media && !results.has(part)) this.#computeMedia(part, results);
     }
     for (const batch of pack(left, this.#decoder.capacity, this.#outputs)) {
       this.#compute(batch, results);
+    }
+    for (const [part, rest] of rests) {
+      results.set(part, joined(results.get(part)!, results.get(rest)!));
     }
     this.#expected = expectedAfter(parts, results, this.#ends);
     return parts.map((part) => results.get(part)!);
@@ -347,7 +356,7 @@ export class Context {
     results.set(part, kept.length === 0 ? result : { ...result, kept });
   }
 
-  /** The parts that are evaluated already, with their rows; what nobody asks for is removed. */
+  /** The parts whose first token is evaluated already, with its row; what nobody asks for is removed. */
   #takeAhead(
     parts: readonly PartOrder[],
     cuts: readonly Cut[],
@@ -360,7 +369,7 @@ export class Context {
       );
       const part = isCut
         ? undefined
-        : parts.find((part) => isSame(part, done) && this.#hasEnough(part));
+        : parts.find((part) => beginsWith(part, done) && this.#hasEnough(part));
       return { part, rows, done };
     });
     this.#remove(taken.flatMap(({ part, done }) => part ? [] : done));
@@ -480,9 +489,31 @@ function expectedAfter(
   });
 }
 
-/** Whether a part evaluates the one token that was evaluated ahead. */
-function isSame(part: PartOrder, ahead: PartOrder): boolean {
+/** What is left of a part after its first token; undefined: nothing is guessed, or the first guess is wrong. */
+function restOf(
+  part: PartOrder,
+  result: PartResult,
+  ends: ReadonlySet<number>,
+): PartOrder | undefined {
+  const { choose, position, tokens, outputs } = part;
+  if (tokens.length === 1 || !choose || "error" in result) return undefined;
+  const rest = orderOfRest(choose, result.choices[0]!, ends);
+  return rest && {
+    ...{ ...part, choose: rest },
+    ...{ position: position + 1, tokens: tokens.slice(1), outputs: outputs - 1 },
+  };
+}
+
+/** The result of a part of which one token was evaluated before the others. */
+function joined(first: PartResult, rest: PartResult): PartResult {
+  if ("error" in first || "error" in rest) return rest;
+  return { ...rest, choices: [...first.choices, ...rest.choices] };
+}
+
+/** Whether a part begins with the token that was evaluated ahead, and all others of it are guessed. */
+function beginsWith(part: PartOrder, ahead: PartOrder): boolean {
+  const { tokens, outputs, choose, keep } = part;
   return part.sequence === ahead.sequence && part.position === ahead.position &&
-    part.adapter === ahead.adapter && part.tokens.length === 1 && part.outputs === 1 &&
-    part.tokens[0] === ahead.tokens[0];
+    part.adapter === ahead.adapter && tokens[0] === ahead.tokens[0] && keep === undefined &&
+    tokens.length === 1 + (choose?.guessed.length ?? 0) && outputs === tokens.length;
 }
