@@ -12,7 +12,7 @@
  * 4. suspects take the workers that were loaded for them; running jobs yield to others that have waited for
  *    long (`yields.ts`), at ticks and as they report progress; the waiting jobs of each model take its free
  *    slots, in the order of `queue.ts`, but for those that wait for the worker that has read their prompt
- *    (`patience.ts`); a job whose deadline comes before its first token ends instead;
+ *    (`patience.ts`); a job whose deadline comes before its first token ends instead, where others wait;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
  *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
  *    loaded, models whose slots are all taken are loaded once more;
@@ -157,7 +157,7 @@ function seatUnless(
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now, patient);
     if (!job) return patient.size;
-    if (job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt) {
+    if (isTooLate(state, job, now) && othersWait(state, job, now, patient)) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;
@@ -172,6 +172,21 @@ function seatUnless(
     if (!seat) return patient.size;
     dispatch(state, job, seat, now, effects);
   }
+}
+
+/** Whether a job would not have begun to answer before its deadline, as far as is known. */
+function isTooLate(state: Readonly<State>, job: Job, now: number): boolean {
+  return job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt;
+}
+
+/** Whether a slot that a job does not take goes to another one. If not, it is tried: times get out of date. */
+function othersWait(
+  state: Readonly<State>,
+  job: Job,
+  now: number,
+  patient: ReadonlySet<string>,
+): boolean {
+  return nextJob(state, job.fingerprint, now, new Set([...patient, job.id])) !== undefined;
 }
 
 /**

@@ -480,6 +480,21 @@ Deno.test("step() wastes no work on a job that could not begin to answer in time
   ]);
 });
 
+Deno.test("step() tries a job that seems too late where no other one waits, so that one slow answer ends no others", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("slow", 0));
+  run.at(30_000, progress("slow"));
+  run.at(30_010, done("slow"));
+  const soon = { deadlineAt: 35_000 };
+  assert.deepEqual(dispatched(run.at(30_020, submit("next", 30_020, soon))), ["next w1"]);
+  run.at(30_030, submit("late", 30_030, soon), submit("last", 30_031, soon));
+  const effects = run.at(30_040, done("next"));
+  assert.deepEqual(effects.map((e) => e.kind === "fail" ? `${e.jobId} ${e.error.code}` : e.kind), [
+    "late DEADLINE_UNMET",
+    "dispatch",
+  ]);
+});
+
 Deno.test("step() starts nothing while the daemon stops, and lets running jobs end", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0), submit("j2", 0));
