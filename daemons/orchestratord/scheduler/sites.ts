@@ -96,13 +96,14 @@ export function sitesOf(state: Readonly<State>, fingerprint: string, named?: str
     if (!isInService(state, pool.id)) continue;
     const model = pool.models.find((each) => each.fingerprint === fingerprint);
     if (!model) continue;
+    const room = roomIn(state, pool);
     if (model.elsewhere) {
-      found.push(...siteElsewhere(state, pool, model));
+      found.push(...siteElsewhere(pool, model, room));
       continue;
     }
-    const groups = groupsIn(state, pool, model, named);
+    const groups = groupsIn(state, pool, model, room, named);
     for (const parts of [...pool.devices.map((device) => [device]), ...groups]) {
-      found.push(siteAt(state, pool, model, parts));
+      found.push(siteAt(pool, model, parts, room));
     }
   }
   return found;
@@ -112,13 +113,13 @@ export function sitesOf(state: Readonly<State>, fingerprint: string, named?: str
  * Where the worker of a server elsewhere runs: beside the CPU, which is not used for models there only.
  * It takes no memory, so that it fits however little there is.
  */
-function siteElsewhere(state: Readonly<State>, pool: Pool, model: PoolModel): Site[] {
+function siteElsewhere(pool: Pool, model: PoolModel, room: RoomOn): Site[] {
   const found = pool.devices.find(({ kind }) => kind === "cpu") ?? pool.devices[0];
   if (!found) return [];
   const { asked_only: _a, unavailable: _u, ...device } = found;
   return [{
     ...{ pool, device, parts: [device], host: undefined, model, needed: 0 },
-    free: freeOn(state, pool, device),
+    free: room(device),
     claims: NOTHING,
   }];
 }
@@ -127,10 +128,10 @@ function siteElsewhere(state: Readonly<State>, pool: Pool, model: PoolModel): Si
 const NOTHING: Claims = { all: [], isWhole: true };
 
 function siteAt(
-  state: Readonly<State>,
   pool: Pool,
   model: PoolModel,
   parts: readonly Device[],
+  room: RoomOn,
 ): Site {
   const [first] = parts;
   const device = parts.length === 1 ? first! : together(parts);
@@ -141,9 +142,9 @@ function siteAt(
     needed: parts.length === 1 || !split
       ? defaultLoadBytes(model, device.kind)
       : split.layer_bytes + parts.length * split.each_bytes,
-    free: sum(parts.map((part) => freeOn(state, pool, part))),
+    free: sum(parts.map(room)),
   };
-  return { ...site, claims: claimsIn(site, (part) => freeOn(state, pool, part)) };
+  return { ...site, claims: claimsIn(site, room) };
 }
 
 /** Several devices as one. */
@@ -164,6 +165,7 @@ function groupsIn(
   state: Readonly<State>,
   pool: Pool,
   model: PoolModel,
+  room: RoomOn,
   named: string | undefined,
 ): Device[][] {
   const split = model.default_load?.split;
@@ -175,7 +177,7 @@ function groupsIn(
     );
     const needed = defaultLoadBytes(model, kind);
     if (kind === "cpu" || alike.some(({ total_bytes }) => needed <= total_bytes)) continue;
-    for (const bytes of [(each: Device) => freeOn(state, pool, each), totalOf]) {
+    for (const bytes of [room, totalOf]) {
       const rooms = alike.map((each) => ({ device: each.id, bytes: bytes(each) }));
       for (const group of groupsOf(rooms, split)) {
         names.add(placeOf(group.map(({ device }) => device)));
@@ -202,18 +204,30 @@ function totalOf({ total_bytes }: Device): number {
  * what its workers take: file pages that they have mapped show as free although they need them.
  */
 export function freeOn(state: Readonly<State>, pool: Pool, device: Device): number {
-  const seen = new Set(pool.workers.map(({ request_id }) => request_id));
-  let free = device.free_bytes;
-  let beside = device.total_bytes - sum(pool.workers.map((each) => shareOn(each, device.id)));
-  for (const spawn of state.spawns.values()) {
-    if (spawn.poolId !== pool.id) continue;
-    const bytes = sum(
-      spawn.claims.filter((claim) => claim.device === device.id).map((claim) => claim.bytes),
-    );
-    free -= bytes;
-    if (!seen.has(spawn.requestId)) beside -= bytes;
-  }
-  return Math.min(free, beside);
+  return roomIn(state, pool)(device);
+}
+
+/** {@linkcode freeOn} the devices of a pool, found out once for each. */
+function roomIn(state: Readonly<State>, pool: Pool): RoomOn {
+  const spawns = [...state.spawns.values()].filter(({ poolId }) => poolId === pool.id);
+  const seen = new Set(spawns.length === 0 ? [] : pool.workers.map((each) => each.request_id));
+  const rooms = new Map<string, number>();
+  return (device) => {
+    const known = rooms.get(device.id);
+    if (known !== undefined) return known;
+    let free = device.free_bytes;
+    let beside = device.total_bytes - sum(pool.workers.map((each) => shareOn(each, device.id)));
+    for (const { claims, requestId } of spawns) {
+      const bytes = sum(
+        claims.filter((claim) => claim.device === device.id).map((claim) => claim.bytes),
+      );
+      free -= bytes;
+      if (!seen.has(requestId)) beside -= bytes;
+    }
+    const room = Math.min(free, beside);
+    rooms.set(device.id, room);
+    return room;
+  };
 }
 
 /** Whether a worker takes memory of any device of a site, main memory included. */

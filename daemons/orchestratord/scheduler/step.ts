@@ -251,24 +251,17 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
   }
   // No later, since batch jobs may come to count as interactive ones.
   state.replicasFrom = now + lookMs;
-  const due: string[] = [];
-  for (const fingerprint of state.lines.keys()) {
-    const since = urgentSince(state, fingerprint, now) ?? now;
-    const from = Math.max(
-      since + replicaAfterMs,
-      state.replicaLookFrom.get(fingerprint) ?? -Infinity,
-    );
-    if (now < from) {
-      state.replicasFrom = Math.min(state.replicasFrom, from);
-      continue;
-    }
-    state.replicasFrom = now;
-    if (!isLoading(state, fingerprint)) due.push(fingerprint);
-  }
-  const lookedAt = (fingerprint: string) => state.replicaLookFrom.get(fingerprint) ?? 0;
-  due.sort((a, b) => lookedAt(a) - lookedAt(b));
-  // The next tick goes on with the others.
-  for (const fingerprint of due.slice(0, REPLICA_PLANS)) {
+  const lookFrom = (fingerprint: string) => state.replicaLookFrom.get(fingerprint) ?? 0;
+  let plans = 0;
+  for (const fingerprint of [...state.lines.keys()].sort((a, b) => lookFrom(a) - lookFrom(b))) {
+    // The next tick goes on with the others.
+    if (plans === REPLICA_PLANS) return;
+    let from = lookFrom(fingerprint);
+    // Only then: it looks at the jobs of all tenants.
+    if (from <= now) from = (urgentSince(state, fingerprint, now) ?? now) + replicaAfterMs;
+    state.replicasFrom = Math.min(state.replicasFrom, Math.max(now, from));
+    if (now < from || isLoading(state, fingerprint)) continue;
+    plans++;
     // A worker that has just stopped yielding: the next input dispatches its jobs.
     const isServed = freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now));
     const site = isServed ? undefined : planReplica(state, fingerprint, now);
