@@ -19,6 +19,7 @@ import { type Asked, endOf, lateBy, type Start, startOf, startsOf } from "./fore
 import { RecentForecasts } from "./recent_forecasts.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
+import { isLoadedOrLoading } from "./workers.ts";
 
 /** Carries out one decision of the scheduler. Must neither throw nor block. */
 export type Effects = (effect: Effect) => void;
@@ -200,7 +201,9 @@ export class Loop {
       : this.#forecasts.startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
     const place = placeFrom(start);
     const startMs = place.predicted_start_ms;
-    if (deadlineMs !== undefined && startMs >= deadlineMs) {
+    // The first job loads the model, whatever its last load took: else nothing would, and its time stay.
+    const loads = start.ahead === 0 && !isLoadedOrLoading(this.#state, job.fingerprint);
+    if (deadlineMs !== undefined && startMs >= deadlineMs && !loads) {
       throw new LlorchError(
         "DEADLINE_UNMET",
         `Cannot start the job within its deadline of ${deadlineMs} ms: ${start.ahead} jobs are ` +

@@ -26,6 +26,11 @@ const FIRST_SHARE = 1 + TOGETHER;
 /** Numbers of tokens to choose from: matrices are multiplied 4 or 16 rows at a time. */
 const FEW = [4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 const MANY = [64, 128, 256, 512, 1024, 2048, 4096];
+/**
+ * Steps with few tokens beside others after which the time of many is not known any more, and measured again:
+ * after one slow step, many would never be chosen.
+ */
+const KNOWN_STEPS = 200;
 /** Weight of the newest step in the averages. */
 const NEWEST = 0.2;
 
@@ -42,6 +47,8 @@ export class PrefillPace {
   readonly #quiet = new Map<number, number>();
   /** Time that a prompt token takes among few of its sequence, and among many. */
   readonly #cost = { few: new TokenCost(), many: new TokenCost() };
+  /** Steps with few tokens beside others since one with many. */
+  #sinceMany = 0;
 
   /** @param slowdown How many times longer than alone a prompt may take; above 1. */
   constructor(slowdown: number) {
@@ -57,7 +64,13 @@ export class PrefillPace {
     }
     const share = prefilled / prompts;
     const without = generating === 0 ? 0 : this.#quietMs(generating) ?? 0;
-    const cost = isMany(share, generating) ? this.#cost.many : this.#cost.few;
+    const many = isMany(share, generating);
+    if (many || generating > 0) this.#sinceMany = many ? 0 : this.#sinceMany + 1;
+    if (this.#sinceMany >= KNOWN_STEPS) {
+      this.#cost.many = new TokenCost();
+      this.#sinceMany = 0;
+    }
+    const cost = many ? this.#cost.many : this.#cost.few;
     cost.learn(depth + share / 2, Math.max(0, ms - without) / prefilled);
   }
 

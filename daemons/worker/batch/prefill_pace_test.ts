@@ -42,6 +42,17 @@ Deno.test("PrefillPace takes 64 together where they are computed in less time th
   assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 9, many: 4 }), 65);
 });
 
+Deno.test("PrefillPace takes many together again after one step that took long", () => {
+  const pace = new PrefillPace(1.4);
+  const machine = { step: 60, few: 5, many: 3 };
+  const usual = learn(pace, 4, machine);
+  assert.equal(usual, 65);
+  pace.observe({ generating: 4, prefilled: 65, ms: 3_000, prompts: 1, depth: 0 });
+  const chunks = Array.from({ length: 8 }, () => learn(pace, 4, machine));
+  assert.ok(chunks[0]! < usual);
+  assert.equal(chunks.at(-1), usual);
+});
+
 Deno.test("PrefillPace divides a step among the prompts, and favours them if they are more", () => {
   assert.equal(learn(new PrefillPace(1.4), 4, { step: 20, few: 2 }, 4), 33);
   assert.equal(learn(new PrefillPace(1.4), 1, { step: 20, few: 2 }, 15), 385);
