@@ -6,7 +6,7 @@
  */
 import { costAtEntry, expectedCost } from "./fairness.ts";
 import { defaultSlots } from "./load_size.ts";
-import { isUrgent } from "./queue.ts";
+import { isUrgent, waitingCount } from "./queue.ts";
 import { durationOf, leftOf, loadLeft, type Sized, withPace } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Expected } from "./lengths.ts";
@@ -280,15 +280,6 @@ function nextOf(state: Readonly<State>, owns: readonly Own[], now: number): Own 
     if (isBetter) [best, isBestUrgent] = [own, isFirstUrgent];
   }
   return best;
-}
-
-function waitingCount(state: Readonly<State>, fingerprint: string): number {
-  const lines = state.lines.get(fingerprint);
-  let count = 0;
-  for (const line of lines ? [lines.interactive, lines.batch] : []) {
-    for (const own of line.values()) count += own.size;
-  }
-  return count;
 }
 
 function* waitingOf(state: Readonly<State>, fingerprint: string): Generator<Job> {

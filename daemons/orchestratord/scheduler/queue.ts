@@ -94,6 +94,16 @@ export function nextJob(
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** How many jobs of a model wait for a slot. */
+export function waitingCount(state: Readonly<State>, fingerprint: string): number {
+  const lines = state.lines.get(fingerprint);
+  let count = 0;
+  for (const line of lines ? [lines.interactive, lines.batch] : []) {
+    for (const own of line.values()) count += own.size;
+  }
+  return count;
+}
+
 /**
  * Since when the longest waiting job of a model that counts as interactive has been waiting; undefined
  * while only batch jobs wait.

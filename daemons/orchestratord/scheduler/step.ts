@@ -27,7 +27,7 @@ import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
 import { awaitsItsWorker, letsOthersPass } from "./patience.ts";
-import { nextJob, resume, urgentSince } from "./queue.ts";
+import { nextJob, resume, urgentSince, waitingCount } from "./queue.ts";
 import { firstTokenAfter } from "./rates.ts";
 import { record } from "./record.ts";
 import { advanceReloads } from "./reload.ts";
@@ -36,7 +36,15 @@ import type { Job } from "./job.ts";
 import { anywhere, type Effect, type Input, type State, type Wish } from "./state.ts";
 import { stopSurplus } from "./surplus.ts";
 import { seatOnOwn, tryAlone } from "./suspects.ts";
-import { freeSeat, isLoadedOrLoading, isLoading, usedSlots, warmSeat } from "./workers.ts";
+import {
+  freeSeat,
+  holdersOf,
+  isLoadedOrLoading,
+  isLoading,
+  takesJobs,
+  usedSlots,
+  warmSeat,
+} from "./workers.ts";
 import { yieldSlots } from "./yields.ts";
 
 /** Longest time between two looks for models that need one more worker, in ms. */
@@ -154,10 +162,13 @@ function seatUnless(
   effects: Effect[],
 ): number {
   const patient = new Set<string>();
+  let spare: number | undefined;
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now, patient);
     if (!job) return patient.size;
-    if (isTooLate(state, job, now) && othersWait(state, job, now, patient)) {
+    // Where its slot would go to no other job, it is tried: times get out of date.
+    if (isTooLate(state, job, now) && (spare ??= waitingFor(state, fingerprint, now)) > 0) {
+      spare--;
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
       continue;
@@ -179,14 +190,13 @@ function isTooLate(state: Readonly<State>, job: Job, now: number): boolean {
   return job.deadlineAt !== undefined && now + firstTokenAfter(state, job) >= job.deadlineAt;
 }
 
-/** Whether a slot that a job does not take goes to another one. If not, it is tried: times get out of date. */
-function othersWait(
-  state: Readonly<State>,
-  job: Job,
-  now: number,
-  patient: ReadonlySet<string>,
-): boolean {
-  return nextJob(state, job.fingerprint, now, new Set([...patient, job.id])) !== undefined;
+/** How many of a model's waiting jobs have no slot now. */
+function waitingFor(state: Readonly<State>, fingerprint: string, now: number): number {
+  let free = 0;
+  for (const worker of holdersOf(state, fingerprint)) {
+    if (takesJobs(state, worker, now)) free += worker.report.slots - usedSlots(worker);
+  }
+  return waitingCount(state, fingerprint) - free;
 }
 
 /**

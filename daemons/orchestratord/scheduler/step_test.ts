@@ -495,6 +495,18 @@ Deno.test("step() tries a job that seems too late where no other one waits, so t
   ]);
 });
 
+Deno.test("step() tries all jobs that seem too late where each has a free slot", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("slow", 0));
+  run.at(30_000, progress("slow"));
+  run.at(30_010, done("slow"));
+  run.at(30_020, pool([]));
+  const soon = { deadlineAt: 35_000 };
+  for (const id of ["a", "b", "c"]) run.at(30_030, submit(id, 30_030, soon));
+  const effects = run.at(30_040, pool([worker("w2", A, { slots: 3 })]));
+  assert.deepEqual(dispatched(effects), ["a w2", "b w2", "c w2"]);
+});
+
 Deno.test("step() starts nothing while the daemon stops, and lets running jobs end", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0), submit("j2", 0));

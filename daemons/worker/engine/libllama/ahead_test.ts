@@ -17,7 +17,13 @@ import { CONSTANTS } from "./c/abi.ts";
 import { addressOf } from "./c/c_values.ts";
 import { openLibrary } from "./c/library.ts";
 import { Host } from "./thread/host.ts";
-import { type Cut, type Orders, type PartOrder, SHARED_BYTES } from "./thread/messages.ts";
+import {
+  type ChooseOrder,
+  type Cut,
+  type Orders,
+  type PartOrder,
+  SHARED_BYTES,
+} from "./thread/messages.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "llorch-models-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -88,12 +94,7 @@ class Driven implements Disposable {
       parts: parts.map(({ guessed = [], ...part }): PartOrder => ({
         ...{ outputs: 1 + guessed.length, adapter: 0, goesOn: guessed.length === 0, ...part },
         tokens: [...part.tokens, ...guessed],
-        choose: {
-          ...{ chain: this.#chain, remembers: false, grammar: 0, isLazy: false },
-          seeds: Array.from({ length: 1 + guessed.length }, () => 0),
-          ...{ guessed, odds: 1, isPostSampling: false },
-          ...{ after: 0, draws: false, stops: [], fromShortlist: false },
-        },
+        choose: this.#order(guessed),
       })),
     };
     const results = this.call("step", order);
@@ -104,6 +105,24 @@ class Driven implements Disposable {
         assert.ok("token" in choice && choice.odds);
         return { token: choice.token, logprob: choice.odds.logprob };
       });
+    });
+  }
+
+  #order(guessed: readonly number[]): ChooseOrder {
+    return {
+      ...{ chain: this.#chain, remembers: false, grammar: 0, isLazy: false },
+      seeds: Array.from({ length: 1 + guessed.length }, () => 0),
+      ...{ guessed, odds: 1, isPostSampling: false },
+      ...{ after: 0, draws: false, stops: [], fromShortlist: false },
+    };
+  }
+
+  /** Chooses after a further output of the last step. */
+  after(sequence: number, output: number): number[] {
+    const take = { context: this.#context, sequence, output, choose: this.#order([]) };
+    return this.call("choose", take).map((choice) => {
+      assert.ok("token" in choice);
+      return choice.token;
     });
   }
 
@@ -119,9 +138,12 @@ class Driven implements Disposable {
   }
 }
 
-type Asked = Pick<PartOrder, "sequence" | "position" | "tokens" | "keep"> & {
-  readonly guessed?: readonly number[];
-};
+type Asked =
+  & Pick<PartOrder, "sequence" | "position" | "tokens" | "keep">
+  & Partial<Pick<PartOrder, "outputs" | "goesOn">>
+  & {
+    readonly guessed?: readonly number[];
+  };
 type Taken = ReturnType<Driven["step"]>[number];
 
 const PROMPTS = [[1, ...words(1, 40)], [1, ...words(2, 60)]];
@@ -268,6 +290,21 @@ for (const model of ["plain", "window"] as const) {
     assert.deepEqual(saved[1], saved[0]);
   });
 }
+
+Deno.test("what is chosen one by one after a step is right beside one that could go ahead, and nothing once it is overwritten", () => {
+  const tokens = words(8, 40);
+  const first = { sequence: 0, position: 0, tokens, outputs: 40, goesOn: false };
+  const beside = { sequence: 1, position: 0, tokens: words(9, 5), outputs: 1, goesOn: true };
+  const [alone, ahead, twice] = [false, true, true].map((goesAhead, at) => {
+    using driven = new Driven("plain", goesAhead);
+    // Both do not fit into one batch where both have many outputs.
+    driven.choose([first, at < 2 ? beside : { ...first, sequence: 1 }]);
+    return [0, 1].map((sequence) => driven.after(sequence, sequence === 0 ? 39 : 0));
+  });
+  assert.equal(alone![0]!.length, 1);
+  assert.deepEqual(ahead, alone);
+  assert.deepEqual(twice![0], []);
+});
 
 Deno.test("a window without the tokens that a cut needs fails, and works again once it is cleared", () => {
   using driven = new Driven("window", false);

@@ -13,6 +13,7 @@ import {
   writeRecurrentModel,
   writeSlidingWindowModel,
 } from "../../../../tests/support/arch_models.ts";
+import { writeRandomModel } from "../../../../tests/support/models.ts";
 import { idsOf, request, textOf } from "../../testing/generator.ts";
 import { endOf } from "../../testing/llama.ts";
 import { withModel, words } from "../../testing/states.ts";
@@ -81,6 +82,32 @@ for (const [name, write, settings] of WAYS) {
       assert.deepEqual(guessed.warnings.filter((line) => line.includes("speculative")), []);
       if (slots === 1) assert.ok(guessed.said[2]!.cached > 0, "it goes back to a state");
     }
+  });
+}
+
+for (
+  const [name, write] of [["plain", writeRandomModel], [
+    "sliding-window",
+    writeSlidingWindowModel,
+  ]] as const
+) {
+  Deno.test(`guesses of a ${name} model that are decided one by one are right beside runs without guesses`, async () => {
+    const asked = [
+      { prompt_tokens: [1, ...words(2, 20), ...words(2, 20)], max_tokens: 60, temperature: 0 },
+      { prompt_tokens: [1, ...words(5, 60)], max_tokens: 80, temperature: 0 },
+      { prompt_tokens: [1, ...words(7, 40)], max_tokens: 80, temperature: 1, seed: 5 },
+    ];
+    const say = async (settings: LlamaSettings, slots: number) => {
+      const said: (readonly number[])[] = [];
+      await withModel((path) => void write(path), { slots, settings }, async ({ generate }) => {
+        // An answer that may not end yet is decided token by token.
+        const ask = async (fields: object) => idsOf(await generate({ ...fields, min_tokens: 50 }));
+        if (slots > 1) said.push(...await Promise.all(asked.map(ask)));
+        else for (const fields of asked) said.push(await ask(fields));
+      });
+      return said;
+    };
+    assert.deepEqual(await say({ speculative: "lookup" }, 3), await say({}, 1));
   });
 }
 

@@ -340,7 +340,9 @@ export class LibllamaSequence implements EngineSequence {
       while (follows && isWanted && chosen.length <= guessed.length) {
         const { token } = chosen.at(-1)!;
         if (token !== guessed[chosen.length - 1] || sampling.ends(token)) break;
-        isWanted = take(await collector.choose(id, chosen.length, sampling.order([])));
+        const next = await collector.choose(id, chosen.length, sampling.order([]));
+        if (!next) break;
+        isWanted = take(next);
       }
     } finally {
       // What was evaluated stays, also where nothing can be chosen after it.

@@ -76,10 +76,10 @@ export class StepCollector {
   }
 
   /** Chooses after one more output of the last step. */
-  async choose(sequence: number, output: number, choose: ChooseOrder): Promise<Choice> {
+  async choose(sequence: number, output: number, choose: ChooseOrder): Promise<Choice | undefined> {
     const { thread, context, guarded } = this.#options;
     const choices = await guarded(thread.call("choose", { context, sequence, output, choose }));
-    return choices[0]!;
+    return choices[0];
   }
 
   /**

@@ -61,7 +61,7 @@ export class Context {
   #adapter = 0;
   /** Sequences that could not be cut, until they are cleared. */
   readonly #broken = new Set<number>();
-  /** Rows of the last step's outputs, by sequence. */
+  /** Rows of the outputs of the last step's last batch, by sequence. */
   #rows = new Map<number, readonly number[]>();
   /** What the next step will probably ask for. */
   #expected: readonly PartOrder[] = [];
@@ -204,11 +204,10 @@ export class Context {
     }
   }
 
-  /** Chooses after one more output of the last step. */
+  /** Chooses after one more output of the last step; nothing where a later batch has overwritten it. */
   choose(sequence: number, output: number, order: ChooseOrder): Choice[] {
     const row = this.#rows.get(sequence)?.[output];
-    if (row === undefined) throw new Error(`Sequence ${sequence} has no output ${output}`);
-    return this.#chooser.choose(sequence, [row], order);
+    return row === undefined ? [] : this.#chooser.choose(sequence, [row], order);
   }
 
   /** Drafts tokens; for what cannot be drafted, none. */
@@ -301,6 +300,7 @@ export class Context {
 
   #compute(batch: readonly PartOrder[], results: Map<PartOrder, PartResult>): void {
     let rows: number[][];
+    this.#rows.clear();
     const kept = batch.map((): number[] => []);
     try {
       this.#adapt(batch[0]!.adapter);
@@ -472,7 +472,10 @@ function expectedAfter(
   results: ReadonlyMap<PartOrder, PartResult>,
   ends: ReadonlySet<number>,
 ): PartOrder[] {
-  if (parts.some(({ choose }) => !choose)) return [];
+  // It would overwrite the outputs after which tokens are chosen one by one.
+  if (parts.some(({ choose, outputs }) => !choose || outputs > 1 + choose.guessed.length)) {
+    return [];
+  }
   return parts.flatMap((part) => {
     const result = results.get(part)!;
     if (!part.goesOn || "error" in result || result.choices.length !== 1) return [];
