@@ -201,7 +201,7 @@ export class Loop {
       : this.#forecasts.startOf(this.#state, { ...job, queuedAt: Infinity, delivered: 0 }, now);
     const place = placeFrom(start);
     const startMs = place.predicted_start_ms;
-    // The first job loads the model, whatever its last load took: else nothing would, and its time stay.
+    // Nothing else might load the model, and its load time would never be measured again.
     const loads = start.ahead === 0 && !isLoadedOrLoading(this.#state, job.fingerprint);
     if (deadlineMs !== undefined && startMs >= deadlineMs && !loads) {
       throw new LlorchError(

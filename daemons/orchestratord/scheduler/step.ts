@@ -12,7 +12,7 @@
  * 4. suspects take the workers that were loaded for them; running jobs yield to others that have waited for
  *    long (`yields.ts`), at ticks and as they report progress; the waiting jobs of each model take its free
  *    slots, in the order of `queue.ts`, but for those that wait for the worker that has read their prompt
- *    (`patience.ts`); a job whose deadline comes before its first token ends instead, where others wait;
+ *    (`patience.ts`); a job whose deadline comes before its first token ends instead, if others wait for its slot;
  * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
  *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
  *    loaded, models whose slots are all taken are loaded once more;
@@ -166,7 +166,7 @@ function seatUnless(
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now, patient);
     if (!job) return patient.size;
-    // Where its slot would go to no other job, it is tried: times get out of date.
+    // If no other job needs its slot, it is tried: the measured times may be out of date.
     if (isTooLate(state, job, now) && (spare ??= waitingFor(state, fingerprint, now)) > 0) {
       spare--;
       const message = "The job would not have begun to answer before its deadline";
@@ -267,7 +267,7 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
     // The next tick goes on with the others.
     if (plans === REPLICA_PLANS) return;
     let from = lookFrom(fingerprint);
-    // Only then: it looks at the jobs of all tenants.
+    // Only then, since this goes through the jobs of all tenants.
     if (from <= now) from = (urgentSince(state, fingerprint, now) ?? now) + replicaAfterMs;
     state.replicasFrom = Math.min(state.replicasFrom, Math.max(now, from));
     if (now < from || isLoading(state, fingerprint)) continue;

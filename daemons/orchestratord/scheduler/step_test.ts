@@ -480,11 +480,17 @@ Deno.test("step() wastes no work on a job that could not begin to answer in time
   ]);
 });
 
-Deno.test("step() tries a job that seems too late where no other one waits, so that one slow answer ends no others", () => {
+/** A worker whose only first token so far took 30 s. */
+function afterSlowToken(): Run {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("slow", 0));
   run.at(30_000, progress("slow"));
   run.at(30_010, done("slow"));
+  return run;
+}
+
+Deno.test("step() tries a job that seems too late where no other one waits, so that one slow answer ends no others", () => {
+  const run = afterSlowToken();
   const soon = { deadlineAt: 35_000 };
   assert.deepEqual(dispatched(run.at(30_020, submit("next", 30_020, soon))), ["next w1"]);
   run.at(30_030, submit("late", 30_030, soon), submit("last", 30_031, soon));
@@ -496,10 +502,7 @@ Deno.test("step() tries a job that seems too late where no other one waits, so t
 });
 
 Deno.test("step() tries all jobs that seem too late where each has a free slot", () => {
-  const run = new Run();
-  run.at(0, pool([worker("w1", A)]), submit("slow", 0));
-  run.at(30_000, progress("slow"));
-  run.at(30_010, done("slow"));
+  const run = afterSlowToken();
   run.at(30_020, pool([]));
   const soon = { deadlineAt: 35_000 };
   for (const id of ["a", "b", "c"]) run.at(30_030, submit(id, 30_030, soon));

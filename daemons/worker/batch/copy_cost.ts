@@ -1,10 +1,10 @@
-/** Measurements of one size that count, at most. */
+/** Most measurements that count for one size. */
 const LAST = 8;
 
-/** Copies of one size before which nothing is known: the first ones touch new memory and compile code. */
+/** Fewest measurements of one size: the first copies touch new memory and compile code. */
 const FIRST = 3;
 
-/** What nothing has confirmed for so long is not known any more, so that no copy is refused for ever; in ms. */
+/** How long a measurement counts, in ms. Without an end, a slow copy could refuse all later ones. */
 const KNOWN_MS = 60_000;
 
 interface Measured {
@@ -14,9 +14,8 @@ interface Measured {
 }
 
 /**
- * How long copies of states take, learned from measurements. Since a part of that does not depend on the
- * number of tokens, a copy says nothing of ones that are twice as long or half as long; and since a copy can
- * only be held up, the shortest time counts.
+ * How long copies of states take, learned from measurements. They are kept apart by size, since a part of
+ * the time does not depend on the number of tokens. The shortest time counts: other work only adds to it.
  */
 export class CopyCost {
   /** By the binary logarithm of the number of tokens. */

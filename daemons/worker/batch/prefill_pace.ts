@@ -27,8 +27,8 @@ const FIRST_SHARE = 1 + TOGETHER;
 const FEW = [4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 const MANY = [64, 128, 256, 512, 1024, 2048, 4096];
 /**
- * Steps with few tokens beside others after which the time of many is not known any more, and measured again:
- * after one slow step, many would never be chosen.
+ * After so many steps with few tokens beside others, the cost of many is forgotten and measured again. Otherwise
+ * one slow step could keep many from being chosen.
  */
 const KNOWN_STEPS = 200;
 /** Weight of the newest step in the averages. */

@@ -81,11 +81,11 @@ export class StateCache {
   async keep(sequence: EngineSequence): Promise<KeptState | undefined> {
     const { mostBytes, mostStates, onError } = this.#options;
     if (!this.isOn) return undefined;
-    let began = 0;
+    let began = performance.now();
     let state: KeptState | undefined;
     try {
       state = await sequence.keep((bytes) => {
-        // Before, the engine may have computed a step ahead.
+        // Until now, the engine may have been busy with a step that it computed ahead.
         began = performance.now();
         if (bytes > mostBytes) return false;
         this.#makeRoom(mostBytes - bytes, mostStates - 1);
